@@ -1,0 +1,53 @@
+# Needs Python >= 3.11 with pip, and make. `make help` lists the targets.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+BIN := .venv/bin
+
+# Install a lock file into .venv unless it is installed already; uv is faster where it is on PATH.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than 3.11: name a newer one by 'make $@ PYTHON=python3.11'" >&2; exit 1; }
+	@$(BIN)/python -c '' 2>/dev/null || { rm -rf .venv && $(PYTHON) -m venv --without-pip .venv; }
+	@want="$$(cksum < $(1))"; if [ "$$(cat .venv/installed-$(1) 2>/dev/null)" != "$$want" ]; then \
+		echo "Installing $(1) into .venv"; \
+		if command -v uv >/dev/null; then \
+			uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
+		else \
+			$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+		fi && echo "$$want" > .venv/installed-$(1); fi
+endef
+
+.PHONY: help run test lint lock install install-dev
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: install ## set up, then serve on HOST and PORT (ARGS: more options of `manage.py serve`)
+	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT) $(ARGS)
+
+test: install-dev ## set up, then run the whole test suite on a Postgres it starts itself (ARGS: options of pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	DJANGO_SETTINGS_MODULE=tests.lint_settings $(BIN)/python -W error manage.py check --fail-level WARNING
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(BIN)/python -W error manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+lock: ## write the lock files anew from pyproject.toml (needs uv)
+	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+install:
+	$(call install,requirements.lock)
+
+install-dev:
+	$(call install,requirements-dev.lock)

@@ -1,0 +1,50 @@
+"""The query parameters of annotations (contract E.4)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from rest_framework.exceptions import ValidationError
+
+from annotations.models import Annotation
+
+
+class AnnotationFilter(django_filters.FilterSet):
+    """Narrows annotations by scope and by the time that they mark."""
+
+    scope = django_filters.CharFilter(method="filter_scope", help_text="Only annotations of this scope.")
+    date_from = django_filters.CharFilter(method="filter_dates", help_text="ISO 8601: marked at or after this time.")
+    date_to = django_filters.CharFilter(method="filter_dates", help_text="ISO 8601: marked at or before this time.")
+
+    class Meta:
+        model = Annotation
+        fields = ("scope", "date_from", "date_to")
+
+    def filter_queryset(self, queryset: QuerySet[Annotation]) -> QuerySet[Annotation]:
+        times = {
+            name: moment(name, text) for name in ("date_from", "date_to") if (text := self.form.cleaned_data.get(name))
+        }
+        if len(times) == 2 and times["date_from"] > times["date_to"]:
+            raise ValidationError("Invalid date range: date_from must be before date_to")
+        filtered: QuerySet[Annotation] = super().filter_queryset(queryset)
+        return filtered
+
+    def filter_scope(self, queryset: QuerySet[Annotation], name: str, value: str) -> QuerySet[Annotation]:
+        scope = Annotation.Scope.INSIGHT if value == "insight" else value
+        if scope not in Annotation.Scope.values:
+            raise ValidationError(f"Invalid scope: {value}")
+        return queryset.filter(scope=scope)
+
+    def filter_dates(self, queryset: QuerySet[Annotation], name: str, value: str) -> QuerySet[Annotation]:
+        comparison = "gte" if name == "date_from" else "lte"
+        return queryset.filter(**{f"date_marker__{comparison}": moment(name, value)})
+
+
+def moment(name: str, text: Any) -> datetime:
+    """Return an ISO 8601 date or time in UTC, in which a naive one is taken to be; raises ValidationError."""
+    try:
+        value = datetime.fromisoformat(text)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValidationError(f"Invalid date range: {name} must be a valid ISO 8601 date") from error

@@ -1,0 +1,59 @@
+"""Annotations: notes on a point in time, shown on a project's charts."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class Annotation(models.Model):
+    """A note; its organization stands on the row, since one of organization scope shows in every project there."""
+
+    class CreationType(models.TextChoices):
+        USER = "USR", "user"
+        GITHUB = "GIT", "GitHub"
+
+    class Scope(models.TextChoices):
+        INSIGHT = "dashboard_item", "insight"
+        DASHBOARD = "dashboard", "dashboard"
+        PROJECT = "project", "project"
+        ORGANIZATION = "organization", "organization"
+        RECORDING = "recording", "recording"
+
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="annotations")
+    content = models.TextField(max_length=8192, null=True, blank=True)
+    date_marker = models.DateTimeField(null=True, blank=True)
+    creation_type = models.CharField(max_length=3, choices=CreationType, default=CreationType.USER)
+    dashboard_item = models.ForeignKey(
+        "analytics.Insight", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    dashboard = models.ForeignKey(
+        "analytics.Dashboard", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, null=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted = models.BooleanField(default=False)
+    scope = models.CharField(max_length=24, choices=Scope, default=Scope.INSIGHT)
+
+    class Meta:
+        indexes: ClassVar = [
+            # The list's order: of a project's own rows, and of those its organization shares.
+            models.Index(fields=["project", "-date_marker", "-id"], name="annotation_of_a_project"),
+            models.Index(
+                fields=["organization", "-date_marker", "-id"],
+                condition=models.Q(scope="organization"),
+                name="annotation_of_an_organization",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(scope__in=["dashboard_item", "dashboard", "project", "organization", "recording"]),
+                name="annotation_scope_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(creation_type__in=["USR", "GIT"]), name="annotation_creation_type_known"
+            ),
+        ]

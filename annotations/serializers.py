@@ -1,0 +1,84 @@
+"""An annotation as JSON: the page's 15 fields, in its order."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from rest_framework import serializers
+
+from annotations.models import Annotation
+from core6.analytics.models import Dashboard, Insight
+from core6.api.serializers import ModelSerializer, UserBasicSerializer
+
+
+class InsightField(serializers.PrimaryKeyRelatedField[Insight]):
+    """The id of a live insight of the URL's project, or the id that the annotation has already."""
+
+    def get_queryset(self) -> QuerySet[Insight]:
+        return Insight.objects.filter(project=self.context["view"].tenant.project_id, deleted=False)
+
+    def to_internal_value(self, data: Any) -> Insight:
+        kept: Insight | None = getattr(self.parent.instance, "dashboard_item", None)
+        return kept if kept and is_echoed(kept, data) else super().to_internal_value(data)
+
+
+class AnnotationSerializer(ModelSerializer[Annotation]):
+    """Reads and writes an annotation (contract E.1 to E.3)."""
+
+    dashboard_item = InsightField(
+        queryset=Insight.objects.none(), required=False, allow_null=True, help_text="Id of the insight it belongs to."
+    )
+    dashboard_id = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Id of the dashboard it belongs to."
+    )
+    dashboard_name = serializers.CharField(source="dashboard.name", read_only=True, allow_null=True)
+    insight_short_id = serializers.CharField(source="dashboard_item.short_id", read_only=True, allow_null=True)
+    insight_name = serializers.CharField(source="dashboard_item.name", read_only=True, allow_null=True)
+    insight_derived_name = serializers.CharField(source="dashboard_item.derived_name", read_only=True, allow_null=True)
+    created_by = UserBasicSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Annotation
+        fields = (
+            "id",
+            "content",
+            "date_marker",
+            "creation_type",
+            "dashboard_item",
+            "dashboard_id",
+            "dashboard_name",
+            "insight_short_id",
+            "insight_name",
+            "insight_derived_name",
+            "created_by",
+            "created_at",
+            "updated_at",
+            "deleted",
+            "scope",
+        )
+        read_only_fields = ("id", "created_at", "updated_at")
+        extra_kwargs: ClassVar = {
+            "content": {"help_text": "The note itself."},
+            "date_marker": {"help_text": "The point in time it marks, in UTC."},
+            "creation_type": {"help_text": "`USR` for a person, `GIT` for a bot that notes a release."},
+            "deleted": {"help_text": "True hides the annotation; false brings it back."},
+            "scope": {"help_text": "Where it shows: on an insight, a dashboard, in the project or the organization."},
+        }
+
+    def validate_dashboard_id(self, value: int | None) -> int | None:
+        kept = self.instance.dashboard if self.instance else None
+        if value is None or is_echoed(kept, value):
+            return value
+        project = self.context["view"].tenant.project_id
+        if not Dashboard.objects.filter(pk=value, project=project, deleted=False).exists():
+            raise serializers.ValidationError("Dashboard not found.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("scope") == Annotation.Scope.RECORDING:
+            raise serializers.ValidationError("Recording scope is deprecated")
+        return attrs
+
+
+def is_echoed(kept: Model | None, sent: object) -> bool:
+    """Tell whether a client sends back the id that it read, which stays valid whatever became of its object."""
+    return kept is not None and not isinstance(sent, bool) and str(sent) == str(kept.pk)

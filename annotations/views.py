@@ -1,0 +1,77 @@
+"""The endpoints of annotations, under `/api/projects/:project_id/annotations/`."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.serializers import BaseSerializer
+
+from annotations.filters import AnnotationFilter
+from annotations.models import Annotation
+from annotations.serializers import AnnotationSerializer
+from core6.api.activity import ActivityLogged
+from core6.api.filters import SearchFilter
+from core6.api.pagination import LongPagination
+from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
+from projects.scoping import ProjectScopedViewSet
+
+
+class AnnotationViewSet(
+    HardDeleteForbidden,
+    ListModelMixin,
+    AtomicCreate,
+    RetrieveModelMixin,
+    AtomicUpdate,
+    ActivityLogged[Annotation],
+    ProjectScopedViewSet[Annotation],
+):
+    """Create, read, update and soft-delete annotations: notes on a point in time."""
+
+    scope = "annotation"
+    activity_scope = "Annotation"
+    queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by").order_by(
+        "-date_marker", "-id"
+    )
+    serializer_class = AnnotationSerializer
+    pagination_class = LongPagination
+    filter_backends = (DjangoFilterBackend, SearchFilter)
+    filterset_class = AnnotationFilter
+    search_fields = ("content",)
+
+    def in_scope(self, queryset: QuerySet[Annotation]) -> QuerySet[Annotation]:
+        tenant = self.tenant
+        shared = Q(scope=Annotation.Scope.ORGANIZATION, organization=tenant.organization)
+        rows = queryset.filter(Q(project=tenant.project_id) | shared)
+        # PATCH reaches deleted rows: it is how one is restored.
+        return rows if self.action in ("partial_update", "activity") else rows.filter(deleted=False)
+
+    def perform_create(self, serializer: BaseSerializer[Annotation]) -> None:
+        self.save_and_log(
+            serializer,
+            organization=self.tenant.organization,
+            project=self.project,
+            created_by=self.request.user,
+        )
+
+    def perform_update(self, serializer: BaseSerializer[Annotation]) -> None:
+        assert serializer.instance is not None
+        scope = serializer.validated_data.get("scope", serializer.instance.scope)
+        was_shared = serializer.instance.scope == Annotation.Scope.ORGANIZATION
+        # D12: a shared row that is shared no longer belongs to the project it was patched through.
+        leaves = was_shared and scope != Annotation.Scope.ORGANIZATION
+        self.save_and_log(serializer, **({"project": self.project} if leaves else {}))
+
+    def activity_detail(self, instance: Annotation) -> dict[str, Any]:
+        dashboard, insight = instance.dashboard, instance.dashboard_item
+        return {
+            "name": instance.content,
+            "context": {
+                "scope": instance.scope,
+                "dashboard_id": instance.dashboard_id,
+                "dashboard_name": dashboard.name if dashboard else None,
+                "dashboard_item_id": instance.dashboard_item_id,
+                "dashboard_item_short_id": insight.short_id if insight else None,
+                "dashboard_item_name": insight.name if insight else None,
+            },
+        }

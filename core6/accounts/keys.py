@@ -1,0 +1,33 @@
+"""Personal API keys and other tokens as text: making, digesting and masking them."""
+
+import hashlib
+import secrets
+import string
+
+_ALPHABET = string.digits + string.ascii_lowercase + string.ascii_uppercase
+KEY_PREFIX = "phx_"
+
+
+def token(prefix: str, bits: int) -> str:
+    """Return `prefix` and a base62 number of `bits` random bits."""
+    number = secrets.randbits(bits)
+    digits = ""
+    while number:
+        number, rest = divmod(number, 62)
+        digits = _ALPHABET[rest] + digits
+    return prefix + digits
+
+
+def generate() -> str:
+    """Return a new personal API key: `phx_` and 280 random bits, 51 or 52 characters nearly always."""
+    return token(KEY_PREFIX, 280)
+
+
+def digest(key: str) -> str:
+    """Return what is stored of a key. So many random bits need no salt and no slow hash."""
+    return f"sha256${hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def mask(key: str) -> str:
+    """Return what may be shown of a key: `phx_...abcd`; of a short one, nothing."""
+    return f"{key[:4]}...{key[-4:]}" if len(key) >= 16 else "********"

@@ -1,0 +1,141 @@
+"""Who is calling: users, organizations, memberships and personal API keys."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from core6.accounts import keys
+from core6.accounts.ids import uuid7
+
+
+def distinct_id() -> str:
+    """Return a random distinct_id of a user: base62 text of 256 bits."""
+    return keys.token("", 256)
+
+
+def key_id() -> str:
+    """Return a random id of a personal API key: base62 text of 128 bits."""
+    return keys.token("", 128)
+
+
+class Organization(models.Model):
+    """A tenant: it holds members and projects."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=64)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds users by their email, whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Return the user with this email; raises User.DoesNotExist."""
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser):
+    """A person with an email; the nine fields of UserBasic (contract G) and what they last looked at."""
+
+    class RoleAtOrganization(models.TextChoices):
+        ENGINEERING = "engineering"
+        DATA = "data"
+        PRODUCT = "product"
+        FOUNDER = "founder"
+        LEADERSHIP = "leadership"
+        MARKETING = "marketing"
+        SALES = "sales"
+        OTHER = "other"
+
+    uuid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    distinct_id = models.CharField(max_length=200, null=True, blank=True, unique=True, default=distinct_id)
+    first_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True)
+    email = models.EmailField(max_length=254)
+    is_email_verified = models.BooleanField(null=True, blank=True)
+    hedgehog_config = models.JSONField(null=True, blank=True)
+    role_at_organization = models.CharField(max_length=64, choices=RoleAtOrganization, null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False, help_text="May use the admin console.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # What `@current` means in a path.
+    current_organization = models.ForeignKey(
+        Organization, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    current_project = models.ForeignKey(
+        "projects.Project", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_unique_whatever_case",
+                violation_error_message="There is already a user with this email.",
+            )
+        ]
+
+
+class Level(models.IntegerChoices):
+    """What a member may do: administer from 8, own at 15."""
+
+    MEMBER = 1
+    ADMIN = 8
+    OWNER = 15
+
+
+class Membership(models.Model):
+    """A user's place in an organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    level = models.PositiveSmallIntegerField(choices=Level, default=Level.MEMBER)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "user"],
+                name="membership_once_per_organization",
+                violation_error_message="This user is already a member of the organization.",
+            ),
+            models.CheckConstraint(condition=models.Q(level__in=Level.values), name="membership_level_known"),
+        ]
+
+
+class PersonalAPIKey(models.Model):
+    """A key of a user; its text is never stored, only its digest (D51) and a mask."""
+
+    id = models.CharField(primary_key=True, max_length=50, default=key_id, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal_api_keys")
+    label = models.CharField(max_length=40)
+    secure_value = models.CharField(max_length=300, unique=True, editable=False)
+    mask_value = models.CharField(max_length=11, editable=False)
+    scopes = ArrayField(models.CharField(max_length=100), null=True)
+    # Empty or null: no restriction.
+    scoped_organizations = ArrayField(models.UUIDField(), null=True, blank=True)
+    scoped_teams = ArrayField(models.BigIntegerField(), null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "label"],
+                name="personal_api_key_label_once_per_user",
+                violation_error_message="This user has a key with this label already: choose another label.",
+            )
+        ]

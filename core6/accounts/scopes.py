@@ -1,0 +1,40 @@
+"""The scopes of personal API keys: their grammar, what a method requires, and what a key grants."""
+
+from collections.abc import Collection
+
+ALL = "*"
+#: The objects a scope may name. Most belong to parts of the API beyond this server; keys that carry them stay valid.
+OBJECTS = frozenset(
+    """
+    action activity_log alert annotation batch_export cohort comment conversation dashboard dashboard_template
+    dataset desktop_recording early_access_feature endpoint error_tracking evaluation event_definition
+    event_filter experiment experiment_saved_metric export external_data_source feature_flag file_system group
+    health_issue hog_flow hog_function insight insight_variable integration legal_document live_debugger
+    llm_analytics llm_gateway llm_prompt llm_skill logs mcp_analytics notebook organization
+    organization_integration organization_member person persisted_folder plugin product_tour project
+    property_definition query revenue_analytics session_recording session_recording_playlist
+    sharing_configuration subscription survey task ticket tracing user user_interview warehouse_objects
+    warehouse_table warehouse_view web_analytics webhook
+    """.split()  # noqa: SIM905  # a block of words is easier to read and to change
+)
+ACTIONS = ("read", "write")
+_READING_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def is_valid(scope: str) -> bool:
+    """Tell whether `scope` is `*` or `<object>:read` or `<object>:write`."""
+    name, _, action = scope.partition(":")
+    return scope == ALL or (name in OBJECTS and action in ACTIONS)
+
+
+def required(resource: str, method: str) -> str:
+    """Return the scope that `method` on `resource` needs: `annotation:read`, `annotation:write`."""
+    return f"{resource}:{'read' if method in _READING_METHODS else 'write'}"
+
+
+def grants(held: Collection[str] | None, scope: str) -> bool:
+    """Tell whether a key that holds `held` may do what `scope` names; write satisfies read, none means no access."""
+    if not held:
+        return False
+    name, _, action = scope.partition(":")
+    return ALL in held or scope in held or (action == "read" and f"{name}:write" in held)

@@ -1,0 +1,51 @@
+"""What was changed, by whom and when: one append-only table for all resources."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from core6.accounts.ids import uuid7
+
+
+class ActivityLog(models.Model):
+    """One change of one object."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey("projects.Project", null=True, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    scope = models.CharField(max_length=79, help_text="The kind of object: Annotation, Cohort, Team, …")
+    item_id = models.CharField(max_length=72)
+    activity = models.CharField(max_length=79, help_text="What happened: created, updated, …")
+    detail = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["project", "scope", "-created_at", "-id"], name="activity_of_a_scope"),
+            models.Index(fields=["scope", "item_id", "-created_at", "-id"], name="activity_of_an_item"),
+        ]
+
+
+def log_activity(
+    *,
+    organization_id: Any,
+    project_id: int | None,
+    user_id: int | None,
+    scope: str,
+    item_id: object,
+    activity: str,
+    detail: dict[str, Any],
+) -> None:
+    """Write one row; call it in the transaction of the change itself, so that neither exists without the other."""
+    ActivityLog.objects.create(
+        organization_id=organization_id,
+        project_id=project_id,
+        user_id=user_id,
+        scope=scope,
+        item_id=str(item_id),
+        activity=activity,
+        detail=detail,
+    )

@@ -1,0 +1,125 @@
+"""What a resource inherits to log its changes and to show them at `…/activity/` and `…/:id/activity/` (D37)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from core6.activity.models import ActivityLog, log_activity
+from core6.activity.serializers import ActivityLogSerializer
+from core6.api.scoping import ScopedViewSet
+
+M = TypeVar("M", bound=Model)
+
+
+class ActivityPagination(PageNumberPagination):
+    """`{"results", "next", "previous", "total_count"}`, by `?page=` of `?limit=` rows."""
+
+    page_size = 10
+    page_size_query_param = "limit"
+    max_page_size = 1000
+
+    def get_paginated_response(self, data: Any) -> Response:
+        envelope = super().get_paginated_response(data).data
+        return Response(
+            {
+                "results": envelope["results"],
+                "next": envelope["next"],
+                "previous": envelope["previous"],
+                "total_count": envelope["count"],
+            }
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous", "total_count"],
+            "properties": {"results": schema, "next": link, "previous": link, "total_count": {"type": "integer"}},
+        }
+
+
+class ActivityLogged(ScopedViewSet[M]):
+    """Writes a row with every create and update, in its transaction; an update that changes nothing writes none."""
+
+    #: What the rows call this kind of object: `Annotation`.
+    activity_scope: ClassVar[str]
+    action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {
+        "activity": ("activity_log:read",),
+        "all_activity": ("activity_log:read",),
+    }
+
+    def activity_detail(self, instance: M) -> dict[str, Any]:
+        """Return what a row tells of the object beside its changes: at least `name`."""
+        raise NotImplementedError
+
+    def save_and_log(self, serializer: BaseSerializer[M], **owners: Any) -> None:
+        """Save what the serializer validated, with `owners` in addition, and log it."""
+        before = serializer.instance
+        if before is None:
+            self._log(serializer.save(**owners), "created", None)
+            return
+        changes = _changes(before, {**serializer.validated_data, **owners}, self.activity_scope)
+        instance = serializer.save(**owners)
+        if changes:
+            self._log(instance, "updated", changes)
+
+    @extend_schema(responses=ActivityLogSerializer(many=True))
+    @action(
+        detail=False,
+        url_path="activity",
+        serializer_class=ActivityLogSerializer,
+        pagination_class=ActivityPagination,
+        filter_backends=[],
+    )
+    def all_activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the changes of this kind of object in the project, newest first."""
+        return self._page(ActivityLog.objects.filter(project=self.tenant.project_id, scope=self.activity_scope))
+
+    @extend_schema(responses=ActivityLogSerializer(many=True))
+    @action(
+        detail=True, serializer_class=ActivityLogSerializer, pagination_class=ActivityPagination, filter_backends=[]
+    )
+    def activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the changes of one object, newest first."""
+        instance = self.get_object()
+        return self._page(ActivityLog.objects.filter(scope=self.activity_scope, item_id=str(instance.pk)))
+
+    def _page(self, rows: QuerySet[ActivityLog]) -> Response:
+        page = self.paginate_queryset(rows.select_related("user").order_by("-created_at", "-id"))  # type: ignore[arg-type]
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def _log(self, instance: M, activity: str, changes: list[dict[str, Any]] | None) -> None:
+        log_activity(
+            organization_id=self.tenant.organization.pk,
+            project_id=self.tenant.project_id,
+            user_id=self.request.user.pk,
+            scope=self.activity_scope,
+            item_id=instance.pk,
+            activity=activity,
+            detail={"changes": changes, **self.activity_detail(instance)},
+        )
+
+
+def _changes(before: Model, sent: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Return one entry for each value that differs from the stored one; call it before it is overwritten."""
+    changes = []
+    for name, value in sent.items():
+        old, new = _plain(getattr(before, name)), _plain(value)
+        if old != new:
+            verb = "created" if old is None else "deleted" if new is None else "changed"
+            changes.append({"type": kind, "action": verb, "field": name, "before": old, "after": new})
+    return changes
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Model):
+        return value.pk
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

@@ -1,0 +1,68 @@
+"""Who is calling: the personal API key of a request, found in its header, body or query (contract A.2, D51, D52)."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from core6.accounts import keys
+from core6.accounts.models import PersonalAPIKey, User
+
+_BEARER = re.compile(r"Bearer\s+(\S.+)")
+#: `last_used_at` is written at most this often.
+_USE_NOTED_EVERY = timedelta(hours=1)
+
+
+class PersonalAPIKeyAuthentication(BaseAuthentication):
+    """Sets `request.user` to the key's owner and `request.auth` to the key; its scopes are core6.api.permissions' part.
+
+    The first place that holds a key decides; a bad key is 401 there. Unknown, deleted and inactive users' keys
+    take the same way to the same answer.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, PersonalAPIKey] | None:
+        found = self._find(request)
+        if found is None:
+            return None
+        text, place = found
+        key = (
+            PersonalAPIKey.objects.select_related("user")
+            .filter(secure_value=keys.digest(text), user__is_active=True)
+            .first()
+        )
+        if key is None:
+            raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
+        now = timezone.now()
+        if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
+            PersonalAPIKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        return key.user, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+    def _find(self, request: Request) -> tuple[str, str] | None:
+        header = _BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", "").strip())
+        if header:
+            return header[1], "Authorization header"
+        body: Any = request.data
+        in_body = body.get("personal_api_key") if isinstance(body, Mapping) else None
+        if isinstance(in_body, str) and in_body:
+            return in_body.strip(), "body"
+        in_query = request.query_params.get("personal_api_key")
+        return (in_query.strip(), "query string") if in_query else None
+
+
+class PersonalAPIKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped in the library
+    """How a schema describes the key."""
+
+    target_class = "core6.api.authentication.PersonalAPIKeyAuthentication"
+    name = "PersonalAPIKeyAuth"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}

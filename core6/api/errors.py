@@ -1,0 +1,152 @@
+"""The error JSON, `{"type", "code", "detail", "attr"}`, for whatever went wrong (contract C, D9, D17).
+
+This module alone knows its shape. The library of the real service writes it; what stands here turns everything
+else into the exceptions it knows.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import (
+    BadRequest,
+    ObjectDoesNotExist,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from exceptions_hog import exception_handler as render  # type: ignore[import-untyped]  # the library has no types
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.serializers import as_serializer_error
+
+logger = logging.getLogger(__name__)
+
+
+class BadRequestError(exceptions.APIException):
+    """The request itself cannot be read."""
+
+    status_code = 400
+    default_code = "bad_request"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "Bad request."
+
+
+class RequestTooLarge(exceptions.APIException):
+    """The body is larger than the server takes."""
+
+    status_code = 413
+    default_code = "request_too_large"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "The request body is too large: send at most 10 MB."
+
+
+class ServiceUnavailable(exceptions.APIException):
+    """The database does not answer; the caller may try again after `wait` seconds."""
+
+    status_code = 503
+    default_code = "service_unavailable"
+    default_type: ClassVar[str] = "server_error"
+    default_detail = "The database is not available at the moment: try again."
+    wait = 1
+
+
+def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response:
+    """Return the answer to an exception raised in a view; an unknown one is logged and 500."""
+    known = _translate(exception)
+    response: Response = render(known, dict(context))
+    if response.status_code == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    elif response.status_code >= 500:
+        logger.error("%s in %s", type(exception).__name__, context.get("view"), exc_info=exception)
+    return response
+
+
+def _translate(exception: Exception) -> Exception:
+    """Return the exception that says the same in the vocabulary of REST framework."""
+    match exception:
+        case exceptions.ValidationError():
+            return _first_error_only(exception)
+        case RequestDataTooBig():
+            return RequestTooLarge()
+        case TooManyFieldsSent() | TooManyFilesSent():
+            return BadRequestError("The request has too many fields: send at most 1000.")
+        case SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError():
+            return BadRequestError()
+        case ModelValidationError():
+            return _first_error_only(exceptions.ValidationError(as_serializer_error(exception)))
+        case ObjectDoesNotExist():
+            return Http404()
+        case DatabaseError() | InterfaceError():
+            return _translate_database_error(exception)
+        case RecursionError() | UnicodeEncodeError():
+            return BadRequestError("The request holds text or a structure that cannot be read.")
+    return exception
+
+
+def _translate_database_error(exception: Exception) -> Exception:
+    state = getattr(exception.__cause__, "sqlstate", None) or ""
+    match exception:
+        case IntegrityError() if state == "23505":
+            return exceptions.ValidationError("There is already such an object.", code="unique")
+        case IntegrityError() if state == "23503":
+            return exceptions.ValidationError("An object that the request names does not exist.", code="does_not_exist")
+        case DataError():
+            return exceptions.ValidationError("A value cannot be stored.", code="invalid_input")
+        case OperationalError() | InterfaceError():
+            return ServiceUnavailable()
+    return exception
+
+
+def _first_error_only(exception: exceptions.ValidationError) -> exceptions.ValidationError:
+    """Return the error without its empty parts, which the library cannot render."""
+    detail = _without_empty(exception.detail)
+    if not detail:
+        return exceptions.ValidationError("Invalid input.")
+    exception.detail = detail
+    return exception
+
+
+def _without_empty(detail: Any) -> Any:
+    if isinstance(detail, dict):
+        return {key: kept for key, value in detail.items() if (kept := _without_empty(value))}
+    if isinstance(detail, list):
+        kept = [kept for value in detail if (kept := _without_empty(value))]
+        # Of a list of nested errors only the first counts, under its index.
+        if kept and isinstance(kept[0], dict):
+            index = next(i for i, value in enumerate(detail) if _without_empty(value))
+            return {str(index): kept[0]}
+        return kept
+    return detail
+
+
+def _answer(status: int, code: str, detail: str, kind: str = "invalid_request") -> JsonResponse:
+    return JsonResponse({"type": kind, "code": code, "detail": detail, "attr": None}, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer what is refused before any view: a Host that is not allowed, too many fields."""
+    if isinstance(exception, RequestDataTooBig):
+        return _answer(413, RequestTooLarge.default_code, str(RequestTooLarge.default_detail))
+    detail = "Invalid Host header: add the host to ALLOWED_HOSTS." if "HTTP_HOST" in str(exception) else "Bad request."
+    return _answer(400, BadRequestError.default_code, detail)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return _answer(
+        403, "permission_denied", str(exceptions.PermissionDenied.default_detail), kind="authentication_error"
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    return _answer(404, "not_found", "Endpoint not found.")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    return _answer(500, "error", "A server error occurred.", kind="server_error")

@@ -1,0 +1,110 @@
+"""Bodies in: strict JSON, and forms (D18, D22)."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import QueryDict
+from rest_framework import parsers
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.parsers import DataAndFiles
+
+#: Deeper JSON is refused; cohort criteria, the deepest input there is, need less.
+MAX_DEPTH = 64
+# The page's own POST lines announce JSON and send `name=string` (D22).
+_PLAINLY_A_FORM = re.compile(rb"\s*[A-Za-z_][\w.\[\]-]*=")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class JSONParser(parsers.BaseParser):
+    """Reads strict UTF-8 JSON; under its content type also a body that is plainly a form."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        _check_head(parser_context)
+        body = stream.read()
+        if _PLAINLY_A_FORM.match(body):
+            return QueryDict(body, encoding="utf-8")
+        try:
+            text = body.decode()
+            data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite) if text.strip() else {}
+            # Few brackets cannot be deep, and only an escape can bring a surrogate: most bodies skip these walks.
+            if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
+                _check_depth(data)
+            if _SURROGATE_ESCAPE.search(text):
+                json.dumps(data, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ParseError("JSON parse error - a lone surrogate is no character") from error
+        except RecursionError as error:
+            raise ParseError(f"JSON parse error - nested more than {MAX_DEPTH} deep") from error
+        except ValueError as error:
+            raise ParseError(f"JSON parse error - {error}") from error
+        return data
+
+
+class FormParser(parsers.BaseParser):
+    """Reads a form; what it does not send stays absent (D47, core6.api.serializers)."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> QueryDict:
+        _check_head(parser_context)
+        return QueryDict(stream.read(), encoding="utf-8")
+
+
+class MultiPartParser(parsers.MultiPartParser):
+    """Reads a multipart form, files included."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> "DataAndFiles[Any, Any]":
+        _check_head(parser_context)
+        return super().parse(stream, media_type, parser_context)
+
+
+def _check_head(parser_context: Mapping[str, Any] | None) -> None:
+    """Refuse with 413 a body that is too large, with 415 one that is compressed or in another charset than UTF-8."""
+    request = (parser_context or {})["request"]
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise RequestDataTooBig
+    content_encoding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
+    if content_encoding.lower() != "identity":
+        raise UnsupportedMediaType(
+            request.content_type, f'Unsupported content encoding "{content_encoding}": send none.'
+        )
+    charset = request._request.content_params.get("charset", "utf-8")
+    if charset.lower().replace("_", "-") not in ("utf-8", "utf8", "us-ascii", "ascii"):
+        raise UnsupportedMediaType(request.content_type, f'Unsupported charset "{charset}" in request: send UTF-8.')
+
+
+def _check_depth(data: Any) -> None:
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for value in level
+            if isinstance(value, dict | list)
+            for child in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested more than {MAX_DEPTH} deep")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is out of range")
+    return value

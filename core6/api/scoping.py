@@ -1,0 +1,157 @@
+"""Views whose rows belong to a tenant named in the URL: no handler runs, and no row is read, before it is resolved."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast, final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Case, Model, OuterRef, Q, QuerySet, Subquery, UUIDField, When
+from django.http import Http404
+from rest_framework.exceptions import NotFound
+from rest_framework.viewsets import GenericViewSet
+
+from core6.accounts import scopes
+from core6.accounts.models import Level, Membership, Organization, User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+M = TypeVar("M", bound=Model)
+CURRENT: Final = "@current"
+_MOST_DIGITS = 18
+_WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class CallerLevel(TypedDict):
+    """What the queries of tenants add to their rows: the caller's level, None for whoever is no member."""
+
+    caller_level: int | None
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Whose rows a request is about, and the caller's level there (None: not a member)."""
+
+    organization: Organization
+    level: int | None
+    project_id: int | None = None
+
+
+def membership_level(user: User, organization: str) -> Subquery:
+    """Return the subquery of the user's level in the organization that the outer column `organization` names."""
+    return Subquery(Membership.objects.filter(user=user, organization=OuterRef(organization)).values("level"))
+
+
+def number(text: str) -> int | None:
+    """Return the integer id that a path segment holds (D11: at most 18 digits), or None."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def parse_uuid(text: str) -> uuid.UUID | None:
+    """Return the UUID that a path segment holds, in any case, with or without dashes (D11), or None."""
+    if len(text) not in (32, 36) or any(c in text for c in "{}:"):
+        return None
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Organization, CallerLevel]]":
+    """Return the organization that a path segment names, with the caller's level in it as `caller_level`.
+
+    `@current` is the one the user last looked at, else the first one joined.
+    """
+    organizations = Organization.objects.annotate(caller_level=membership_level(user, "pk"))
+    if segment != CURRENT:
+        key = parse_uuid(segment)
+        return organizations.filter(pk=key) if key else organizations.none()
+    is_current = Q(memberships__organization=user.current_organization_id)
+    return organizations.filter(memberships__user=user).order_by(
+        Case(When(is_current, then=0), default=1), "memberships__joined_at", "pk"
+    )
+
+
+class ScopedViewSet(GenericViewSet[M]):
+    """The root of every endpoint: one declared scope, one tenant, rows only through it.
+
+    A resource declares `scope`, `queryset`, `serializer_class` and perhaps `filterset_class`; the hook `in_scope`
+    narrows the queryset to the tenant's rows.
+    """
+
+    scope: ClassVar[str] = ""
+    #: Scopes of actions that differ from `<scope>:read` and `<scope>:write`.
+    action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: The level that writing takes; reading takes a membership.
+    write_level: ClassVar[int] = Level.MEMBER
+    not_a_member: ClassVar[str | None] = None
+    level_too_low: ClassVar[str | None] = None
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[^/]+"
+
+    @classmethod
+    def as_view(cls, *args: Any, **kwargs: Any) -> Any:
+        """Make the view; one that declares no scope stops the start."""
+        if cls.scope not in scopes.OBJECTS:
+            raise ImproperlyConfigured(f"{cls.__name__} declares no known scope: add scope = '<object>' to it")
+        return super().as_view(*args, **kwargs)
+
+    @property
+    def caller(self) -> User:
+        """Return who calls; only behind the permission, which refuses everybody without a key."""
+        return cast("User", self.request.user)
+
+    @cached_property
+    def tenant(self) -> Tenant:
+        """Resolve the tenant from the URL, once; raises NotFound with the parent's own text."""
+        return self.resolve_tenant()
+
+    def resolve_tenant(self) -> Tenant:
+        raise NotImplementedError
+
+    def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
+        """Return the rows of the tenant that this action may see."""
+        raise NotImplementedError
+
+    @final
+    def get_queryset(self) -> QuerySet[M]:
+        """Return the tenant's rows; a row that is about to be written is locked until it is."""
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset()
+        queryset = self.in_scope(super().get_queryset())
+        if self.action in ("update", "partial_update", "destroy"):
+            queryset = queryset.select_for_update(of=("self",))
+        return queryset
+
+    def get_object(self) -> M:
+        """Return the row named in the URL; what is no id at all is 404 like an unknown one (D11)."""
+        key = self.kwargs[self.lookup_url_kwarg]
+        is_uuid = isinstance(self.get_queryset().model._meta.pk, UUIDField)
+        parsed = parse_uuid(key) if is_uuid else number(key)
+        if parsed is None:
+            raise Http404
+        self.kwargs[self.lookup_url_kwarg] = parsed
+        return super().get_object()
+
+    def required_scopes(self) -> Sequence[str]:
+        """Return the scopes that this request needs; none for a method that the view does not support (D48)."""
+        if self.action is None:
+            return ()
+        return self.action_scopes.get(self.action) or (scopes.required(self.scope, str(self.request.method)),)
+
+    def required_level(self) -> int:
+        """Return the level that this request needs."""
+        return self.write_level if self.action and self.request.method in _WRITING_METHODS else Level.MEMBER
+
+
+class OrganizationScopedViewSet(ScopedViewSet[M]):
+    """Endpoints under `/api/organizations/:organization_id/`."""
+
+    def resolve_tenant(self) -> Tenant:
+        segment = self.kwargs["organization_id"]
+        found = organizations_of(self.caller, segment).first()
+        if found is None:
+            raise NotFound("Organization not found.")
+        return Tenant(organization=found, level=found.caller_level)

@@ -1,0 +1,61 @@
+"""What serializers of more than one resource share."""
+
+from typing import Any, ClassVar, TypeVar
+
+from django.db import models
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from core6.accounts.models import User
+
+M = TypeVar("M", bound=models.Model)
+_HEDGEHOG_KEYS = ("use_as_profile", "color", "accessories", "skin")
+
+
+class BooleanField(serializers.BooleanField):
+    """A boolean that is absent when a form does not send it; REST framework would read it as false (D47)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.default_empty_html = empty
+
+
+class ModelSerializer(serializers.ModelSerializer[M]):
+    """Saves the fields that were sent and no others, so that two writers of different fields lose nothing."""
+
+    serializer_field_mapping: ClassVar = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.BooleanField: BooleanField,
+    }
+
+    def update(self, instance: M, validated_data: dict[str, Any]) -> M:
+        stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        instance.save(update_fields=[*validated_data, *stamps])
+        return instance
+
+
+class UserBasicSerializer(serializers.ModelSerializer[User]):
+    """A user as other objects show them (contract G)."""
+
+    hedgehog_config = serializers.SerializerMethodField(help_text="The user's hedgehog, null when there is none.")
+
+    class Meta:
+        model = User
+        fields = (
+            "id",
+            "uuid",
+            "distinct_id",
+            "first_name",
+            "last_name",
+            "email",
+            "is_email_verified",
+            "hedgehog_config",
+            "role_at_organization",
+        )
+        read_only_fields = fields
+
+    def get_hedgehog_config(self, user: User) -> dict[str, Any] | None:
+        config = user.hedgehog_config
+        return {key: config.get(key) for key in _HEDGEHOG_KEYS} if isinstance(config, dict) and config else None

@@ -1,0 +1,110 @@
+"""Where one machine keeps what must survive a restart: the embedded database and the generated secrets.
+
+The directory holds `postgres/` (the database), `run/` (its socket), `pgpass` (its password: the one file by
+which every command finds it), `secret_key`, `demo_key`, `owner.lock` and `postgres.log`.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Unusable(Exception):
+    """The data directory or its database cannot be used; the message says what to do about it."""
+
+
+def locate(configured: str | None) -> Path:
+    """Return the data directory without creating anything.
+
+    `configured` is `CORE6_DATA_DIR`. Without it: `.core6` beside manage.py, or, for root where an unprivileged
+    account cannot enter that place, `/var/lib/core6/<hash of the checkout>`, named by the file `.core6/location`.
+    """
+    if configured:
+        return Path(configured).expanduser().absolute()
+    beside = ROOT / ".core6"
+    with suppress(OSError):
+        return Path((beside / "location").read_text().strip())
+    if os.geteuid() == 0 and not is_open_to_others(ROOT):
+        return Path("/var/lib/core6") / hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
+    return beside
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Tell whether an account without rights of its own may enter `path` and every directory above it."""
+    return all(part.stat().st_mode & 0o001 for part in (path, *path.parents) if part.exists())
+
+
+def prepare(directory: Path) -> None:
+    """Create the directory, open to be entered and closed to be listed; its files are private each for itself."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(0o711)
+        beside = ROOT / ".core6"
+        if directory.is_relative_to("/var/lib/core6") and directory != beside:
+            beside.mkdir(exist_ok=True)
+            (beside / "location").write_text(f"{directory}\n")
+    except OSError as error:
+        raise Unusable(
+            f"the data directory {directory} cannot be written ({error.strerror}): set CORE6_DATA_DIR to one that can"
+        ) from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read; a kill at any moment leaves the old file or the new one."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def read_private(path: Path) -> str | None:
+    """Return the text of a file written by write_private, or None where there is none."""
+    try:
+        return path.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise Unusable(f"{path} belongs to another account: run this command as that account") from error
+
+
+def secret(path: Path) -> str:
+    """Return the secret kept at `path`, made at the first call."""
+    value = read_private(path)
+    if value is None:
+        value = secrets.token_urlsafe(48)
+        write_private(path, f"{value}\n")
+    return value
+
+
+def lock(directory: Path) -> IO[str]:
+    """Become the one owner of the directory; the lock ends with the returned file, or with this process.
+
+    Raises BlockingIOError while another process owns it.
+    """
+    file = (directory / "owner.lock").open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    file.seek(0)
+    file.truncate()
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
+
+
+def owner(directory: Path) -> str:
+    """Return the process id of the directory's owner, as text for a message."""
+    with suppress(OSError):
+        return (directory / "owner.lock").read_text().strip() or "unknown"
+    return "unknown"

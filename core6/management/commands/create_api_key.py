@@ -1,0 +1,38 @@
+"""`manage.py create_api_key`: make a personal API key and print it, once."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from core6.accounts.models import PersonalAPIKey, User
+from core6.management import world
+from core6.management.attached_command import AttachedCommand
+from core6.management.provisioning import provision
+
+
+class Command(AttachedCommand):
+    """Makes one key."""
+
+    help = "Create a personal API key of a user and print it; it is not shown again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", required=True, metavar="EMAIL")
+        parser.add_argument("--label", required=True, metavar="TEXT")
+        parser.add_argument("--scopes", required=True, metavar="a:read,b:write", help="comma-separated; * for all")
+        parser.add_argument("--organization", action="append", default=[], metavar="NAME", help="restrict to it")
+        parser.add_argument("--project", action="append", default=[], metavar="ORG/NAME", help="restrict to it")
+        parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+    def run(self, options: dict[str, Any]) -> str:
+        user, label = options["user"], options["label"]
+        if PersonalAPIKey.objects.filter(user__in=User.objects.filter(email__iexact=user), label=label).exists():
+            raise world.WorldError(f"{user} has a key with the label {label!r} already: choose another label")
+        entry = {
+            "user": user,
+            "label": label,
+            "scopes": [scope.strip() for scope in options["scopes"].split(",") if scope.strip()],
+            "scoped_organizations": options["organization"],
+            "scoped_projects": options["project"],
+        }
+        made = provision(world.read(json.dumps({"api_keys": [entry]})))["api_keys"][label]
+        return json.dumps(made) if options["json"] else str(made["value"])

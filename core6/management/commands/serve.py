@@ -1,0 +1,233 @@
+"""`manage.py serve`: everything one machine needs, in the foreground."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+from django.db import OperationalError, connections
+
+from core6 import data_directory, database, processes
+from core6.accounts import keys
+from core6.accounts.models import PersonalAPIKey, User
+from core6.data_directory import ROOT, Unusable
+from core6.management import world
+from core6.management.attached_command import prepare
+from core6.management.commands.provision import read_text
+from core6.management.provisioning import provision
+from projects.models import Project
+
+DEMO_WORLD = ROOT / "core6" / "demo" / "world.yaml"
+_DATABASE = "the database"
+_OWNER_SECONDS = 5.0
+_READY_SECONDS = 60.0
+_WEB_STOP_SECONDS = 6
+
+
+class Stopped(BaseException):
+    """Somebody asked this process to stop; raised once, by the signal handler, wherever the process is."""
+
+
+class Command(BaseCommand):
+    """The supervisor: it starts, tends and stops the others."""
+
+    help = "Run the database, the web server and what they need, until Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
+        parser.add_argument("--workers", type=int, default=settings.WEB_WORKERS, help="web server processes")
+        parser.add_argument("--no-worker", action="store_true", help="no job worker (nothing needs one yet)")
+        parser.add_argument("--provision", metavar="FILE", help="declare this world at every start, not the demo")
+        parser.add_argument("--ready-file", metavar="FILE", help="written once requests are answered: url, pid")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.server = database.Server(settings.DATA_DIRECTORY) if settings.IS_EMBEDDED else None
+        self.children: list[processes.Child] = []
+        _raise_stopped_on_signals()
+        try:
+            self._start(options)
+            while True:
+                for child in self.children:
+                    if said := child.tend():
+                        self.stderr.write(said)
+                time.sleep(0.2)
+        except Stopped:
+            self.stdout.write("Stopping: requests in flight are finished first.")
+        except (Unusable, world.WorldError) as error:
+            raise CommandError(str(error)) from error
+        except OperationalError as error:
+            raise CommandError(f"the database cannot be reached: {' '.join(str(error).split())}") from error
+        finally:
+            # The database goes last: whoever still writes needs it.
+            for child in reversed(self.children):
+                if child.name != _DATABASE:
+                    processes.stop(child.process, signal.SIGTERM, _WEB_STOP_SECONDS + 0.5)
+            if self.server:
+                self.server.stop()
+
+    def _start(self, options: dict[str, Any]) -> None:
+        port = free_port(options["host"], options["port"])
+        if self.server:
+            _own(self.server)
+            self.children.append(processes.Child(_DATABASE, self.server.launch, process=self.server.process))
+        told = self._bring_up_to_date(options["provision"])
+        url = f"http://{_reachable(options['host'])}:{port}"
+        web = processes.Child("the web server", lambda: _start_web(options, port))
+        self.children.append(web)
+        _wait_until_ready(url, web.process)
+        if options["ready_file"]:
+            _write_ready_file(Path(options["ready_file"]), url)
+        self._announce(url, told)
+
+    def _bring_up_to_date(self, file: str | None) -> dict[str, Any]:
+        """Migrate and provision; return what to tell: ids, and a key's value where it is known."""
+        try:
+            prepare()
+            if file:
+                return _first_of(provision(world.read(read_text(file))))
+            if not User.objects.exists():
+                # Written before the world, so that a kill between the two cannot lose the key.
+                path = settings.DATA_DIRECTORY / "demo_key"
+                key = data_directory.read_private(path) or keys.generate()
+                data_directory.prepare(settings.DATA_DIRECTORY)
+                data_directory.write_private(path, f"{key}\n")
+                provision(world.read(DEMO_WORLD.read_text()), values={"demo": key})
+            return _known_world()
+        finally:
+            connections.close_all()
+
+    def _announce(self, url: str, told: dict[str, Any]) -> None:
+        key, project = told["key"], told["project"] or "@current"
+        self.stdout.write(f"Core6 answers at {url}")
+        if settings.IS_EMBEDDED:
+            self.stdout.write(f"  data          {settings.DATA_DIRECTORY}")
+        self.stdout.write(f"  organization  {told['organization'] or '-'}")
+        self.stdout.write(f"  project       {told['project'] or '-'}")
+        shown = key or "shown once, when it was made; for another: manage.py create_api_key --help"
+        self.stdout.write(f"  API key       {shown}")
+        self.stdout.write("Try it:")
+        self.stdout.write(
+            f'  curl -H "Authorization: Bearer {key or "$KEY"}" {url}/api/projects/{project}/annotations/'
+        )
+        self.stdout.flush()
+
+
+def free_port(host: str, port: int) -> int:
+    """Return `port`, or a free one for 0; raises Unusable when it is taken.
+
+    The web server shares ports silently, so that a second one on a busy port would start and answer every other call.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Unusable(
+                f"{host}:{port} cannot be listened on ({reason}): choose another --port or --host"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def _raise_stopped_on_signals() -> None:
+    def stop(*_: object) -> None:
+        for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(other, signal.SIG_IGN)  # once is enough: the way down is not interrupted
+        raise Stopped
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+
+
+def _own(server: database.Server) -> None:
+    deadline = time.monotonic() + _OWNER_SECONDS
+    while True:
+        try:
+            return server.start()
+        except BlockingIOError:
+            # Perhaps a command that is about to end.
+            if time.monotonic() > deadline:
+                directory = settings.DATA_DIRECTORY
+                raise Unusable(
+                    f"process {data_directory.owner(directory)} uses {directory} already: stop it,"
+                    " or set CORE6_DATA_DIR to another directory"
+                ) from None
+            time.sleep(0.1)
+
+
+def _start_web(options: dict[str, Any], port: int) -> subprocess.Popen[bytes]:
+    command = [
+        *(sys.executable, "-m", "granian", "core6.wsgi:application", "--interface", "wsgi"),
+        *("--host", options["host"], "--port", str(port), "--http", "1", "--no-ws"),
+        # One blocking thread a worker is the fastest; /_livez needs none, the server answers it from a file.
+        *("--workers", str(options["workers"]), "--blocking-threads", "1", "--respawn-failed-workers"),
+        *("--static-path-route", "/_livez", "--static-path-mount", str(ROOT / "core6" / "livez")),
+        *("--static-path-dir-to-file", "index.json", "--static-path-expires", "0"),
+        *("--workers-kill-timeout", str(_WEB_STOP_SECONDS), "--log-level", "error"),
+    ]
+    environment = {**os.environ, "CORE6_SUPERVISED": "1", "DJANGO_SETTINGS_MODULE": "core6.settings"}
+    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
+
+
+def _wait_until_ready(url: str, web: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if web.poll() is not None:
+            raise Unusable("the web server did not start: its reason stands above")
+        try:
+            with urllib.request.urlopen(f"{url}/_readyz", timeout=2):  # noqa: S310  # our own http address
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.03)
+    raise Unusable(f"the web server did not answer {url}/_readyz within {_READY_SECONDS:g} s")
+
+
+def _write_ready_file(path: Path, url: str) -> None:
+    new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        new.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        new.replace(path)
+    except OSError as error:
+        raise Unusable(f"{path} cannot be written ({error.strerror}): choose another --ready-file") from error
+
+
+def _reachable(host: str) -> str:
+    """Return the name to put in an address: a wildcard is no place to send a request to."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"[{name}]" if ":" in name else name
+
+
+def _first_of(made: dict[str, Any]) -> dict[str, Any]:
+    organization: dict[str, Any] = next(iter(made["organizations"].values()), {})
+    project: dict[str, Any] = next(iter(organization.get("projects", {}).values()), {})
+    values = [key["value"] for key in made["api_keys"].values() if key["value"]]
+    return {"organization": organization.get("id"), "project": project.get("id"), "key": next(iter(values), None)}
+
+
+def _known_world() -> dict[str, Any]:
+    """Return the demo key, if it still works, and the first project that it reaches."""
+    value = data_directory.read_private(settings.DATA_DIRECTORY / "demo_key")
+    key = PersonalAPIKey.objects.filter(secure_value=keys.digest(value or "")).first()
+    projects = Project.objects.order_by("pk")
+    if key:
+        projects = projects.filter(organization__memberships__user=key.user)
+    project = projects.first()
+    return {
+        "organization": project and project.organization_id,
+        "project": project and project.pk,
+        "key": value if key else None,
+    }

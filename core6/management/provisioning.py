@@ -1,0 +1,179 @@
+"""Brings the database to what a provisioning file declares, in one transaction, as often as one likes."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, models, transaction
+
+from core6.accounts import keys
+from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
+from core6.analytics.models import Dashboard, Insight
+from core6.management.world import LEVELS, KeyEntry, OrganizationEntry, ProjectEntry, UserEntry, World, WorldError
+from projects.models import Project
+
+M = TypeVar("M", bound=models.Model)
+_ONE_AT_A_TIME = 0x636F726536  # "core6", the number of an advisory lock
+
+
+def provision(world: World, *, values: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Create what is missing, update the properties that the file gives, delete nothing.
+
+    `values` gives keys a fixed value by their label, as `value` in the file does. Returns the ids as the command
+    prints them (contract/commands.md); raises WorldError and writes nothing when something is wrong.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        users = {entry.email: _user(entry, f"users[{i}]") for i, entry in enumerate(world.users)}
+        organizations = {
+            entry.name: _organization(entry, f"organizations[{i}]") for i, entry in enumerate(world.organizations)
+        }
+        return {
+            "users": {
+                email: {"id": user.pk, "uuid": str(user.uuid), "distinct_id": user.distinct_id}
+                for email, user in users.items()
+            },
+            "organizations": organizations,
+            "api_keys": {
+                entry.label: _api_key(entry, f"api_keys[{i}]", (values or {}).get(entry.label) or entry.value)
+                for i, entry in enumerate(world.api_keys)
+            },
+        }
+
+
+def _user(entry: UserEntry, path: str) -> User:
+    user = User.objects.filter(email__iexact=entry.email).first() or User(email=entry.email)
+    given = entry.given(
+        "first_name",
+        "last_name",
+        "is_active",
+        "is_email_verified",
+        "role_at_organization",
+        "hedgehog_config",
+        "is_staff",
+    )
+    if entry.password is None:
+        if not user.password:
+            user.set_unusable_password()
+    elif not (user.password and user.check_password(entry.password)):
+        user.set_password(entry.password)
+        given["password"] = user.password
+    return _save(user, given, path)
+
+
+def _organization(entry: OrganizationEntry, path: str) -> dict[str, Any]:
+    organization = _save(
+        _the_one(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
+    )
+    for email, level in entry.members.items():
+        user = _existing_user(email, f"{path}.members.{email}")
+        membership = Membership.objects.filter(organization=organization, user=user).first()
+        _save(membership or Membership(organization=organization, user=user), {"level": LEVELS[level].value}, path)
+    projects = {
+        project.name: _project(organization, project, f"{path}.projects[{i}]")
+        for i, project in enumerate(entry.projects)
+    }
+    return {"id": str(organization.pk), "projects": projects}
+
+
+def _project(organization: Organization, entry: ProjectEntry, path: str) -> dict[str, Any]:
+    found = _the_one(Project.objects.filter(organization=organization, name=entry.name), path)
+    project = _save(
+        found or Project(organization=organization, name=entry.name), entry.given("timezone", "api_token"), path
+    )
+    dashboards, insights = {}, {}
+    for i, board in enumerate(entry.dashboards):
+        rows = Dashboard.objects.filter(project=project, name=board.name, deleted=False)
+        at = f"{path}.dashboards[{i}]"
+        dashboards[board.name] = {
+            "id": _save(_the_one(rows, at) or Dashboard(project=project, name=board.name), {}, at).pk
+        }
+    for i, chart in enumerate(entry.insights):
+        charts = Insight.objects.filter(project=project, name=chart.name, deleted=False)
+        at = f"{path}.insights[{i}]"
+        insight = _the_one(charts, at) or Insight(project=project, name=chart.name)
+        insight = _save(insight, chart.given("derived_name"), at)
+        insights[chart.name] = {"id": insight.pk, "short_id": insight.short_id}
+    return {
+        "id": project.pk,
+        "uuid": str(project.uuid),
+        "api_token": project.api_token,
+        "dashboards": dashboards,
+        "insights": insights,
+    }
+
+
+def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
+    user = _existing_user(entry.user, f"{path}.user")
+    given: dict[str, Any] = {"scopes": entry.scopes}
+    if "scoped_organizations" in entry.model_fields_set:
+        given["scoped_organizations"] = [
+            _organization_named(name, f"{path}.scoped_organizations[{i}]").pk
+            for i, name in enumerate(entry.scoped_organizations)
+        ]
+    if "scoped_projects" in entry.model_fields_set:
+        given["scoped_teams"] = [
+            project_named(name, f"{path}.scoped_projects[{i}]").pk for i, name in enumerate(entry.scoped_projects)
+        ]
+    key = PersonalAPIKey.objects.filter(user=user, label=entry.label).first()
+    if key is None:
+        value = value or keys.generate()
+        key = PersonalAPIKey(user=user, label=entry.label, secure_value=keys.digest(value), mask_value=keys.mask(value))
+    elif value and key.secure_value != keys.digest(value):
+        raise WorldError(f"{path}.value: the key {entry.label!r} exists with another value: choose another label")
+    key = _save(key, given, path)
+    return {"value": value or None, "mask": key.mask_value}
+
+
+def _existing_user(email: str, path: str) -> User:
+    user = User.objects.filter(email__iexact=email).first()
+    if user is None:
+        raise WorldError(f"{path}: there is no user {email!r}: add one to users")
+    return user
+
+
+def _organization_named(name: str, path: str) -> Organization:
+    organization = _the_one(Organization.objects.filter(name=name), path)
+    if organization is None:
+        raise WorldError(f"{path}: there is no organization {name!r}")
+    return organization
+
+
+def project_named(name: str, path: str) -> Project:
+    """Return the project that `organization/project` names; raises WorldError."""
+    # Either name may hold a slash, so the whole text is compared.
+    whole = models.functions.Concat("organization__name", models.Value("/"), "name")
+    project = _the_one(Project.objects.annotate(whole=whole).filter(whole=name), path)
+    if project is None:
+        raise WorldError(f"{path}: there is no project {name!r}: write organization/project")
+    return project
+
+
+def _the_one(rows: "models.QuerySet[M]", path: str) -> M | None:
+    found = list(rows[:2])
+    if len(found) > 1:
+        raise WorldError(f"{path}: two {rows.model._meta.verbose_name_plural} have this name: rename one of them")
+    return found[0] if found else None
+
+
+def _save(instance: M, given: Mapping[str, Any], path: str) -> M:
+    """Set the given properties and save what differs from the stored row; a bad value is a WorldError."""
+    is_new = instance._state.adding
+    changed = [name for name, value in given.items() if is_new or getattr(instance, name) != value]
+    for name in changed:
+        setattr(instance, name, given[name])
+    try:
+        instance.clean_fields()
+        if is_new:
+            instance.save(force_insert=True)
+        elif changed:
+            stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
+            instance.save(update_fields=[*changed, *stamps])
+    except ValidationError as error:
+        name, messages = next(iter(error.message_dict.items()))
+        raise WorldError(f"{path}.{name}: {messages[0]}") from error
+    except IntegrityError as error:
+        cause = getattr(error.__cause__, "diag", None)
+        raise WorldError(f"{path}: {getattr(cause, 'message_detail', None) or error}") from error
+    return instance

@@ -1,0 +1,148 @@
+"""The shape of a provisioning file: what it may say, checked before anything is read or written."""
+
+from typing import Any, Self
+from zoneinfo import available_timezones
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from core6.accounts import scopes
+from core6.accounts.models import Level
+
+LEVELS = {level.name.lower(): level for level in Level}
+
+
+class WorldError(Exception):
+    """The file cannot be provisioned; the message is one line that names the path of the property."""
+
+
+class Entry(BaseModel):
+    """A mapping of the file; a property that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Return those of the named properties that the file gives; what it leaves out is left alone."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+class UserEntry(Entry):
+    """A user, found by email."""
+
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+    is_active: bool = True
+    is_email_verified: bool | None = None
+    role_at_organization: str | None = None
+    hedgehog_config: dict[str, Any] | None = None
+    is_staff: bool = False
+    password: str | None = None
+
+
+class DashboardEntry(Entry):
+    """A dashboard, found by name."""
+
+    name: str
+
+
+class InsightEntry(Entry):
+    """An insight, found by name."""
+
+    name: str
+    derived_name: str | None = None
+
+
+class ProjectEntry(Entry):
+    """A project, found by name in its organization."""
+
+    name: str
+    timezone: str = "UTC"
+    api_token: str = Field("", pattern=r"^phc_\S+$")
+    dashboards: list[DashboardEntry] = []
+    insights: list[InsightEntry] = []
+
+    @field_validator("timezone")
+    @classmethod
+    def is_known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"there is no time zone {value!r}")
+        return value
+
+
+class OrganizationEntry(Entry):
+    """An organization, found by name."""
+
+    name: str
+    members: dict[str, str] = {}
+    projects: list[ProjectEntry] = []
+
+    @field_validator("members")
+    @classmethod
+    def are_levels(cls, value: dict[str, str]) -> dict[str, str]:
+        for email, level in value.items():
+            if level not in LEVELS:
+                raise ValueError(f"{email}: {level!r} is no level, expected one of {', '.join(LEVELS)}")
+        return value
+
+
+class KeyEntry(Entry):
+    """A personal API key, found by user and label."""
+
+    label: str
+    user: str
+    scopes: list[str]
+    scoped_organizations: list[str] = []
+    scoped_projects: list[str] = []
+    value: str = Field("", min_length=16, pattern=r"^\S+$")
+
+    @field_validator("scopes")
+    @classmethod
+    def are_known(cls, value: list[str]) -> list[str]:
+        for scope in value:
+            if not scopes.is_valid(scope):
+                raise ValueError(f"there is no scope {scope!r}")
+        return value
+
+
+class World(Entry):
+    """The whole file: `users`, `organizations` with what they hold, `api_keys`."""
+
+    users: list[UserEntry] = []
+    organizations: list[OrganizationEntry] = []
+    api_keys: list[KeyEntry] = []
+
+    @model_validator(mode="after")
+    def has_unique_labels(self) -> Self:
+        labels = [key.label for key in self.api_keys]
+        for index, label in enumerate(labels):
+            if label in labels[:index]:
+                raise ValueError(f"api_keys[{index}].label: {label!r} stands twice, labels are unique in a file")
+        return self
+
+
+def read(text: str) -> World:
+    """Return the world that a YAML or JSON text declares; raises WorldError."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise WorldError(f"the file is neither YAML nor JSON: {' '.join(str(error).split())}") from error
+    try:
+        return World.model_validate({} if data is None else data)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        path = dotted(first["loc"])
+        message = {
+            "extra_forbidden": "unknown property",
+            "missing": "this property is required",
+        }.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise WorldError(f"{path}: {message}" if path else message) from error
+
+
+def dotted(location: tuple[str | int, ...]) -> str:
+    """Return a path as people write it: `organizations[0].projects[1].timezone`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".")

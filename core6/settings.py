@@ -1,0 +1,183 @@
+"""Settings: the environment is read here and nowhere else; a bad value stops the start with one clear line.
+
+Importing this module starts and writes nothing.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ  # type: ignore[import-untyped]  # the library has no types
+from django.core.exceptions import ImproperlyConfigured
+
+from core6 import data_directory, database
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _TRUE + _FALSE:
+        raise ValueError("use true or false")
+    return text.lower() in _TRUE
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("use a whole number from 1")
+    return int(text)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        raise ValueError("use DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return text.upper()
+
+
+#: Every setting: its reader and its default. README's table lists the same names (a test compares them).
+ENVIRONMENT: dict[str, tuple[Any, str]] = {
+    "DATABASE_URL": (str, ""),
+    "CORE6_DATA_DIR": (str, ""),
+    "SECRET_KEY": (str, ""),
+    "DEBUG": (_boolean, "false"),
+    "ALLOWED_HOSTS": (_names, "localhost,127.0.0.1,[::1]"),
+    "CORS_ALLOWED_ORIGINS": (_names, ""),
+    "IS_BEHIND_PROXY": (_boolean, "false"),
+    "WEB_WORKERS": (_positive, str(max(2, min(4, os.cpu_count() or 2)))),
+    "LOG_LEVEL": (_level, "WARNING"),
+}
+
+if (BASE_DIR / ".env").exists():
+    environ.Env.read_env(BASE_DIR / ".env")
+
+
+def _read(name: str) -> Any:
+    reader, default = ENVIRONMENT[name]
+    text = os.environ.get(name, default)
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={text}: {error}") from error
+
+
+DEBUG: bool = _read("DEBUG")
+ALLOWED_HOSTS: list[str] = _read("ALLOWED_HOSTS")
+CORS_ALLOWED_ORIGINS: list[str] = _read("CORS_ALLOWED_ORIGINS")
+IS_BEHIND_PROXY: bool = _read("IS_BEHIND_PROXY")
+WEB_WORKERS: int = _read("WEB_WORKERS")
+LOG_LEVEL: str = _read("LOG_LEVEL")
+
+# The database: a real server by its address, else the embedded one of the data directory.
+DATABASE_URL: str = _read("DATABASE_URL")
+DATA_DIRECTORY = data_directory.locate(_read("CORE6_DATA_DIR"))
+IS_EMBEDDED = not DATABASE_URL
+if IS_EMBEDDED:
+    _connection = database.connection_settings(DATA_DIRECTORY)
+else:
+    try:
+        _connection = dict(environ.Env.db_url_config(DATABASE_URL))
+    except Exception as error:
+        raise ImproperlyConfigured("DATABASE_URL is no address: use postgres://user:password@host:5432/name") from error
+    if not str(_connection.get("ENGINE", "")).endswith("postgresql"):
+        raise ImproperlyConfigured("DATABASE_URL names no Postgres: use postgres://user:password@host:5432/name")
+_connection.setdefault("OPTIONS", {})["connect_timeout"] = 3
+DATABASES = {"default": {**_connection, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+
+#: What web workers add to the options above (core6/wsgi.py): statements prepared once for each connection, and no
+#: request that waits for ever. Migrations and commands run without, they send several commands in one statement.
+WEB_CONNECTION_OPTIONS = {
+    "server_side_binding": True,
+    "prepare_threshold": 0,
+    "options": "-c plan_cache_mode=force_generic_plan -c jit=off"
+    " -c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+}
+
+SECRET_KEY: str = _read("SECRET_KEY")
+IS_SECRET_KEY_GENERATED = IS_EMBEDDED and not SECRET_KEY
+if IS_SECRET_KEY_GENERATED:
+    try:
+        # None before the first start, which makes it; Django refuses to use an empty one.
+        SECRET_KEY = data_directory.read_private(DATA_DIRECTORY / "secret_key") or ""
+    except data_directory.Unusable as unusable:
+        raise ImproperlyConfigured(str(unusable)) from unusable
+if not (SECRET_KEY or IS_EMBEDDED):
+    raise ImproperlyConfigured("SECRET_KEY is required beside DATABASE_URL: set it to a long random text")
+
+INSTALLED_APPS = [
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "core6",
+    "core6.accounts",
+    "core6.activity",
+    "core6.analytics",
+    "projects",
+    "annotations",
+]
+MIDDLEWARE = [
+    "core6.health.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
+ROOT_URLCONF = "core6.urls"
+WSGI_APPLICATION = "core6.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False  # every URL answers with and without the final slash (D13)
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+#: Larger bodies are 413. 100,000 person ids fit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+if IS_BEHIND_PROXY:
+    USE_X_FORWARDED_HOST = USE_X_FORWARDED_PORT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["core6.api.permissions.IsAllowed"],
+    "DEFAULT_PARSER_CLASSES": [
+        "core6.api.parsers.JSONParser",
+        "core6.api.parsers.FormParser",
+        "core6.api.parsers.MultiPartParser",
+    ],
+    "DEFAULT_RENDERER_CLASSES": ["core6.api.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "core6.api.pagination.LimitOffsetPagination",
+    "DEFAULT_SCHEMA_CLASS": "core6.api.schema.OperationSchema",
+    "EXCEPTION_HANDLER": "core6.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+EXCEPTIONS_HOG = {"ENABLE_IN_DEBUG": True}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Core6",
+    "VERSION": "0.1.0",
+    "DESCRIPTION": "Project actions, roles, annotations and cohorts.",
+    "OAS_VERSION": "3.0.3",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "AUTHENTICATION_WHITELIST": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
+    "ENUM_NAME_OVERRIDES": {
+        "CreationTypeEnum": "annotations.models.Annotation.CreationType",
+        "AnnotationScopeEnum": "annotations.models.Annotation.Scope",
+        "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
+    },
+}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # A refused request is the caller's news, not the operator's.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}

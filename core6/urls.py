@@ -1,0 +1,12 @@
+"""Where everything is: the only module that names every resource."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/projects/<str:project_id>/", include("annotations.urls")),
+]
+
+handler400 = "core6.api.errors.bad_request"
+handler403 = "core6.api.errors.forbidden"
+handler404 = "core6.api.errors.not_found"
+handler500 = "core6.api.errors.server_error"

@@ -1,0 +1,31 @@
+"""What a web worker loads: the application, its connection options, and its bond to the process that started it."""
+
+import os
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+from core6 import processes
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
+if "CORE6_SUPERVISED" in os.environ:
+    # Workers of a web server that is killed would live on and hold its port.
+    processes.die_with_parent()
+
+settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
+django_application = get_wsgi_application()
+_ = get_resolver().url_patterns  # load the views now: a mistake stops the start, and no request pays for it
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer one request; a body sent in chunks, of which Django reads nothing, gets its length here."""
+    if environ.get("HTTP_TRANSFER_ENCODING") and not environ.get("CONTENT_LENGTH"):
+        # One byte past the limit is enough to be refused as too large.
+        body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        environ["wsgi.input"] = BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+    return django_application(environ, start_response)

@@ -1,0 +1,47 @@
+"""Views whose rows belong to a project named in the URL; annotations and cohorts inherit from here."""
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from django.db.models import Case, Model, Q, QuerySet, Subquery, When
+from rest_framework.exceptions import NotFound
+
+from core6.accounts.models import User
+from core6.api.scoping import CURRENT, CallerLevel, ScopedViewSet, Tenant, membership_level, number, organizations_of
+from projects.models import Project
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+M = TypeVar("M", bound=Model)
+
+
+def projects_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Project, CallerLevel]]":
+    """Return the project that a path segment names, with the caller's level in its organization as `caller_level`.
+
+    `@current` is the one the user last looked at, else the first of the current organization.
+    """
+    projects = Project.objects.select_related("organization").annotate(
+        caller_level=membership_level(user, "organization")
+    )
+    if segment != CURRENT:
+        key = number(segment)
+        return projects.none() if key is None else projects.filter(pk=key)
+    organization = Subquery(organizations_of(user, CURRENT).values("pk")[:1])
+    is_current = Q(pk=user.current_project_id)
+    return projects.filter(is_current | Q(organization=organization), caller_level__isnull=False).order_by(
+        Case(When(is_current, then=0), default=1), "pk"
+    )
+
+
+class ProjectScopedViewSet(ScopedViewSet[M]):
+    """Endpoints under `/api/projects/:project_id/`: an unknown project is 404, a foreign one 403 (D23)."""
+
+    not_a_member: ClassVar[str | None] = "You don't have access to the project."
+    project: Project
+
+    def resolve_tenant(self) -> Tenant:
+        found = projects_of(self.caller, self.kwargs["project_id"]).first()
+        if found is None:
+            raise NotFound("Project not found.")
+        self.project = found
+        return Tenant(organization=found.organization, level=found.caller_level, project_id=found.pk)

@@ -1,0 +1,170 @@
+"""The tests' Postgres and the tests' cast.
+
+Alice owns Acme, Bob administers it, Carol is a member; Dave owns Globex and must see nothing of Acme. Each of
+the two organizations has two projects.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection, connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from core6.accounts import keys
+from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.database import Server, connection_settings
+from projects.models import Project
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Without DATABASE_URL, give this test process a database server of its own."""
+    with ExitStack() as stack:
+        if settings.IS_EMBEDDED:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="core6-test-")))
+            server = Server(directory, is_durable=False)
+            server.start()
+            stack.callback(server.stop)
+            connections["default"].settings_dict |= connection_settings(directory)
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Test with the connection options that web workers have; the migrations ran without."""
+    connection.close()
+    connection.settings_dict["OPTIONS"] |= settings.WEB_CONNECTION_OPTIONS
+
+
+class Caller:
+    """Speaks HTTP with one key; bodies go out as JSON unless `content_type` says otherwise."""
+
+    def __init__(self, key: str | None, **headers: str) -> None:
+        self.key = key
+        self.client = Client(headers={**({"Authorization": f"Bearer {key}"} if key else {}), **headers})
+
+    def request(self, method: str, path: str, body: Any = None, **extra: Any) -> Any:
+        if body is not None and not isinstance(body, str | bytes):
+            body = json.dumps(body)
+        extra.setdefault("content_type", "application/json")
+        return self.client.generic(method, path, body or "", **extra)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(path, query)
+
+    def post(self, path: str, body: Any = None, **extra: Any) -> Any:
+        return self.request("POST", path, body, **extra)
+
+    def patch(self, path: str, body: Any = None, **extra: Any) -> Any:
+        return self.request("PATCH", path, body, **extra)
+
+    def put(self, path: str, body: Any = None, **extra: Any) -> Any:
+        return self.request("PUT", path, body, **extra)
+
+    def delete(self, path: str) -> Any:
+        return self.request("DELETE", path)
+
+
+@dataclass
+class Cast:
+    """Who and what a test starts with."""
+
+    alice: User
+    bob: User
+    carol: User
+    dave: User
+    acme: Organization
+    globex: Organization
+    web: Project
+    app: Project
+    globex_web: Project
+    globex_app: Project
+
+    def key(self, user: User, *scopes: str, **restrictions: Any) -> str:
+        """Return a new key of `user`: of all scopes unless some are named."""
+        value = keys.generate()
+        PersonalAPIKey.objects.create(
+            user=user,
+            label=value[-40:],
+            secure_value=keys.digest(value),
+            mask_value=keys.mask(value),
+            scopes=list(scopes) or ["*"],
+            **restrictions,
+        )
+        return value
+
+    def caller(self, user: User, *scopes: str, **restrictions: Any) -> Caller:
+        return Caller(self.key(user, *scopes, **restrictions))
+
+
+def make_cast() -> Cast:
+    users = {
+        name: User.objects.create(email=f"{name}@example.com", first_name=name.capitalize(), password="!")
+        for name in ("alice", "bob", "carol", "dave")
+    }
+    acme, globex = Organization.objects.create(name="Acme"), Organization.objects.create(name="Globex")
+    for organization, name, level in (
+        (acme, "alice", Level.OWNER),
+        (acme, "bob", Level.ADMIN),
+        (acme, "carol", Level.MEMBER),
+        (globex, "dave", Level.OWNER),
+    ):
+        Membership.objects.create(organization=organization, user=users[name], level=level)
+    web, app, globex_web, globex_app = (
+        Project.objects.create(organization=organization, name=name)
+        for organization in (acme, globex)
+        for name in ("Web", "App")
+    )
+    return Cast(**users, acme=acme, globex=globex, web=web, app=app, globex_web=globex_web, globex_app=globex_app)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+@pytest.fixture
+def committed_cast(transactional_db: None) -> Cast:
+    """The same, visible to other threads and connections."""
+    return make_cast()
+
+
+@pytest.fixture
+def alice(cast: Cast) -> Caller:
+    return cast.caller(cast.alice)
+
+
+@pytest.fixture
+def nobody(db: None) -> Caller:
+    return Caller(None)
+
+
+@pytest.fixture
+def queries(cast: Cast) -> CaptureQueriesContext:
+    """Records SQL: `with queries: …; len(queries)`."""
+    return CaptureQueriesContext(connection)
+
+
+def error(kind: str, code: str, detail: str, attr: str | None = None) -> dict[str, Any]:
+    """Return the error JSON whole."""
+    return {"type": kind, "code": code, "detail": detail, "attr": attr}
+
+
+def invalid(code: str, detail: str, attr: str | None = None) -> dict[str, Any]:
+    return error("validation_error", code, detail, attr)
+
+
+def refused(detail: str = "You do not have permission to perform this action.") -> dict[str, Any]:
+    return error("authentication_error", "permission_denied", detail)
+
+
+def missing(detail: str = "Not found.") -> dict[str, Any]:
+    return error("invalid_request", "not_found", detail)
