@@ -63,6 +63,8 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     response: Response = render(known, dict(context))
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
+    elif response.status_code == 503:
+        logger.warning("The database does not answer: %s", exception)
     elif response.status_code >= 500:
         logger.error("%s in %s", type(exception).__name__, context.get("view"), exc_info=exception)
     return response

@@ -1,0 +1,166 @@
+import gzip
+
+import psycopg
+import pytest
+from django.core.exceptions import ObjectDoesNotExist, SuspiciousOperation
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
+from django.http import Http404
+from rest_framework.exceptions import ValidationError
+
+from annotations.models import Annotation
+from annotations.views import AnnotationViewSet
+from core6.accounts.models import User
+from tests.conftest import Caller, Cast, error, invalid, missing
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def url(cast: Cast) -> str:
+    return f"/api/projects/{cast.web.pk}/annotations/"
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/nonsense/", "/api/projects/1/nonsense", "/nonsense", "/"])
+def test_unknown_paths(nobody: Caller, path: str):
+    response = nobody.get(path)
+    assert (response.status_code, response.json()) == (404, missing("Endpoint not found."))
+    assert response["Content-Type"] == "application/json"
+
+
+def test_a_host_that_is_not_allowed(cast: Cast, alice: Caller):
+    response = alice.client.get(url(cast), headers={"Host": "evil.example"})
+    expected = error("invalid_request", "bad_request", "Invalid Host header: add the host to ALLOWED_HOSTS.")
+    assert (response.status_code, response.json()) == (400, expected)
+
+
+def test_an_accept_header_that_cannot_be_met(cast: Cast, alice: Caller):
+    response = alice.client.get(url(cast), headers={"Accept": "text/csv"})
+    expected = error("invalid_request", "not_acceptable", "Could not satisfy the request Accept header.")
+    assert (response.status_code, response.json()) == (406, expected)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "code", "detail"),
+    [
+        ("{", "application/json", 400, "parse_error", "Expecting property name"),
+        ("nonsense", "application/json", 400, "parse_error", "Expecting value: line 1 column 1 (char 0)"),
+        (b"\xef\xbb\xbf{}", "application/json", 400, "parse_error", "Unexpected UTF-8 BOM"),
+        (b'{"content": "\xff"}', "application/json", 400, "parse_error", "can't decode byte 0xff"),
+        ('{"content": NaN}', "application/json", 400, "parse_error", "NaN is no JSON number"),
+        ('{"content": -Infinity}', "application/json", 400, "parse_error", "-Infinity is no JSON number"),
+        ('{"content": 1e999}', "application/json", 400, "parse_error", "1e999 is out of range"),
+        ('{"content": "\\ud800"}', "application/json", 400, "parse_error", "a lone surrogate is no character"),
+        ('{"a": ' * 65 + "1" + "}" * 65, "application/json", 400, "parse_error", "nested more than 64 deep"),
+        ("[" * 100_000 + "]" * 100_000, "application/json", 400, "parse_error", "nested more than 64 deep"),
+        ("{}", "text/plain", 415, "unsupported_media_type", 'Unsupported media type "text/plain" in request.'),
+        ("{}", "application/json; charset=utf-16", 415, "unsupported_media_type", 'Unsupported charset "utf-16"'),
+        ("a=b", f"{FORM}; charset=klingon", 415, "unsupported_media_type", 'Unsupported charset "klingon"'),
+        ("x", "multipart/form-data", 400, "parse_error", "Multipart form parse error"),
+        ("&".join("a=1" for _ in range(1001)), FORM, 400, "bad_request", "The request has too many fields"),
+    ],
+)
+def test_bodies_that_cannot_be_read(
+    cast: Cast, alice: Caller, body: str | bytes, content_type: str, status: int, code: str, detail: str
+):
+    response = alice.post(url(cast), body, content_type=content_type)
+    answer = response.json()
+    assert (response.status_code, answer["type"], answer["code"]) == (status, "invalid_request", code)
+    assert detail in answer["detail"]
+    assert answer["attr"] is None
+    assert not Annotation.objects.exists()
+
+
+@pytest.mark.parametrize("body", ['{"content": "\\ud83e\\udd94"}', '{"content": "' + "[{" * 100 + '"}', " {} ", ""])
+def test_bodies_that_only_look_bad(cast: Cast, alice: Caller, body: str):
+    assert alice.post(url(cast), body).status_code == 201
+
+
+def test_a_compressed_body(cast: Cast, alice: Caller):
+    response = alice.post(url(cast), gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", FORM, "multipart/form-data; boundary=x"])
+def test_too_large_a_body(cast: Cast, alice: Caller, settings, content_type: str):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    response = alice.post(url(cast), " " * 1001, content_type=content_type)
+    expected = error("invalid_request", "request_too_large", "The request body is too large: send at most 10 MB.")
+    assert (response.status_code, response.json()) == (413, expected)
+
+
+def caused_by(exception: Exception, cause: Exception) -> Exception:
+    exception.__cause__ = cause
+    return exception
+
+
+UNAVAILABLE = error("server_error", "service_unavailable", "The database is not available at the moment: try again.")
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "body"),
+    [
+        (Http404("secret"), 404, missing()),
+        (ObjectDoesNotExist("secret"), 404, missing()),
+        (User.DoesNotExist("secret"), 404, missing()),
+        (SuspiciousOperation("secret"), 400, error("invalid_request", "bad_request", "Bad request.")),
+        (ModelValidationError({"name": ["Too odd."]}), 400, invalid("invalid_input", "Too odd.", "name")),
+        (ModelValidationError("Too odd."), 400, invalid("invalid_input", "Too odd.")),
+        (ValidationError({"a": []}), 400, invalid("invalid_input", "Invalid input.")),
+        (ValidationError({"a": [], "b": {"c": ["Bad."]}}), 400, invalid("invalid_input", "Bad.", "b__c")),
+        (ValidationError({"a": [{}, {"b": ["Bad."]}]}), 400, invalid("invalid_input", "Bad.", "a__1__b")),
+        (ValidationError([{}, {"b": ["Bad."]}]), 400, invalid("invalid_input", "Bad.", "1__b")),
+        (
+            caused_by(IntegrityError("secret"), psycopg.errors.UniqueViolation()),
+            400,
+            invalid("unique", "There is already such an object."),
+        ),
+        (
+            caused_by(IntegrityError("secret"), psycopg.errors.ForeignKeyViolation()),
+            400,
+            invalid("does_not_exist", "An object that the request names does not exist."),
+        ),
+        (DataError("secret"), 400, invalid("invalid_input", "A value cannot be stored.")),
+        (OperationalError("secret"), 503, UNAVAILABLE),
+        (InterfaceError("secret"), 503, UNAVAILABLE),
+        (RuntimeError("secret"), 500, error("server_error", "error", "A server error occurred.")),
+    ],
+)
+def test_what_is_raised_in_a_view(
+    cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch, raised: Exception, status: int, body: dict
+):
+    def fail(*args: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(AnnotationViewSet, "in_scope", fail)
+    response = alice.get(url(cast))
+    assert (response.status_code, response.json()) == (status, body)
+    assert ("Retry-After" in response) == (status == 503)
+
+
+def test_an_unknown_error_is_logged_and_not_told(
+    cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(*args: object) -> None:
+        raise RuntimeError("the reason")
+
+    monkeypatch.setattr(AnnotationViewSet, "in_scope", fail)
+    alice.get(url(cast))
+    assert "the reason" in caplog.text
+    assert str(alice.key) not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_is_503_and_survived(committed_cast: Cast):
+    cast = committed_cast
+    alice = cast.caller(cast.alice)
+    host = connection.settings_dict["HOST"]
+    connection.close()
+    connection.settings_dict["HOST"] = "/nonexistent"
+    try:
+        response = alice.get(url(cast))
+    finally:
+        connection.settings_dict["HOST"] = host
+        connection.close()
+    assert (response.status_code, response.json()) == (503, UNAVAILABLE)
+    assert response["Retry-After"] == "1"
+    assert alice.get(url(cast)).status_code == 200
