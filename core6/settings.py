@@ -78,12 +78,13 @@ IS_EMBEDDED = not DATABASE_URL
 if IS_EMBEDDED:
     _connection = database.connection_settings(DATA_DIRECTORY)
 else:
+    # The library warns of what it does not know; the sentence here is enough.
+    if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured("DATABASE_URL names no Postgres: use postgres://user:password@host:5432/name")
     try:
         _connection = dict(environ.Env.db_url_config(DATABASE_URL))
-    except Exception as error:
+    except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL is no address: use postgres://user:password@host:5432/name") from error
-    if not str(_connection.get("ENGINE", "")).endswith("postgresql"):
-        raise ImproperlyConfigured("DATABASE_URL names no Postgres: use postgres://user:password@host:5432/name")
 _connection.setdefault("OPTIONS", {})["connect_timeout"] = 3
 DATABASES = {"default": {**_connection, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
 
