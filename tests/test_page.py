@@ -1,0 +1,114 @@
+"""The page's own curl lines, each joined onto one line, host and key filled in, give the page's answers."""
+
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from annotations.models import Annotation
+from core6.analytics.models import Dashboard, Insight
+from tests.conftest import Caller, Cast
+
+USER = {
+    "id": 0,
+    "uuid": "095be615-a8ad-4c33-8e9c-c7612fbf6c9f",
+    "distinct_id": "string",
+    "first_name": "string",
+    "last_name": "string",
+    "email": "user@example.com",
+    "is_email_verified": True,
+    "hedgehog_config": {"property1": None, "property2": None},
+    "role_at_organization": "engineering",
+}
+ANNOTATION = {
+    "id": 0,
+    "content": "string",
+    "date_marker": "2019-08-24T14:15:22Z",
+    "creation_type": "USR",
+    "dashboard_item": 0,
+    "dashboard_id": 0,
+    "dashboard_name": "string",
+    "insight_short_id": "string",
+    "insight_name": "string",
+    "insight_derived_name": "string",
+    "created_by": USER,
+    "created_at": "2019-08-24T14:15:22Z",
+    "updated_at": "2019-08-24T14:15:22Z",
+    "deleted": True,
+    "scope": "dashboard_item",
+}
+
+
+def page_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {"count": 123, "next": "http://…", "previous": "http://…", "results": [item]}
+
+
+KEY = '-H "Authorization: Bearer $POSTHOG_PERSONAL_API_KEY"'
+JSON = "-H 'Content-Type: application/json'"
+ANNOTATIONS = "<ph_app_host>/api/projects/:project_id/annotations/"
+PAGE = {
+    "List all annotations": (f"curl {KEY} {ANNOTATIONS}", 200, page_of(ANNOTATION)),
+    "Create annotations": (f'curl {JSON} {KEY} {ANNOTATIONS} -d content="string"', 201, ANNOTATION),
+    "Retrieve annotations": (f"curl {KEY} {ANNOTATIONS}:id/", 200, ANNOTATION),
+    "Update annotations": (f'curl -X PATCH {KEY} {ANNOTATIONS}:id/ -d content="string"', 200, ANNOTATION),
+    "Delete annotations": (f"curl -X DELETE {KEY} {ANNOTATIONS}:id/", 405, None),
+}
+
+
+@dataclass
+class CurlRequest:
+    """What curl would send for a line."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+def read_curl(line: str) -> CurlRequest:
+    words = iter(shlex.split(line)[1:])
+    method, url, headers, body = "", "", {}, ""
+    for word in words:
+        if word == "-X":
+            method = next(words)
+        elif word == "-H":
+            name, _, value = next(words).partition(": ")
+            headers[name] = value
+        elif word == "-d":
+            body = next(words)
+        else:
+            url = word
+    if body:
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+    path = "/" + url.split("/", 3)[3]
+    return CurlRequest(method or ("POST" if body else "GET"), path, headers, body)
+
+
+def keys_of(value: Any) -> Any:
+    """Return the shape of a JSON value: its keys, in their order, at every depth."""
+    if isinstance(value, dict):
+        # The page invents the keys of the one free-form object.
+        return [(key, None if key == "hedgehog_config" else keys_of(item)) for key, item in value.items()]
+    return [keys_of(item) for item in value] if isinstance(value, list) else None
+
+
+@pytest.mark.parametrize("title", PAGE)
+def test_a_curl_line_of_the_page(cast: Cast, nobody: Caller, title: str):
+    line, status, example = PAGE[title]
+    note = Annotation.objects.create(
+        organization=cast.acme,
+        project=cast.web,
+        created_by=cast.alice,
+        dashboard=Dashboard.objects.create(project=cast.web),
+        dashboard_item=Insight.objects.create(project=cast.web),
+    )
+    line = line.replace("<ph_app_host>", "http://testserver").replace("$POSTHOG_PERSONAL_API_KEY", cast.key(cast.alice))
+    sent = read_curl(line.replace(":project_id", str(cast.web.pk)).replace(":id", str(note.pk)))
+    content_type = sent.headers.pop("Content-Type", "")
+    response = nobody.request(sent.method, sent.path, sent.body, content_type=content_type, headers=sent.headers)
+    assert response.status_code == status
+    if example is None:
+        assert response.content == b""
+    else:
+        assert keys_of(response.json()) == keys_of(example)
