@@ -117,6 +117,7 @@ INSTALLED_APPS = [
     "core6.activity",
     "core6.analytics",
     "projects",
+    "roles",
     "annotations",
 ]
 MIDDLEWARE = [

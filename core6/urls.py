@@ -3,6 +3,8 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("api/", include("core6.me.urls")),
+    path("api/organizations/<str:organization_id>/", include("roles.urls")),
     path("api/projects/<str:project_id>/", include("annotations.urls")),
 ]
 

@@ -6,7 +6,15 @@ from django.db.models import Case, Model, Q, QuerySet, Subquery, When
 from rest_framework.exceptions import NotFound
 
 from core6.accounts.models import User
-from core6.api.scoping import CURRENT, CallerLevel, ScopedViewSet, Tenant, membership_level, number, organizations_of
+from core6.api.scoping import (
+    CURRENT,
+    CallerLevel,
+    Tenant,
+    TenantScopedViewSet,
+    membership_level,
+    number,
+    organizations_of,
+)
 from projects.models import Project
 
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ def projects_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Project, 
     )
 
 
-class ProjectScopedViewSet(ScopedViewSet[M]):
+class ProjectScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/projects/:project_id/`: an unknown project is 404, a foreign one 403 (D23)."""
 
     not_a_member: ClassVar[str | None] = "You don't have access to the project."

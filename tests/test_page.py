@@ -8,6 +8,7 @@ import pytest
 
 from annotations.models import Annotation
 from core6.analytics.models import Dashboard, Insight
+from roles.models import Role
 from tests.conftest import Caller, Cast
 
 USER = {
@@ -38,6 +39,15 @@ ANNOTATION = {
     "deleted": True,
     "scope": "dashboard_item",
 }
+# `members` and `is_default` have their real types, which the page prints as "string" (D1).
+ROLE = {
+    "id": "497f6eca-6276-4993-bfeb-53cbbbba6f08",
+    "name": "string",
+    "created_at": "2019-08-24T14:15:22Z",
+    "created_by": USER,
+    "members": [],
+    "is_default": True,
+}
 
 
 def page_of(item: dict[str, Any]) -> dict[str, Any]:
@@ -46,8 +56,14 @@ def page_of(item: dict[str, Any]) -> dict[str, Any]:
 
 KEY = '-H "Authorization: Bearer $POSTHOG_PERSONAL_API_KEY"'
 JSON = "-H 'Content-Type: application/json'"
+ROLES = "<ph_app_host>/api/organizations/:organization_id/roles/"
 ANNOTATIONS = "<ph_app_host>/api/projects/:project_id/annotations/"
 PAGE = {
+    "List all roles": (f"curl {KEY} {ROLES}", 200, page_of(ROLE)),
+    "Create roles": (f'curl {JSON} {KEY} {ROLES} -d name="string"', 201, ROLE),
+    "Retrieve roles": (f"curl {KEY} {ROLES}:id/", 200, ROLE),
+    "Update roles": (f'curl -X PATCH {KEY} {ROLES}:id/ -d name="string"', 200, ROLE),
+    "Delete roles": (f"curl -X DELETE {KEY} {ROLES}:id/", 204, None),
     "List all annotations": (f"curl {KEY} {ANNOTATIONS}", 200, page_of(ANNOTATION)),
     "Create annotations": (f'curl {JSON} {KEY} {ANNOTATIONS} -d content="string"', 201, ANNOTATION),
     "Retrieve annotations": (f"curl {KEY} {ANNOTATIONS}:id/", 200, ANNOTATION),
@@ -103,8 +119,16 @@ def test_a_curl_line_of_the_page(cast: Cast, nobody: Caller, title: str):
         dashboard=Dashboard.objects.create(project=cast.web),
         dashboard_item=Insight.objects.create(project=cast.web),
     )
+    role = Role.objects.create(organization=cast.acme, name="Sales", created_by=cast.alice)
     line = line.replace("<ph_app_host>", "http://testserver").replace("$POSTHOG_PERSONAL_API_KEY", cast.key(cast.alice))
-    sent = read_curl(line.replace(":project_id", str(cast.web.pk)).replace(":id", str(note.pk)))
+    ids = {
+        ":organization_id": cast.acme.pk,
+        ":project_id": cast.web.pk,
+        ":id": role.pk if "roles" in title else note.pk,
+    }
+    for name, value in ids.items():
+        line = line.replace(name, str(value))
+    sent = read_curl(line)
     content_type = sent.headers.pop("Content-Type", "")
     response = nobody.request(sent.method, sent.path, sent.body, content_type=content_type, headers=sent.headers)
     assert response.status_code == status
@@ -112,3 +136,4 @@ def test_a_curl_line_of_the_page(cast: Cast, nobody: Caller, title: str):
         assert response.content == b""
     else:
         assert keys_of(response.json()) == keys_of(example)
+        assert "created_by" not in response.json() or response.json()["created_by"]["email"] == "alice@example.com"

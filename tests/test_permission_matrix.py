@@ -8,8 +8,15 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from annotations.models import Annotation
-from core6.accounts.models import Level, PersonalAPIKey
+from core6.accounts.models import Level, Membership, PersonalAPIKey
+from roles.models import Role, RoleMembership
 from tests.conftest import Caller, Cast, error, missing, refused
+
+NOT_ALLOWED = refused()
+NOT_THEIRS = refused("You don't have access to the project.")
+PROJECTS_ONLY = refused("API keys with scoped projects are only supported on project-based endpoints.")
+TOO_LOW = "Your organization access level is insufficient."
+Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -18,20 +25,60 @@ class Operation:
 
     method: str
     path: str
-    scope: str
+    scope: str | None
     success: int
     level: int = Level.MEMBER
     body: Any = None
+    too_low: str = TOO_LOW
 
     def url(self, cast: Cast) -> str:
         note, _ = Annotation.objects.get_or_create(organization=cast.acme, project=cast.web)
-        return self.path.format(project_id=cast.web.pk, id=note.pk, organization_id=cast.acme.pk)
+        role, _ = Role.objects.get_or_create(organization=cast.acme, name="Engineering")
+        member = Membership.objects.get(organization=cast.acme, user=cast.bob)
+        belongs, _ = RoleMembership.objects.get_or_create(role=role, organization_member=member)
+        rows = {"annotations": note.pk, "roles": role.pk, "role_memberships": belongs.pk, "organizations": cast.acme.pk}
+        resource = self.path.partition("{id}")[0].strip("/").split("/")[-1]
+        return self.path.format(
+            project_id=cast.web.pk, organization_id=cast.acme.pk, role_id=role.pk, id=rows.get(resource)
+        )
 
     def call(self, caller: Caller, cast: Cast) -> Any:
-        return caller.request(self.method, self.url(cast), self.body)
+        body = self.body(cast) if callable(self.body) else self.body
+        return caller.request(self.method, self.url(cast), body)
+
+    @property
+    def place(self) -> str:
+        """Return what the operation is about: "project", "organization" or, without either in its path, "caller"."""
+        return next((name for name in ("project", "organization") if f"{{{name}_id}}" in self.path), "caller")
+
+    def to_a_stranger(self, cast: Cast) -> Answer | None:
+        """Return the answer to a member of another organization."""
+        return {"project": (403, NOT_THEIRS), "organization": (403, NOT_ALLOWED), "caller": self.foreign}[self.place]
+
+    #: What an operation about the caller answers to somebody to whom the row in its path is nothing.
+    foreign: Answer | None = None
+    #: Whether a key of some projects only may call an operation about the caller.
+    takes_project_keys: bool = False
+
+    def to_a_project_key(self, cast: Cast, project: int) -> Answer | None:
+        """Return the answer to a key that is restricted to one project."""
+        if self.place == "project":
+            detail = f"API key does not have access to the requested project: ID {cast.web.pk}."
+            return None if project == cast.web.pk else (403, refused(detail))
+        return None if self.takes_project_keys else (403, PROJECTS_ONLY)
+
+    def to_an_organization_key(self, cast: Cast) -> Answer | None:
+        """Return the answer to a key that is restricted to another organization."""
+        if self.place == "caller":
+            return self.foreign
+        detail = f"API key does not have access to the requested organization: ID {cast.acme.pk}."
+        return 403, refused(detail)
 
 
 ANNOTATIONS = "/api/projects/{project_id}/annotations/"
+ROLES = "/api/organizations/{organization_id}/roles/"
+MEMBERSHIPS = ROLES + "{role_id}/role_memberships/"
+NAMED = {"name": "Sales"}
 MATRIX = {
     "annotations_list": Operation("GET", ANNOTATIONS, "annotation:read", 200),
     "annotations_create": Operation("POST", ANNOTATIONS, "annotation:write", 201, body={}),
@@ -41,6 +88,26 @@ MATRIX = {
     "annotations_destroy": Operation("DELETE", ANNOTATIONS + "{id}/", "annotation:write", 405),
     "annotations_all_activity": Operation("GET", ANNOTATIONS + "activity/", "activity_log:read", 200),
     "annotations_activity": Operation("GET", ANNOTATIONS + "{id}/activity/", "activity_log:read", 200),
+    "roles_list": Operation("GET", ROLES, "organization:read", 200),
+    "roles_create": Operation("POST", ROLES, "organization:write", 201, Level.ADMIN, NAMED),
+    "roles_retrieve": Operation("GET", ROLES + "{id}/", "organization:read", 200),
+    "roles_update": Operation("PUT", ROLES + "{id}/", "organization:write", 200, Level.ADMIN, NAMED),
+    "roles_partial_update": Operation("PATCH", ROLES + "{id}/", "organization:write", 200, Level.ADMIN, {}),
+    "roles_destroy": Operation("DELETE", ROLES + "{id}/", "organization:write", 204, Level.ADMIN),
+    "role_memberships_list": Operation("GET", MEMBERSHIPS, "organization:read", 200),
+    "role_memberships_create": Operation(
+        "POST", MEMBERSHIPS, "organization:write", 201, Level.ADMIN, lambda cast: {"user_uuid": str(cast.carol.uuid)}
+    ),
+    "role_memberships_retrieve": Operation("GET", MEMBERSHIPS + "{id}/", "organization:read", 200),
+    "role_memberships_destroy": Operation("DELETE", MEMBERSHIPS + "{id}/", "organization:write", 204, Level.ADMIN),
+    "users_retrieve": Operation("GET", "/api/users/@me/", "user:read", 200, takes_project_keys=True),
+    "personal_api_keys_retrieve": Operation(
+        "GET", "/api/personal_api_keys/@current/", None, 200, takes_project_keys=True
+    ),
+    "organizations_list": Operation("GET", "/api/organizations/", "organization:read", 200),
+    "organizations_retrieve": Operation(
+        "GET", "/api/organizations/{id}/", "organization:read", 200, foreign=(404, missing())
+    ),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -58,8 +125,8 @@ def test_every_operation_of_the_schema_has_its_row():
     assert {name: (row.method, row.path) for name, row in MATRIX.items()} == schema_operations()
 
 
-def missing_scope(row: Operation) -> dict[str, Any]:
-    return refused(f"API key missing required scope '{row.scope}'")
+def missing_scope(row: Operation) -> Answer | None:
+    return (403, refused(f"API key missing required scope '{row.scope}'")) if row.scope else None
 
 
 def bad_key() -> dict[str, Any]:
@@ -68,7 +135,6 @@ def bad_key() -> dict[str, Any]:
 
 
 NO_KEY = error("authentication_error", "not_authenticated", "Authentication credentials were not provided.")
-TOO_LOW = "Your organization access level is insufficient."
 
 
 def inactive(cast: Cast) -> Caller:
@@ -96,65 +162,67 @@ def empty_scopes(cast: Cast) -> Caller:
     return caller
 
 
+def with_scope(cast: Cast, scope: str | None) -> Caller:
+    return cast.caller(cast.alice, scope or "person:read")
+
+
+def at_level(row: Operation, level: int) -> Answer | None:
+    return (403, refused(row.too_low)) if row.level > level else None
+
+
 # Who calls; how the answer follows from the row: None for success, else (status, body).
-type_of_answer = Callable[[Operation, Cast], tuple[int, Any] | None]
-CALLERS: dict[str, tuple[Callable[[Operation, Cast], Caller], type_of_answer]] = {
+CALLERS: dict[str, tuple[Callable[[Operation, Cast], Caller], Callable[[Operation, Cast], Answer | None]]] = {
     "no key": (lambda row, cast: Caller(None), lambda row, cast: (401, NO_KEY)),
     "a bad key": (lambda row, cast: Caller("phx_nonsense"), lambda row, cast: (401, bad_key())),
     "a revoked key": (lambda row, cast: revoked(cast), lambda row, cast: (401, bad_key())),
     "an inactive user": (lambda row, cast: inactive(cast), lambda row, cast: (401, bad_key())),
-    "the right scope": (lambda row, cast: cast.caller(cast.alice, row.scope), lambda row, cast: None),
+    "the right scope": (lambda row, cast: with_scope(cast, row.scope), lambda row, cast: None),
     "write for read": (
-        lambda row, cast: cast.caller(cast.alice, row.scope.replace(":read", ":write")),
+        lambda row, cast: with_scope(cast, row.scope and row.scope.replace(":read", ":write")),
         lambda row, cast: None,
     ),
     "read for write": (
-        lambda row, cast: cast.caller(cast.alice, row.scope.replace(":write", ":read")),
-        lambda row, cast: (403, missing_scope(row)) if row.scope.endswith(":write") else None,
+        lambda row, cast: with_scope(cast, row.scope and row.scope.replace(":write", ":read")),
+        lambda row, cast: missing_scope(row) if row.scope and row.scope.endswith(":write") else None,
     ),
     "another scope": (
         lambda row, cast: cast.caller(cast.alice, "person:write", "insight:read"),
-        lambda row, cast: (403, missing_scope(row)),
+        lambda row, cast: missing_scope(row),
     ),
-    "no scopes": (lambda row, cast: empty_scopes(cast), lambda row, cast: (403, missing_scope(row))),
-    "null scopes": (lambda row, cast: null_scopes(cast), lambda row, cast: (403, missing_scope(row))),
+    "no scopes": (lambda row, cast: empty_scopes(cast), lambda row, cast: missing_scope(row)),
+    "null scopes": (lambda row, cast: null_scopes(cast), lambda row, cast: missing_scope(row)),
     "all scopes": (lambda row, cast: cast.caller(cast.alice), lambda row, cast: None),
     "another organization's owner": (
         lambda row, cast: cast.caller(cast.dave),
-        lambda row, cast: (403, refused("You don't have access to the project.")),
+        lambda row, cast: row.to_a_stranger(cast),
     ),
     "another organization's owner without the scope": (
         lambda row, cast: cast.caller(cast.dave, "person:read"),
-        lambda row, cast: (403, missing_scope(row)),
+        lambda row, cast: missing_scope(row),
     ),
     "a key for this project": (
         lambda row, cast: cast.caller(cast.alice, scoped_teams=[cast.web.pk]),
-        lambda row, cast: None,
+        lambda row, cast: row.to_a_project_key(cast, cast.web.pk),
     ),
     "a key for another project": (
+        lambda row, cast: cast.caller(cast.alice, scoped_teams=[cast.app.pk]),
+        lambda row, cast: row.to_a_project_key(cast, cast.app.pk),
+    ),
+    "a key for another project without the scope": (
         lambda row, cast: cast.caller(cast.alice, "person:read", scoped_teams=[cast.app.pk]),
-        lambda row, cast: (403, refused(f"API key does not have access to the requested project: ID {cast.web.pk}.")),
+        lambda row, cast: row.to_a_project_key(cast, cast.app.pk) or missing_scope(row),
     ),
     "a key for this organization": (
         lambda row, cast: cast.caller(cast.alice, scoped_organizations=[cast.acme.pk]),
         lambda row, cast: None,
     ),
     "a key for another organization": (
-        lambda row, cast: cast.caller(cast.alice, "person:read", scoped_organizations=[cast.globex.pk]),
-        lambda row, cast: (
-            403,
-            refused(f"API key does not have access to the requested organization: ID {cast.acme.pk}."),
-        ),
+        lambda row, cast: cast.caller(cast.alice, scoped_organizations=[cast.globex.pk]),
+        lambda row, cast: row.to_an_organization_key(cast),
     ),
     "an owner": (lambda row, cast: cast.caller(cast.alice), lambda row, cast: None),
-    "an administrator": (
-        lambda row, cast: cast.caller(cast.bob),
-        lambda row, cast: (403, refused(TOO_LOW)) if row.level > Level.ADMIN else None,
-    ),
-    "a member": (
-        lambda row, cast: cast.caller(cast.carol),
-        lambda row, cast: (403, refused(TOO_LOW)) if row.level > Level.MEMBER else None,
-    ),
+    "an administrator": (lambda row, cast: cast.caller(cast.bob), lambda row, cast: at_level(row, Level.ADMIN)),
+    "a member": (lambda row, cast: cast.caller(cast.carol), lambda row, cast: at_level(row, Level.MEMBER)),
 }
 
 
@@ -171,18 +239,33 @@ def test_permission(cast: Cast, operation: str, caller: str):
     assert ("WWW-Authenticate" in response) == (response.status_code == 401)
 
 
-@pytest.mark.parametrize("operation", MATRIX)
-@pytest.mark.parametrize(
-    "segment", ["999999", "abc", "1.5", "9" * 19, "phc_token", "01a20e5b-7a93-7462-a49f-99b7316c99a6"]
-)
-def test_an_unknown_project_is_404_before_any_scope_is_asked_for(cast: Cast, operation: str, segment: str):
+UNKNOWN = ["999999", "abc", "1.5", "9" * 19, "phc_token", "01a20e5b-7a93-7462-a49f-99b7316c99a6"]
+
+
+@pytest.mark.parametrize("operation", [name for name, row in MATRIX.items() if row.place != "caller"])
+@pytest.mark.parametrize("segment", UNKNOWN)
+def test_an_unknown_parent_is_404_before_any_scope_is_asked_for(cast: Cast, operation: str, segment: str):
     row = MATRIX[operation]
-    if "{project_id}" not in row.path:
-        pytest.skip("not below a project")
-    path = row.path.format(project_id=segment, id=1)
-    refusal = cast.caller(cast.alice, "person:read").request(row.method, path, row.body)
-    assert (refusal.status_code, refusal.json()) == (404, missing("Project not found."))
-    assert Caller(None).request(row.method, path, row.body).status_code == 401
+    path = row.path.format(project_id=segment, organization_id=segment, role_id="1", id=1)
+    refusal = cast.caller(cast.alice, "person:read").request(row.method, path, {})
+    assert (refusal.status_code, refusal.json()) == (404, missing(f"{row.place.capitalize()} not found."))
+    assert Caller(None).request(row.method, path, {}).status_code == 401
+
+
+@pytest.mark.parametrize("operation", [name for name, row in MATRIX.items() if "{id}" in row.path])
+@pytest.mark.parametrize("segment", UNKNOWN)
+def test_an_unknown_object_is_404(cast: Cast, operation: str, segment: str):
+    row = MATRIX[operation]
+    known = row.url(cast)
+    path = row.path.replace("{id}", segment).format(
+        project_id=cast.web.pk, organization_id=cast.acme.pk, role_id=Role.objects.get().pk
+    )
+    assert path != known
+    response = cast.caller(cast.alice).request(row.method, path, row.body)
+    if row.success == 405:
+        assert response.status_code == 405  # a hard delete is refused without looking
+    else:
+        assert (response.status_code, response.json()) == (404, missing())
 
 
 @pytest.mark.parametrize("path", sorted({row.path for row in MATRIX.values()}))
@@ -195,7 +278,8 @@ def test_an_unsupported_method_is_405_and_needs_no_scope(cast: Cast, path: str):
         detail = f'Method "{method}" not allowed.'
         assert (response.status_code, response.json()) == (405, error("invalid_request", "method_not_allowed", detail))
         assert set(response["Allow"].split(", ")) == works | {"HEAD", "OPTIONS"}
-        assert cast.caller(cast.dave).request(method, url, {}).status_code == 403
+        if next(row for row in MATRIX.values() if row.path == path).place != "caller":
+            assert cast.caller(cast.dave).request(method, url, {}).status_code == 403
         assert Caller(None).request(method, url, {}).status_code == 401
 
 
@@ -203,19 +287,26 @@ def test_an_unsupported_method_is_405_and_needs_no_scope(cast: Cast, path: str):
 def test_every_path_answers_with_and_without_the_final_slash(cast: Cast, operation: str):
     row = MATRIX[operation]
     url = row.url(cast).removesuffix("/")
-    assert cast.caller(cast.alice).request(row.method, url, row.body).status_code == row.success
+    body = row.body(cast) if callable(row.body) else row.body
+    assert cast.caller(cast.alice).request(row.method, url, body).status_code == row.success
 
 
 @pytest.mark.parametrize("operation", [name for name, row in MATRIX.items() if row.method == "GET"])
-def test_head_and_options_need_what_reading_needs(cast: Cast, operation: str):
+def test_head_needs_what_reading_needs(cast: Cast, operation: str):
     row = MATRIX[operation]
     url = row.url(cast)
-    reader, stranger = cast.caller(cast.carol, row.scope), cast.caller(cast.carol, "person:read")
-    head = reader.request("HEAD", url)
+    head = with_scope(cast, row.scope).request("HEAD", url)
     assert (head.status_code, head.content) == (200, b"")
-    assert stranger.request("HEAD", url).status_code == 403
-    options = reader.request("OPTIONS", url) if row.scope == "annotation:read" else None
-    if options:
-        assert options.status_code == 200
-        assert {"name", "description", "renders", "parses"} <= set(options.json())
-    assert stranger.request("OPTIONS", url).status_code == 403
+    stranger = cast.caller(cast.carol, "person:read").request("HEAD", url)
+    assert stranger.status_code == (403 if row.scope else 200)
+
+
+@pytest.mark.parametrize("path", sorted({row.path for row in MATRIX.values()}))
+def test_options_need_the_right_to_read(cast: Cast, path: str):
+    row = next(row for row in MATRIX.values() if row.path == path)
+    url = row.url(cast)
+    options = cast.caller(cast.carol).request("OPTIONS", url)
+    assert options.status_code == 200
+    assert {"name", "description", "renders", "parses"} <= set(options.json())
+    if row.scope:
+        assert cast.caller(cast.carol, "person:read").request("OPTIONS", url).status_code == 403

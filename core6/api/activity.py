@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from core6.activity.models import ActivityLog, log_activity
 from core6.activity.serializers import ActivityLogSerializer
-from core6.api.scoping import ScopedViewSet
+from core6.api.scoping import TenantScopedViewSet
 
 M = TypeVar("M", bound=Model)
 
@@ -46,7 +46,7 @@ class ActivityPagination(PageNumberPagination):
         }
 
 
-class ActivityLogged(ScopedViewSet[M]):
+class ActivityLogged(TenantScopedViewSet[M]):
     """Writes a row with every create and update, in its transaction; an update that changes nothing writes none."""
 
     #: What the rows call this kind of object: `Annotation`.

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import psycopg
+from django.apps import apps
 from django.core.exceptions import (
     BadRequest,
     ObjectDoesNotExist,
@@ -18,6 +20,7 @@ from django.core.exceptions import (
 )
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.db.models import BaseConstraint, F, UniqueConstraint
 from django.http import Http404, HttpRequest, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
@@ -95,8 +98,8 @@ def _translate(exception: Exception) -> Exception:
 def _translate_database_error(exception: Exception) -> Exception:
     state = getattr(exception.__cause__, "sqlstate", None) or ""
     match exception:
-        case IntegrityError() if state == "23505":
-            return exceptions.ValidationError("There is already such an object.", code="unique")
+        case IntegrityError() if state in ("23505", "23514"):
+            return _violation(exception)
         case IntegrityError() if state == "23503":
             return exceptions.ValidationError("An object that the request names does not exist.", code="does_not_exist")
         case DataError():
@@ -104,6 +107,36 @@ def _translate_database_error(exception: Exception) -> Exception:
         case OperationalError() | InterfaceError():
             return ServiceUnavailable()
     return exception
+
+
+def _violation(exception: IntegrityError) -> exceptions.ValidationError:
+    """Return what the violated constraint says, about the one field of it that is no relation, if there is one."""
+    name = exception.__cause__.diag.constraint_name if isinstance(exception.__cause__, psycopg.Error) else None
+    for model in apps.get_models():
+        for constraint in model._meta.constraints:
+            if constraint.name != name:
+                continue
+            fields = [model._meta.get_field(field) for field in _names(constraint)]
+            plain = [field.name for field in fields if not field.is_relation]
+            detail = str(constraint.violation_error_message)
+            code = constraint.violation_error_code or ("unique" if _names(constraint) else "invalid_input")
+            return exceptions.ValidationError({plain[0]: [detail]} if len(plain) == 1 else detail, code=code)
+    return exceptions.ValidationError("There is already such an object.", code="unique")
+
+
+def _names(constraint: BaseConstraint) -> list[str]:
+    """Return the names of the fields that a unique constraint is about, none for another kind."""
+    if not isinstance(constraint, UniqueConstraint):
+        return []
+    parts: list[Any] = list(constraint.expressions)
+    names = list(constraint.fields)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, F):
+            names.append(str(getattr(part, "name", "")))  # the stubs do not know it
+        else:
+            parts += part.get_source_expressions()
+    return names
 
 
 def _first_error_only(exception: exceptions.ValidationError) -> exceptions.ValidationError:

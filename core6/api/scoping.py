@@ -1,4 +1,4 @@
-"""Views whose rows belong to a tenant named in the URL: no handler runs, and no row is read, before it is resolved."""
+"""What every view inherits: its scope, and how the rows that it may touch are found."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Case, Model, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.http import Http404
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.viewsets import GenericViewSet
 
 from core6.accounts import scopes
-from core6.accounts.models import Level, Membership, Organization, User
+from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 M = TypeVar("M", bound=Model)
 CURRENT: Final = "@current"
+PROJECTS_ONLY: Final = "API keys with scoped projects are only supported on project-based endpoints."
 _MOST_DIGITS = 18
 _WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -75,19 +76,15 @@ def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Orga
 
 
 class ScopedViewSet(GenericViewSet[M]):
-    """The root of every endpoint: one declared scope, one tenant, rows only through it.
+    """The root of every endpoint: one declared scope, rows only through a hook.
 
     A resource declares `scope`, `queryset`, `serializer_class` and perhaps `filterset_class`; the hook `in_scope`
-    narrows the queryset to the tenant's rows.
+    narrows the queryset to the rows that the caller may see.
     """
 
     scope: ClassVar[str] = ""
     #: Scopes of actions that differ from `<scope>:read` and `<scope>:write`.
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {}
-    #: The level that writing takes; reading takes a membership.
-    write_level: ClassVar[int] = Level.MEMBER
-    not_a_member: ClassVar[str | None] = None
-    level_too_low: ClassVar[str | None] = None
     lookup_url_kwarg = "id"
     lookup_value_regex = "[^/]+"
 
@@ -103,21 +100,24 @@ class ScopedViewSet(GenericViewSet[M]):
         """Return who calls; only behind the permission, which refuses everybody without a key."""
         return cast("User", self.request.user)
 
-    @cached_property
-    def tenant(self) -> Tenant:
-        """Resolve the tenant from the URL, once; raises NotFound with the parent's own text."""
-        return self.resolve_tenant()
+    @property
+    def key(self) -> PersonalAPIKey:
+        """Return the key of the call; only behind the permission, too."""
+        return cast("PersonalAPIKey", self.request.auth)
 
-    def resolve_tenant(self) -> Tenant:
-        raise NotImplementedError
+    def check_restrictions(self) -> None:
+        """Refuse a key that is restricted to organizations or projects which this endpoint is not about."""
+
+    def check_level(self) -> None:
+        """Refuse a caller who is no member where this endpoint is, or whose level is too low."""
 
     def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
-        """Return the rows of the tenant that this action may see."""
+        """Return the rows that this action may see."""
         raise NotImplementedError
 
     @final
     def get_queryset(self) -> QuerySet[M]:
-        """Return the tenant's rows; a row that is about to be written is locked until it is."""
+        """Return the rows in scope; one that is about to be written is locked until it is."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         queryset = self.in_scope(super().get_queryset())
@@ -139,14 +139,47 @@ class ScopedViewSet(GenericViewSet[M]):
         """Return the scopes that this request needs; none for a method that the view does not support (D48)."""
         if self.action is None:
             return ()
-        return self.action_scopes.get(self.action) or (scopes.required(self.scope, str(self.request.method)),)
+        return self.action_scopes.get(self.action, (scopes.required(self.scope, str(self.request.method)),))
+
+
+class TenantScopedViewSet(ScopedViewSet[M]):
+    """Endpoints about one tenant named in the URL: nothing runs, and no row is read, before it is resolved."""
+
+    #: The level that writing takes; reading takes a membership.
+    write_level: ClassVar[int] = Level.MEMBER
+    not_a_member: ClassVar[str | None] = None
+    level_too_low: ClassVar[str] = "Your organization access level is insufficient."
+
+    @cached_property
+    def tenant(self) -> Tenant:
+        """Resolve the tenant from the URL, once; raises NotFound with the parent's own text."""
+        return self.resolve_tenant()
+
+    def resolve_tenant(self) -> Tenant:
+        raise NotImplementedError
+
+    def check_restrictions(self) -> None:
+        organization, project_id = self.tenant.organization, self.tenant.project_id
+        if self.key.scoped_teams:
+            if project_id is None:
+                raise PermissionDenied(PROJECTS_ONLY)
+            if project_id not in self.key.scoped_teams:
+                raise PermissionDenied(f"API key does not have access to the requested project: ID {project_id}.")
+        if self.key.scoped_organizations and organization.pk not in self.key.scoped_organizations:
+            raise PermissionDenied(f"API key does not have access to the requested organization: ID {organization.pk}.")
+
+    def check_level(self) -> None:
+        if self.tenant.level is None:
+            raise PermissionDenied(self.not_a_member)
+        if self.tenant.level < self.required_level():
+            raise PermissionDenied(self.level_too_low)
 
     def required_level(self) -> int:
         """Return the level that this request needs."""
         return self.write_level if self.action and self.request.method in _WRITING_METHODS else Level.MEMBER
 
 
-class OrganizationScopedViewSet(ScopedViewSet[M]):
+class OrganizationScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/organizations/:organization_id/`."""
 
     def resolve_tenant(self) -> Tenant:

@@ -6,6 +6,7 @@ from django.db import transaction
 from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
 
 
 class AtomicCreate(mixins.CreateModelMixin):
@@ -16,12 +17,24 @@ class AtomicCreate(mixins.CreateModelMixin):
             return super().create(request, *args, **kwargs)
 
 
-class AtomicUpdate(mixins.UpdateModelMixin):
+class AtomicUpdate(mixins.UpdateModelMixin, GenericViewSet[Any]):
     """PUT and PATCH; the row is locked from reading to writing (ScopedViewSet.get_queryset)."""
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():
-            return super().update(request, *args, **kwargs)
+            # The library's own would forget what was prefetched, and so ask again for every related row.
+            serializer = self.get_serializer(self.get_object(), data=request.data, partial=kwargs.pop("partial", False))
+            serializer.is_valid(raise_exception=True)
+            self.perform_update(serializer)
+            return Response(serializer.data)
+
+
+class AtomicDestroy(mixins.DestroyModelMixin):
+    """DELETE, with what hangs on the row."""
+
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            return super().destroy(request, *args, **kwargs)
 
 
 class HardDeleteForbidden:

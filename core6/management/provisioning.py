@@ -9,8 +9,18 @@ from django.db import IntegrityError, connection, models, transaction
 from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.analytics.models import Dashboard, Insight
-from core6.management.world import LEVELS, KeyEntry, OrganizationEntry, ProjectEntry, UserEntry, World, WorldError
+from core6.management.world import (
+    LEVELS,
+    KeyEntry,
+    OrganizationEntry,
+    ProjectEntry,
+    RoleEntry,
+    UserEntry,
+    World,
+    WorldError,
+)
 from projects.models import Project
+from roles.models import Role, RoleMembership
 
 M = TypeVar("M", bound=models.Model)
 _ONE_AT_A_TIME = 0x636F726536  # "core6", the number of an advisory lock
@@ -70,11 +80,36 @@ def _organization(entry: OrganizationEntry, path: str) -> dict[str, Any]:
         user = _existing_user(email, f"{path}.members.{email}")
         membership = Membership.objects.filter(organization=organization, user=user).first()
         _save(membership or Membership(organization=organization, user=user), {"level": LEVELS[level].value}, path)
+    roles = {role.name: _role(organization, role, f"{path}.roles[{i}]") for i, role in enumerate(entry.roles)}
+    if "default_role" in entry.model_fields_set:
+        at = f"{path}.default_role"
+        role = _role_named(organization, entry.default_role, at) if entry.default_role is not None else None
+        _save(organization, {"default_role": role}, at)
     projects = {
         project.name: _project(organization, project, f"{path}.projects[{i}]")
         for i, project in enumerate(entry.projects)
     }
-    return {"id": str(organization.pk), "projects": projects}
+    return {"id": str(organization.pk), "roles": roles, "projects": projects}
+
+
+def _role(organization: Organization, entry: RoleEntry, path: str) -> dict[str, Any]:
+    found = Role.objects.filter(organization=organization, name__iexact=entry.name).first()
+    role = _save(found or Role(organization=organization, name=entry.name), {}, path)
+    for i, email in enumerate(entry.members):
+        at = f"{path}.members[{i}]"
+        member = Membership.objects.filter(organization=organization, user__email__iexact=email).first()
+        if member is None:
+            raise WorldError(f"{at}: {email!r} is no member of {organization.name!r}: add one to members")
+        belongs = RoleMembership.objects.filter(role=role, organization_member=member).first()
+        _save(belongs or RoleMembership(role=role, organization_member=member), {}, at)
+    return {"id": str(role.pk)}
+
+
+def _role_named(organization: Organization, name: str, path: str) -> Role:
+    role = Role.objects.filter(organization=organization, name__iexact=name).first()
+    if role is None:
+        raise WorldError(f"{path}: there is no role {name!r}: add one to roles")
+    return role
 
 
 def _project(organization: Organization, entry: ProjectEntry, path: str) -> dict[str, Any]:

@@ -71,11 +71,20 @@ class ProjectEntry(Entry):
         return value
 
 
+class RoleEntry(Entry):
+    """A role, found by name; its members are emails of the organization's members."""
+
+    name: str
+    members: list[str] = []
+
+
 class OrganizationEntry(Entry):
     """An organization, found by name."""
 
     name: str
     members: dict[str, str] = {}
+    roles: list[RoleEntry] = []
+    default_role: str | None = None
     projects: list[ProjectEntry] = []
 
     @field_validator("members")

@@ -1,0 +1,26 @@
+"""`manage.py revoke_api_key`: end a personal API key; the next request with it is 401."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from core6.accounts.models import PersonalAPIKey
+from core6.management.attached_command import AttachedCommand
+from core6.management.world import WorldError
+
+
+class Command(AttachedCommand):
+    """Deletes one key."""
+
+    help = "Revoke the personal API key that a user has under a label."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--user", required=True, metavar="EMAIL")
+        parser.add_argument("--label", required=True, metavar="TEXT")
+
+    def run(self, options: dict[str, Any]) -> str:
+        user, label = options["user"], options["label"]
+        key = PersonalAPIKey.objects.filter(user__email__iexact=user, label=label).first()
+        if key is None:
+            raise WorldError(f"{user} has no key with the label {label!r}: `manage.py list_api_keys` shows them")
+        key.delete()
+        return f"revoked {key.mask_value}"

@@ -1,0 +1,61 @@
+"""The endpoints about the caller: the user, the organizations, the key."""
+
+from typing import ClassVar
+
+from django.db.models import Count, Prefetch, QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+
+from core6.accounts.models import Organization, PersonalAPIKey, User
+from core6.api.scoping import PROJECTS_ONLY, ScopedViewSet, membership_level, organizations_of
+from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerializer, UserSerializer
+from projects.models import Project
+
+
+class UserViewSet(RetrieveModelMixin, ScopedViewSet[User]):
+    """Who calls: `/api/users/@me/`, with a restricted key, too."""
+
+    scope = "user"
+    queryset = User.objects.all()
+    serializer_class = UserSerializer
+
+    def get_object(self) -> User:
+        return self.caller
+
+
+class PersonalAPIKeyViewSet(RetrieveModelMixin, ScopedViewSet[PersonalAPIKey]):
+    """The key of the call: `/api/personal_api_keys/@current/`; it needs no scope to tell what its scopes are."""
+
+    scope = "user"
+    action_scopes: ClassVar = {"retrieve": (), "metadata": ()}
+    queryset = PersonalAPIKey.objects.all()
+    serializer_class = PersonalAPIKeySerializer
+
+    def get_object(self) -> PersonalAPIKey:
+        return self.key
+
+
+class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet[Organization]):
+    """The organizations that the caller belongs to; every other one is 404, as if it were not there."""
+
+    scope = "organization"
+    queryset = Organization.objects.prefetch_related(Prefetch("projects", Project.objects.order_by("pk"))).order_by(
+        "created_at", "pk"
+    )
+    serializer_class = OrganizationSerializer
+
+    def check_restrictions(self) -> None:
+        if self.key.scoped_teams:
+            raise PermissionDenied(PROJECTS_ONLY)
+
+    def in_scope(self, queryset: QuerySet[Organization]) -> QuerySet[Organization]:
+        rows = queryset.annotate(
+            caller_level=membership_level(self.caller, "pk"), member_count=Count("memberships", distinct=True)
+        ).filter(caller_level__isnull=False)
+        allowed = self.key.scoped_organizations
+        return rows.filter(pk__in=allowed) if allowed else rows
+
+    def get_object(self) -> Organization:
+        named = organizations_of(self.caller, self.kwargs["id"])
+        return get_object_or_404(self.get_queryset(), pk__in=named.values("pk")[:1])

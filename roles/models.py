@@ -1,0 +1,60 @@
+"""Roles: named groups of an organization's members."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from core6.accounts.ids import uuid7
+
+
+class Role(models.Model):
+    """A named group; the organization may point at one as its default."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="roles")
+    name = models.CharField(max_length=200)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["organization", "created_at", "id"], name="role_of_an_organization")]
+        constraints: ClassVar = [
+            # Decides alone, so that no two requests at once can both find the name free.
+            models.UniqueConstraint(
+                "organization",
+                Lower("name"),
+                name="role_name_once_per_organization",
+                violation_error_message="There is already a role with this name.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_default(self) -> bool:
+        """Tell whether it is the organization's default role."""
+        return self.organization.default_role_id == self.pk
+
+
+class RoleMembership(models.Model):
+    """A member's place in a role; whoever leaves the organization leaves its roles."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="members")
+    organization_member = models.ForeignKey("accounts.Membership", on_delete=models.CASCADE, related_name="+")
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["role", "organization_member"],
+                name="role_membership_once_per_role",
+                violation_error_code="invalid_input",
+                violation_error_message="User is already part of the role.",
+            )
+        ]
