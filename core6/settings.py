@@ -112,6 +112,7 @@ INSTALLED_APPS = [
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
+    "procrastinate.contrib.django",
     "core6",
     "core6.accounts",
     "core6.activity",
@@ -157,6 +158,14 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 EXCEPTIONS_HOG = {"ENABLE_IN_DEBUG": True}
+# Two at a time, so that a long calculation does not hold up the rest; what was done leaves no row.
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 2,
+    "delete_jobs": "successful",
+    "update_heartbeat_interval": 2.0,
+    "stalled_worker_timeout": 10.0,
+    "shutdown_graceful_timeout": 5.0,
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Core6",
     "VERSION": "0.1.0",

@@ -32,7 +32,7 @@ DEMO_WORLD = ROOT / "core6" / "demo" / "world.yaml"
 _DATABASE = "the database"
 _OWNER_SECONDS = 5.0
 _READY_SECONDS = 60.0
-_WEB_STOP_SECONDS = 6
+_STOP_SECONDS = 6
 
 
 class Stopped(BaseException):
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
         parser.add_argument("--workers", type=int, default=settings.WEB_WORKERS, help="web server processes")
-        parser.add_argument("--no-worker", action="store_true", help="no job worker (nothing needs one yet)")
+        parser.add_argument("--no-worker", action="store_true", help="no job worker: another machine runs it")
         parser.add_argument("--provision", metavar="FILE", help="declare this world at every start, not the demo")
         parser.add_argument("--ready-file", metavar="FILE", help="written once requests are answered: url, pid")
 
@@ -73,7 +73,7 @@ class Command(BaseCommand):
             # The database goes last: whoever still writes needs it.
             for child in reversed(self.children):
                 if child.name != _DATABASE:
-                    processes.stop(child.process, signal.SIGTERM, _WEB_STOP_SECONDS + 0.5)
+                    processes.stop(child.process, signal.SIGTERM, _STOP_SECONDS + 0.5)
             if self.server:
                 self.server.stop()
 
@@ -86,6 +86,8 @@ class Command(BaseCommand):
         url = f"http://{_reachable(options['host'])}:{port}"
         web = processes.Child("the web server", lambda: _start_web(options, port))
         self.children.append(web)
+        if not options["no_worker"]:
+            self.children.append(processes.Child("the job worker", _start_worker))
         _wait_until_ready(url, web.process)
         if options["ready_file"]:
             _write_ready_file(Path(options["ready_file"]), url)
@@ -177,10 +179,15 @@ def _start_web(options: dict[str, Any], port: int) -> subprocess.Popen[bytes]:
         *("--workers", str(options["workers"]), "--blocking-threads", "1", "--respawn-failed-workers"),
         *("--static-path-route", "/_livez", "--static-path-mount", str(ROOT / "core6" / "livez")),
         *("--static-path-dir-to-file", "index.json", "--static-path-expires", "0"),
-        *("--workers-kill-timeout", str(_WEB_STOP_SECONDS), "--log-level", "error"),
+        *("--workers-kill-timeout", str(_STOP_SECONDS), "--log-level", "error"),
     ]
     environment = {**os.environ, "CORE6_SUPERVISED": "1", "DJANGO_SETTINGS_MODULE": "core6.settings"}
     return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
+
+
+def _start_worker() -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(ROOT / "manage.py"), "procrastinate", "worker"]
+    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=dict(os.environ))
 
 
 def _wait_until_ready(url: str, web: subprocess.Popen[bytes]) -> None:
