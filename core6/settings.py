@@ -43,6 +43,7 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "DATABASE_URL": (str, ""),
     "CORE6_DATA_DIR": (str, ""),
     "SECRET_KEY": (str, ""),
+    "ENCRYPTION_KEYS": (_names, ""),
     "DEBUG": (_boolean, "false"),
     "ALLOWED_HOSTS": (_names, "localhost,127.0.0.1,[::1]"),
     "CORS_ALLOWED_ORIGINS": (_names, ""),
@@ -107,6 +108,9 @@ if IS_SECRET_KEY_GENERATED:
         raise ImproperlyConfigured(str(unusable)) from unusable
 if not (SECRET_KEY or IS_EMBEDDED):
     raise ImproperlyConfigured("SECRET_KEY is required beside DATABASE_URL: set it to a long random text")
+
+#: What the secrets of projects are encrypted with: the first writes, every one reads. None: SECRET_KEY.
+ENCRYPTION_KEYS: list[str] = _read("ENCRYPTION_KEYS")
 
 INSTALLED_APPS = [
     "corsheaders",

@@ -2,8 +2,12 @@
 
 from django.urls import include, path
 
+import projects.urls
+
 urlpatterns = [
     path("api/", include("core6.me.urls")),
+    path("api/", include(projects.urls.root_urlpatterns)),
+    path("api/organizations/<str:organization_id>/", include("projects.urls")),
     path("api/organizations/<str:organization_id>/", include("roles.urls")),
     path("api/projects/<str:project_id>/", include("annotations.urls")),
 ]

@@ -48,7 +48,8 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
     project: Project
 
     def resolve_tenant(self) -> Tenant:
-        found = projects_of(self.caller, self.kwargs["project_id"]).first()
+        # Of the project itself only its id is needed, and not its many settings.
+        found = projects_of(self.caller, self.kwargs["project_id"]).only("organization").first()
         if found is None:
             raise NotFound("Project not found.")
         self.project = found

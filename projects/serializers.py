@@ -1,14 +1,314 @@
-"""A project as JSON."""
+"""A project as JSON: the page's 62 fields in its order, and the short form of lists (contract/projects.md 2, 3.2)."""
 
+import importlib.resources
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, ClassVar
+
+import jwt
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.utils import html
 
-from projects.models import Project
+from core6.accounts.models import Level
+from core6.analytics.models import Dashboard, GroupType
+from core6.api.serializers import ModelSerializer
+from projects import settings_rules
+from projects.activity import change, log_updated
+from projects.models import ProductIntent, Project
+from projects.modifiers import DEFAULTS
+
+_TOKEN_DAYS = 7
+#: The names of the zones that Python's own data knows, the same on every machine.
+TIMEZONES = sorted(
+    set(importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {"Factory"}
+)
 
 
 class ProjectBasicSerializer(serializers.ModelSerializer[Project]):
-    """The short form, as lists show it (contract/projects.md 3.2)."""
+    """The short form, as lists show it."""
 
     class Meta:
         model = Project
-        fields = ("id", "uuid", "organization", "api_token", "name", "timezone")
+        fields = (
+            "id",
+            "uuid",
+            "organization",
+            "api_token",
+            "name",
+            "completed_snippet_onboarding",
+            "has_completed_onboarding_for",
+            "ingested_event",
+            "is_demo",
+            "timezone",
+            "access_control",
+        )
         read_only_fields = fields
+
+
+class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
+    """A kind of group that events can belong to."""
+
+    class Meta:
+        model = GroupType
+        fields = (
+            "group_type",
+            "group_type_index",
+            "name_singular",
+            "name_plural",
+            "default_columns",
+            "detail_dashboard",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
+    """A product that the project means to use."""
+
+    class Meta:
+        model = ProductIntent
+        fields = ("product_type", "created_at", "onboarding_completed_at", "updated_at")
+        read_only_fields = fields
+
+
+class DashboardField(serializers.PrimaryKeyRelatedField[Dashboard]):
+    """The id of a live dashboard of this project; those of other organizations do not exist."""
+
+    def get_queryset(self) -> QuerySet[Dashboard]:
+        project = self.parent.instance
+        return Dashboard.objects.filter(project__organization=project and project.organization_id, deleted=False)
+
+    def to_internal_value(self, data: Any) -> Dashboard:
+        project = self.parent.instance
+        if project is None:
+            raise ValidationError("Primary dashboard cannot be set on project creation.")
+        dashboard = super().to_internal_value(data)
+        if dashboard.project_id != project.pk:
+            raise ValidationError("Dashboard does not belong to this team.")
+        return dashboard
+
+
+class HostsField(serializers.ListField):
+    """A list of addresses; null and empty ones are dropped."""
+
+    child = serializers.CharField(max_length=200, allow_null=True, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        return [address for address in super().to_internal_value(data) if address]
+
+
+@extend_schema_serializer(component_name="ProjectBackwardCompat")
+class ProjectSerializer(ModelSerializer[Project]):
+    """Reads and writes a project; the context holds the caller's `level`, and the `user` who acts, if any."""
+
+    effective_membership_level = serializers.SerializerMethodField(help_text="1 member, 8 administrator, 15 owner.")
+    has_group_types = serializers.SerializerMethodField()
+    group_types = serializers.SerializerMethodField()
+    live_events_token = serializers.SerializerMethodField(help_text="A JWT for the live events, good for 7 days.")
+    app_urls = HostsField(required=False)
+    timezone = serializers.ChoiceField(choices=TIMEZONES, required=False)
+    primary_dashboard = DashboardField(queryset=Dashboard.objects.none(), required=False, allow_null=True)
+    recording_domains = HostsField(required=False, allow_null=True)
+    person_on_events_querying_enabled = serializers.SerializerMethodField()
+    default_modifiers = serializers.SerializerMethodField(help_text="What each modifier is where none is set.")
+    product_intents = ProductIntentSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Project
+        fields = (
+            "id",
+            "organization",
+            "name",
+            "product_description",
+            "created_at",
+            "effective_membership_level",
+            "has_group_types",
+            "group_types",
+            "live_events_token",
+            "updated_at",
+            "uuid",
+            "api_token",
+            "app_urls",
+            "slack_incoming_webhook",
+            "anonymize_ips",
+            "completed_snippet_onboarding",
+            "ingested_event",
+            "test_account_filters",
+            "test_account_filters_default_checked",
+            "path_cleaning_filters",
+            "is_demo",
+            "timezone",
+            "data_attributes",
+            "person_display_name_properties",
+            "correlation_config",
+            "autocapture_opt_out",
+            "autocapture_exceptions_opt_in",
+            "autocapture_web_vitals_opt_in",
+            "autocapture_web_vitals_allowed_metrics",
+            "autocapture_exceptions_errors_to_ignore",
+            "capture_console_log_opt_in",
+            "capture_performance_opt_in",
+            "session_recording_opt_in",
+            "session_recording_sample_rate",
+            "session_recording_minimum_duration_milliseconds",
+            "session_recording_linked_flag",
+            "session_recording_network_payload_capture_config",
+            "session_recording_masking_config",
+            "session_replay_config",
+            "survey_config",
+            "access_control",
+            "week_start_day",
+            "primary_dashboard",
+            "live_events_columns",
+            "recording_domains",
+            "person_on_events_querying_enabled",
+            "inject_web_apps",
+            "extra_settings",
+            "modifiers",
+            "default_modifiers",
+            "has_completed_onboarding_for",
+            "surveys_opt_in",
+            "heatmaps_opt_in",
+            "product_intents",
+            "flags_persistence_default",
+            "secret_api_token",
+            "secret_api_token_backup",
+            "receive_org_level_activity_logs",
+            "business_model",
+            "conversations_enabled",
+            "conversations_settings",
+            "logs_settings",
+        )
+        read_only_fields = (
+            *("id", "organization", "created_at", "updated_at", "uuid", "api_token", "ingested_event"),
+            *("secret_api_token", "secret_api_token_backup"),
+        )
+        extra_kwargs: ClassVar = {
+            "name": {"required": False},
+            "session_recording_sample_rate": {"min_value": 0, "max_value": 1},
+            "session_recording_minimum_duration_milliseconds": {"min_value": 0, "max_value": 30000},
+            "session_recording_linked_flag": {"validators": [settings_rules.check_linked_flag]},
+            "session_recording_network_payload_capture_config": {"validators": [settings_rules.check_network_payload]},
+            "session_recording_masking_config": {"validators": [settings_rules.check_masking]},
+            "session_replay_config": {"validators": [settings_rules.check_replay_config]},
+            "survey_config": {"validators": [settings_rules.check_dictionary]},
+            "modifiers": {"validators": [settings_rules.check_modifiers]},
+            "conversations_settings": {"validators": [settings_rules.check_dictionary]},
+            "logs_settings": {"validators": [settings_rules.check_dictionary]},
+        }
+
+    @cached_property
+    def _group_types(self) -> list[dict[str, Any]]:
+        rows = GroupType.objects.filter(project=self.instance).order_by("group_type_index")
+        return list(GroupTypeSerializer(rows, many=True).data)
+
+    def get_effective_membership_level(self, project: Project) -> int | None:
+        level: int | None = self.context["level"]
+        return level
+
+    def get_has_group_types(self, project: Project) -> bool:
+        return bool(self._group_types)
+
+    @extend_schema_field(GroupTypeSerializer(many=True))
+    def get_group_types(self, project: Project) -> list[dict[str, Any]]:
+        return self._group_types
+
+    def get_live_events_token(self, project: Project) -> str | None:
+        user = self.context["user"]
+        claims = {
+            "team_id": project.pk,
+            "api_token": project.api_token,
+            "user_id": user and user.pk,
+            "organization_id": str(project.organization_id),
+            "aud": "posthog:livestream",
+            "exp": timezone.now() + timedelta(days=_TOKEN_DAYS),
+        }
+        return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
+
+    def get_person_on_events_querying_enabled(self, project: Project) -> bool:
+        return bool(DEFAULTS["personsOnEventsMode"] != "disabled")
+
+    def get_default_modifiers(self, project: Project) -> dict[str, Any]:
+        return DEFAULTS
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Leave out what a client sends back as it read it, which stays valid whatever the rules say (D31)."""
+        if self.instance is not None and isinstance(data, Mapping) and not html.is_html_input(data):
+            data = {name: value for name, value in data.items() if not self._is_echoed(name, value)}
+        return super().to_internal_value(data)
+
+    def _is_echoed(self, name: str, value: Any) -> bool:
+        field = self.fields.get(name)
+        if field is None or field.read_only:
+            return False
+        stored = field.get_attribute(self.instance)
+        return is_same(None if stored is None else field.to_representation(stored), value)
+
+    def validate_slack_incoming_webhook(self, value: str | None) -> str | None:
+        if value:
+            settings_rules.check_webhook(value)
+        return value or None
+
+    def validate_access_control(self, value: bool) -> bool:
+        if value != (self.instance.access_control if self.instance else False):
+            raise ValidationError(
+                "The access_control field has been deprecated, see https://posthog.com/docs/settings/access-control."
+            )
+        return value
+
+    def validate_receive_org_level_activity_logs(self, value: bool | None) -> bool | None:
+        is_changed = self.instance is not None and value != self.instance.receive_org_level_activity_logs
+        if is_changed and self.context["level"] < Level.ADMIN:
+            raise PermissionDenied(
+                "Only organization owners and admins can modify the receive_org_level_activity_logs setting."
+            )
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "autocapture_exceptions_errors_to_ignore" in attrs:
+            settings_rules.check_errors_to_ignore(attrs["autocapture_exceptions_errors_to_ignore"])
+        return settings_rules.merge(self.instance or Project(), attrs, timezone.now())
+
+    def update(self, instance: Project, validated_data: dict[str, Any]) -> Project:
+        """Save and log what differs from the stored project; when nothing does, nothing is written."""
+        changed = {name: value for name, value in validated_data.items() if not is_same(getattr(instance, name), value)}
+        if changed:
+            entries = [change(*_plain(name, getattr(instance, name), value)) for name, value in changed.items()]
+            super().update(instance, changed)
+            log_updated(instance, self.context["user"], entries)
+        return instance
+
+
+@extend_schema_serializer(component_name="ProjectDemoData")
+class ProjectDemoDataSerializer(ProjectSerializer):
+    """A project, and whether its demo data are still being made (D5)."""
+
+    is_generating_demo_data = serializers.BooleanField(read_only=True)
+
+    class Meta(ProjectSerializer.Meta):
+        fields = (*ProjectSerializer.Meta.fields, "is_generating_demo_data")  # type: ignore[assignment]  # one more
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same as JSON, where true is not 1."""
+    if isinstance(one, dict | list) or isinstance(other, dict | list):
+        return json.dumps(one, sort_keys=True, default=str) == json.dumps(other, sort_keys=True, default=str)
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _plain(name: str, before: Any, after: Any) -> tuple[str, Any, Any]:
+    """Return a change as it is told: dashboards by id, shares as text without needless zeros, tokens masked."""
+    if name == "primary_dashboard":
+        return "primary_dashboard_id", before and before.pk, after and after.pk
+    if name == "session_recording_sample_rate":
+        return name, before and f"{before.normalize():f}", after and f"{after.normalize():f}"
+    if name == "conversations_settings":
+        return name, settings_rules.without_token(before), settings_rules.without_token(after)
+    return name, before, after

@@ -24,6 +24,12 @@ from core6.database import Server, connection_settings
 from projects.models import Project
 
 
+def pytest_configure() -> None:
+    """Without a data directory there is no generated secret key."""
+    if settings.IS_SECRET_KEY_GENERATED:
+        settings.SECRET_KEY = "a secret of the tests, which is long enough to sign with"
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
     """Without DATABASE_URL, give this test process a database server of its own."""

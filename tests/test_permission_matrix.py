@@ -36,7 +36,13 @@ class Operation:
         role, _ = Role.objects.get_or_create(organization=cast.acme, name="Engineering")
         member = Membership.objects.get(organization=cast.acme, user=cast.bob)
         belongs, _ = RoleMembership.objects.get_or_create(role=role, organization_member=member)
-        rows = {"annotations": note.pk, "roles": role.pk, "role_memberships": belongs.pk, "organizations": cast.acme.pk}
+        rows = {
+            "annotations": note.pk,
+            "roles": role.pk,
+            "role_memberships": belongs.pk,
+            "organizations": cast.acme.pk,
+            "projects": cast.web.pk,
+        }
         resource = self.path.partition("{id}")[0].strip("/").split("/")[-1]
         return self.path.format(
             project_id=cast.web.pk, organization_id=cast.acme.pk, role_id=role.pk, id=rows.get(resource)
@@ -48,12 +54,19 @@ class Operation:
 
     @property
     def place(self) -> str:
-        """Return what the operation is about: "project", "organization" or, without either in its path, "caller"."""
+        """Return what the operation is about: a "project" or "organization", the project "itself", or the "caller"."""
+        if "projects/{id}/" in self.path:
+            return "itself"
         return next((name for name in ("project", "organization") if f"{{{name}_id}}" in self.path), "caller")
 
     def to_a_stranger(self, cast: Cast) -> Answer | None:
         """Return the answer to a member of another organization."""
-        return {"project": (403, NOT_THEIRS), "organization": (403, NOT_ALLOWED), "caller": self.foreign}[self.place]
+        return {
+            "project": (403, NOT_THEIRS),
+            "organization": (403, NOT_ALLOWED),
+            "itself": (404, missing()),
+            "caller": self.foreign,
+        }[self.place]
 
     #: What an operation about the caller answers to somebody to whom the row in its path is nothing.
     foreign: Answer | None = None
@@ -62,14 +75,15 @@ class Operation:
 
     def to_a_project_key(self, cast: Cast, project: int) -> Answer | None:
         """Return the answer to a key that is restricted to one project."""
-        if self.place == "project":
+        if self.place in ("project", "itself"):
             detail = f"API key does not have access to the requested project: ID {cast.web.pk}."
             return None if project == cast.web.pk else (403, refused(detail))
         return None if self.takes_project_keys else (403, PROJECTS_ONLY)
 
     def to_an_organization_key(self, cast: Cast) -> Answer | None:
         """Return the answer to a key that is restricted to another organization."""
-        if self.place == "caller":
+        # A project is created in the caller's current organization where the path names none.
+        if self.place == "caller" and self.method != "POST":
             return self.foreign
         detail = f"API key does not have access to the requested organization: ID {cast.acme.pk}."
         return 403, refused(detail)
@@ -78,16 +92,50 @@ class Operation:
 ANNOTATIONS = "/api/projects/{project_id}/annotations/"
 ROLES = "/api/organizations/{organization_id}/roles/"
 MEMBERSHIPS = ROLES + "{role_id}/role_memberships/"
+PROJECTS, ROOT = "/api/organizations/{organization_id}/projects/", "/api/projects/"
 NAMED = {"name": "Sales"}
+IN_PROJECT = "You don't have sufficient permissions in the project."
+
+
+def of_project(base: str, prefix: str, bare: str) -> dict[str, Operation]:
+    """Return the rows of a project's own operations, which stand below its organization and below the root."""
+    one = base + "{id}/"
+    admin = {"level": Level.ADMIN, "too_low": IN_PROJECT}
+    return {
+        f"{prefix}list": Operation("GET", base, "project:read", 200),
+        f"{prefix}create": Operation("POST", base, "project:write", 201, Level.ADMIN, {}),
+        f"{prefix}retrieve": Operation("GET", one, "project:read", 200),
+        f"{prefix}update": Operation("PUT", one, "project:write", 200, body={}),
+        f"{prefix}partial_update": Operation("PATCH", one, "project:write", 200, body={}),
+        f"{prefix}destroy": Operation("DELETE", one, "project:write", 204, **admin),
+        f"{prefix}activity_retrieve": Operation("GET", one + "activity/", "activity_log:read", 200),
+        f"{bare}complete_product_onboarding_partial_update": Operation(
+            "PATCH", one + "complete_product_onboarding/", "project:read", 200, body={"product_type": "surveys"}
+        ),
+        f"{bare}is_generating_demo_data_retrieve": Operation(
+            "GET", one + "is_generating_demo_data/", "project:read", 200
+        ),
+        f"{bare}generate_conversations_public_token_create": Operation(
+            "POST", one + "generate_conversations_public_token/", "project:write", 200, body={}, **admin
+        ),
+        **{
+            f"{bare}{name}_partial_update": Operation("PATCH", f"{one}{name}/", "project:write", 200, body={}, **admin)
+            for name in ("reset_token", "rotate_secret_token", "delete_secret_token_backup")
+        },
+    }
+
+
 MATRIX = {
+    **of_project(PROJECTS, "organizations_projects_", ""),
+    **of_project(ROOT, "projects_", "projects_"),
     "annotations_list": Operation("GET", ANNOTATIONS, "annotation:read", 200),
     "annotations_create": Operation("POST", ANNOTATIONS, "annotation:write", 201, body={}),
     "annotations_retrieve": Operation("GET", ANNOTATIONS + "{id}/", "annotation:read", 200),
     "annotations_update": Operation("PUT", ANNOTATIONS + "{id}/", "annotation:write", 200, body={}),
     "annotations_partial_update": Operation("PATCH", ANNOTATIONS + "{id}/", "annotation:write", 200, body={}),
     "annotations_destroy": Operation("DELETE", ANNOTATIONS + "{id}/", "annotation:write", 405),
-    "annotations_all_activity": Operation("GET", ANNOTATIONS + "activity/", "activity_log:read", 200),
-    "annotations_activity": Operation("GET", ANNOTATIONS + "{id}/activity/", "activity_log:read", 200),
+    "annotations_all_activity_retrieve": Operation("GET", ANNOTATIONS + "activity/", "activity_log:read", 200),
+    "annotations_activity_retrieve": Operation("GET", ANNOTATIONS + "{id}/activity/", "activity_log:read", 200),
     "roles_list": Operation("GET", ROLES, "organization:read", 200),
     "roles_create": Operation("POST", ROLES, "organization:write", 201, Level.ADMIN, NAMED),
     "roles_retrieve": Operation("GET", ROLES + "{id}/", "organization:read", 200),
@@ -239,10 +287,11 @@ def test_permission(cast: Cast, operation: str, caller: str):
     assert ("WWW-Authenticate" in response) == (response.status_code == 401)
 
 
+PARENTS = ("project", "organization")
 UNKNOWN = ["999999", "abc", "1.5", "9" * 19, "phc_token", "01a20e5b-7a93-7462-a49f-99b7316c99a6"]
 
 
-@pytest.mark.parametrize("operation", [name for name, row in MATRIX.items() if row.place != "caller"])
+@pytest.mark.parametrize("operation", [name for name, row in MATRIX.items() if row.place in PARENTS])
 @pytest.mark.parametrize("segment", UNKNOWN)
 def test_an_unknown_parent_is_404_before_any_scope_is_asked_for(cast: Cast, operation: str, segment: str):
     row = MATRIX[operation]
@@ -262,6 +311,9 @@ def test_an_unknown_object_is_404(cast: Cast, operation: str, segment: str):
     )
     assert path != known
     response = cast.caller(cast.alice).request(row.method, path, row.body)
+    if row.place == "itself":
+        # The project is the parent of its own paths, too: no scope is asked for.
+        assert cast.caller(cast.alice, "person:read").request(row.method, path, row.body).json() == missing()
     if row.success == 405:
         assert response.status_code == 405  # a hard delete is refused without looking
     else:
@@ -277,9 +329,11 @@ def test_an_unsupported_method_is_405_and_needs_no_scope(cast: Cast, path: str):
         response = cast.caller(cast.carol, "person:read").request(method, url, {})
         detail = f'Method "{method}" not allowed.'
         assert (response.status_code, response.json()) == (405, error("invalid_request", "method_not_allowed", detail))
-        assert set(response["Allow"].split(", ")) == works | {"HEAD", "OPTIONS"}
-        if next(row for row in MATRIX.values() if row.path == path).place != "caller":
-            assert cast.caller(cast.dave).request(method, url, {}).status_code == 403
+        assert set(response["Allow"].split(", ")) == works | ({"HEAD", "OPTIONS"} if "GET" in works else {"OPTIONS"})
+        row = next(row for row in MATRIX.values() if row.path == path)
+        answer = row.to_a_stranger(cast)
+        if answer and row.place != "caller":
+            assert cast.caller(cast.dave).request(method, url, {}).status_code == answer[0]
         assert Caller(None).request(method, url, {}).status_code == 401
 
 

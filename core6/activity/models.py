@@ -1,12 +1,28 @@
 """What was changed, by whom and when: one append-only table for all resources."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from core6.accounts.ids import uuid7
+
+
+class Change(TypedDict):
+    """What happened to one field."""
+
+    type: str
+    action: str
+    field: str
+    before: Any
+    after: Any
+
+
+def change(field: str, before: Any, after: Any, *, kind: str, action: str | None = None) -> Change:
+    """Return the entry of one field: `created` from null, `deleted` to null, else `changed`."""
+    verb = action or ("created" if before is None else "deleted" if after is None else "changed")
+    return {"type": kind, "action": verb, "field": field, "before": before, "after": after}
 
 
 class ActivityLog(models.Model):

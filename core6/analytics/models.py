@@ -2,9 +2,13 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils import timezone
 
 from core6.accounts import keys
+
+MOST_GROUP_TYPES = 5
 
 
 def short_id() -> str:
@@ -32,4 +36,28 @@ class Insight(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["project", "short_id"], name="insight_short_id_once_per_project")
+        ]
+
+
+class GroupType(models.Model):
+    """A kind of group that a project's events can belong to, such as `company`; at most five, by index."""
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
+    group_type = models.CharField(max_length=400)
+    group_type_index = models.PositiveSmallIntegerField()
+    name_singular = models.CharField(max_length=400, null=True, blank=True)
+    name_plural = models.CharField(max_length=400, null=True, blank=True)
+    default_columns = ArrayField(models.TextField(), null=True, blank=True)
+    detail_dashboard = models.ForeignKey(Dashboard, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "group_type"], name="group_type_once_per_project"),
+            models.UniqueConstraint(fields=["project", "group_type_index"], name="group_type_index_once_per_project"),
+            models.CheckConstraint(
+                condition=models.Q(group_type_index__lt=MOST_GROUP_TYPES),
+                name="group_type_index_below_five",
+                violation_error_message=f"A project has at most {MOST_GROUP_TYPES} group types.",
+            ),
         ]

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from core6.activity.models import ActivityLog, log_activity
+from core6.activity.models import ActivityLog, Change, change, log_activity
 from core6.activity.serializers import ActivityLogSerializer
 from core6.api.scoping import TenantScopedViewSet
 
@@ -46,15 +46,31 @@ class ActivityPagination(PageNumberPagination):
         }
 
 
-class ActivityLogged(TenantScopedViewSet[M]):
-    """Writes a row with every create and update, in its transaction; an update that changes nothing writes none."""
+class ActivityShown(TenantScopedViewSet[M]):
+    """Shows the changes of one object at `…/:id/activity/`, newest first."""
 
     #: What the rows call this kind of object: `Annotation`.
     activity_scope: ClassVar[str]
-    action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {
-        "activity": ("activity_log:read",),
-        "all_activity": ("activity_log:read",),
-    }
+
+    @extend_schema(responses=ActivityLogSerializer(many=True))
+    @action(
+        detail=True, serializer_class=ActivityLogSerializer, pagination_class=ActivityPagination, filter_backends=[]
+    )
+    def activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the changes of one object, newest first."""
+        instance = self.get_object()
+        return self.activity_page(ActivityLog.objects.filter(scope=self.activity_scope, item_id=str(instance.pk)))
+
+    def activity_page(self, rows: QuerySet[ActivityLog]) -> Response:
+        page = self.paginate_queryset(rows.select_related("user").order_by("-created_at", "-id"))  # type: ignore[arg-type]
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def required_scopes(self) -> Sequence[str]:
+        return ("activity_log:read",) if self.action in ("activity", "all_activity") else super().required_scopes()
+
+
+class ActivityLogged(ActivityShown[M]):
+    """Writes a row with every create and update, in its transaction; an update that changes nothing writes none."""
 
     def activity_detail(self, instance: M) -> dict[str, Any]:
         """Return what a row tells of the object beside its changes: at least `name`."""
@@ -81,22 +97,9 @@ class ActivityLogged(TenantScopedViewSet[M]):
     )
     def all_activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the changes of this kind of object in the project, newest first."""
-        return self._page(ActivityLog.objects.filter(project=self.tenant.project_id, scope=self.activity_scope))
+        return self.activity_page(ActivityLog.objects.filter(project=self.tenant.project_id, scope=self.activity_scope))
 
-    @extend_schema(responses=ActivityLogSerializer(many=True))
-    @action(
-        detail=True, serializer_class=ActivityLogSerializer, pagination_class=ActivityPagination, filter_backends=[]
-    )
-    def activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the changes of one object, newest first."""
-        instance = self.get_object()
-        return self._page(ActivityLog.objects.filter(scope=self.activity_scope, item_id=str(instance.pk)))
-
-    def _page(self, rows: QuerySet[ActivityLog]) -> Response:
-        page = self.paginate_queryset(rows.select_related("user").order_by("-created_at", "-id"))  # type: ignore[arg-type]
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-    def _log(self, instance: M, activity: str, changes: list[dict[str, Any]] | None) -> None:
+    def _log(self, instance: M, activity: str, changes: list[Change] | None) -> None:
         log_activity(
             organization_id=self.tenant.organization.pk,
             project_id=self.tenant.project_id,
@@ -108,15 +111,10 @@ class ActivityLogged(TenantScopedViewSet[M]):
         )
 
 
-def _changes(before: Model, sent: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+def _changes(before: Model, sent: Mapping[str, Any], kind: str) -> list[Change]:
     """Return one entry for each value that differs from the stored one; call it before it is overwritten."""
-    changes = []
-    for name, value in sent.items():
-        old, new = _plain(getattr(before, name)), _plain(value)
-        if old != new:
-            verb = "created" if old is None else "deleted" if new is None else "changed"
-            changes.append({"type": kind, "action": verb, "field": name, "before": old, "after": new})
-    return changes
+    pairs = [(name, _plain(getattr(before, name)), _plain(value)) for name, value in sent.items()]
+    return [change(name, old, new, kind=kind) for name, old, new in pairs if old != new]
 
 
 def _plain(value: Any) -> Any:

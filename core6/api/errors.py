@@ -50,6 +50,14 @@ class RequestTooLarge(exceptions.APIException):
     default_detail = "The request body is too large: send at most 10 MB."
 
 
+class ToldTwice(exceptions.ValidationError):
+    """A bad value that the error JSON tells under the key `error`, too, as older clients read it (D33)."""
+
+    def __init__(self, field: str, detail: str, *, code: str, error: str) -> None:
+        super().__init__({field: [detail]}, code=code)
+        self.error = error
+
+
 class ServiceUnavailable(exceptions.APIException):
     """The database does not answer; the caller may try again after `wait` seconds."""
 
@@ -64,6 +72,8 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     """Return the answer to an exception raised in a view; an unknown one is logged and 500."""
     known = _translate(exception)
     response: Response = render(known, dict(context))
+    if isinstance(exception, ToldTwice):
+        response.data["error"] = exception.error
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
     elif response.status_code == 503:

@@ -1,7 +1,7 @@
 """What every view inherits: its scope, and how the rows that it may touch are found."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast, final
@@ -85,6 +85,8 @@ class ScopedViewSet(GenericViewSet[M]):
     scope: ClassVar[str] = ""
     #: Scopes of actions that differ from `<scope>:read` and `<scope>:write`.
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: Its own actions whose operationIds do not begin with the basename (D21).
+    bare_operations: ClassVar[Collection[str]] = ()
     lookup_url_kwarg = "id"
     lookup_value_regex = "[^/]+"
 
@@ -121,7 +123,7 @@ class ScopedViewSet(GenericViewSet[M]):
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         queryset = self.in_scope(super().get_queryset())
-        if self.action in ("update", "partial_update", "destroy"):
+        if self.request.method in _WRITING_METHODS:
             queryset = queryset.select_for_update(of=("self",))
         return queryset
 

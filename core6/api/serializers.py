@@ -1,5 +1,7 @@
 """What serializers of more than one resource share."""
 
+import json
+import re
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
@@ -9,6 +11,8 @@ from rest_framework.fields import empty
 from core6.accounts.models import User
 
 M = TypeVar("M", bound=models.Model)
+# An escaped NUL, not an escaped backslash before "u0000".
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _HEDGEHOG_KEYS = ("use_as_profile", "color", "accessories", "skin")
 
 
@@ -20,12 +24,27 @@ class BooleanField(serializers.BooleanField):
         self.default_empty_html = empty
 
 
+class JSONField(serializers.JSONField):
+    """Any JSON that the database can keep."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        try:
+            text = json.dumps(value, allow_nan=False)
+        except ValueError as error:
+            raise serializers.ValidationError("Value must be valid JSON.") from error
+        if _NUL.search(text):
+            raise serializers.ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
+        return value
+
+
 class ModelSerializer(serializers.ModelSerializer[M]):
     """Saves the fields that were sent and no others, so that two writers of different fields lose nothing."""
 
     serializer_field_mapping: ClassVar = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BooleanField: BooleanField,
+        models.JSONField: JSONField,
     }
 
     def update(self, instance: M, validated_data: dict[str, Any]) -> M:

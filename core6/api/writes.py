@@ -21,9 +21,10 @@ class AtomicUpdate(mixins.UpdateModelMixin, GenericViewSet[Any]):
     """PUT and PATCH; the row is locked from reading to writing (ScopedViewSet.get_queryset)."""
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        data = request.data  # a body that cannot be read is told before an object that is not there (D48)
         with transaction.atomic():
             # The library's own would forget what was prefetched, and so ask again for every related row.
-            serializer = self.get_serializer(self.get_object(), data=request.data, partial=kwargs.pop("partial", False))
+            serializer = self.get_serializer(self.get_object(), data=data, partial=kwargs.pop("partial", False))
             serializer.is_valid(raise_exception=True)
             self.perform_update(serializer)
             return Response(serializer.data)

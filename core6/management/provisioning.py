@@ -1,28 +1,18 @@
 """Brings the database to what a provisioning file declares, in one transaction, as often as one likes."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, models, transaction
+from django.db import connection, models, transaction
 
 from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
-from core6.analytics.models import Dashboard, Insight
-from core6.management.world import (
-    LEVELS,
-    KeyEntry,
-    OrganizationEntry,
-    ProjectEntry,
-    RoleEntry,
-    UserEntry,
-    World,
-    WorldError,
-)
+from core6.management.project_provisioning import provision_project
+from core6.management.rows import save, the_one
+from core6.management.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
 from projects.models import Project
 from roles.models import Role, RoleMembership
 
-M = TypeVar("M", bound=models.Model)
 _ONE_AT_A_TIME = 0x636F726536  # "core6", the number of an advisory lock
 
 
@@ -69,24 +59,24 @@ def _user(entry: UserEntry, path: str) -> User:
     elif not (user.password and user.check_password(entry.password)):
         user.set_password(entry.password)
         given["password"] = user.password
-    return _save(user, given, path)
+    return save(user, given, path)
 
 
 def _organization(entry: OrganizationEntry, path: str) -> dict[str, Any]:
-    organization = _save(
-        _the_one(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
+    organization = save(
+        the_one(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
     )
     for email, level in entry.members.items():
         user = _existing_user(email, f"{path}.members.{email}")
         membership = Membership.objects.filter(organization=organization, user=user).first()
-        _save(membership or Membership(organization=organization, user=user), {"level": LEVELS[level].value}, path)
+        save(membership or Membership(organization=organization, user=user), {"level": LEVELS[level].value}, path)
     roles = {role.name: _role(organization, role, f"{path}.roles[{i}]") for i, role in enumerate(entry.roles)}
     if "default_role" in entry.model_fields_set:
         at = f"{path}.default_role"
         role = _role_named(organization, entry.default_role, at) if entry.default_role is not None else None
-        _save(organization, {"default_role": role}, at)
+        save(organization, {"default_role": role}, at)
     projects = {
-        project.name: _project(organization, project, f"{path}.projects[{i}]")
+        project.name: provision_project(organization, project, f"{path}.projects[{i}]")
         for i, project in enumerate(entry.projects)
     }
     return {"id": str(organization.pk), "roles": roles, "projects": projects}
@@ -94,14 +84,14 @@ def _organization(entry: OrganizationEntry, path: str) -> dict[str, Any]:
 
 def _role(organization: Organization, entry: RoleEntry, path: str) -> dict[str, Any]:
     found = Role.objects.filter(organization=organization, name__iexact=entry.name).first()
-    role = _save(found or Role(organization=organization, name=entry.name), {}, path)
+    role = save(found or Role(organization=organization, name=entry.name), {}, path)
     for i, email in enumerate(entry.members):
         at = f"{path}.members[{i}]"
         member = Membership.objects.filter(organization=organization, user__email__iexact=email).first()
         if member is None:
             raise WorldError(f"{at}: {email!r} is no member of {organization.name!r}: add one to members")
         belongs = RoleMembership.objects.filter(role=role, organization_member=member).first()
-        _save(belongs or RoleMembership(role=role, organization_member=member), {}, at)
+        save(belongs or RoleMembership(role=role, organization_member=member), {}, at)
     return {"id": str(role.pk)}
 
 
@@ -110,33 +100,6 @@ def _role_named(organization: Organization, name: str, path: str) -> Role:
     if role is None:
         raise WorldError(f"{path}: there is no role {name!r}: add one to roles")
     return role
-
-
-def _project(organization: Organization, entry: ProjectEntry, path: str) -> dict[str, Any]:
-    found = _the_one(Project.objects.filter(organization=organization, name=entry.name), path)
-    project = _save(
-        found or Project(organization=organization, name=entry.name), entry.given("timezone", "api_token"), path
-    )
-    dashboards, insights = {}, {}
-    for i, board in enumerate(entry.dashboards):
-        rows = Dashboard.objects.filter(project=project, name=board.name, deleted=False)
-        at = f"{path}.dashboards[{i}]"
-        dashboards[board.name] = {
-            "id": _save(_the_one(rows, at) or Dashboard(project=project, name=board.name), {}, at).pk
-        }
-    for i, chart in enumerate(entry.insights):
-        charts = Insight.objects.filter(project=project, name=chart.name, deleted=False)
-        at = f"{path}.insights[{i}]"
-        insight = _the_one(charts, at) or Insight(project=project, name=chart.name)
-        insight = _save(insight, chart.given("derived_name"), at)
-        insights[chart.name] = {"id": insight.pk, "short_id": insight.short_id}
-    return {
-        "id": project.pk,
-        "uuid": str(project.uuid),
-        "api_token": project.api_token,
-        "dashboards": dashboards,
-        "insights": insights,
-    }
 
 
 def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
@@ -157,7 +120,7 @@ def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
         key = PersonalAPIKey(user=user, label=entry.label, secure_value=keys.digest(value), mask_value=keys.mask(value))
     elif value and key.secure_value != keys.digest(value):
         raise WorldError(f"{path}.value: the key {entry.label!r} exists with another value: choose another label")
-    key = _save(key, given, path)
+    key = save(key, given, path)
     return {"value": value or None, "mask": key.mask_value}
 
 
@@ -169,7 +132,7 @@ def _existing_user(email: str, path: str) -> User:
 
 
 def _organization_named(name: str, path: str) -> Organization:
-    organization = _the_one(Organization.objects.filter(name=name), path)
+    organization = the_one(Organization.objects.filter(name=name), path)
     if organization is None:
         raise WorldError(f"{path}: there is no organization {name!r}")
     return organization
@@ -179,36 +142,7 @@ def project_named(name: str, path: str) -> Project:
     """Return the project that `organization/project` names; raises WorldError."""
     # Either name may hold a slash, so the whole text is compared.
     whole = models.functions.Concat("organization__name", models.Value("/"), "name")
-    project = _the_one(Project.objects.annotate(whole=whole).filter(whole=name), path)
+    project = the_one(Project.objects.annotate(whole=whole).filter(whole=name), path)
     if project is None:
         raise WorldError(f"{path}: there is no project {name!r}: write organization/project")
     return project
-
-
-def _the_one(rows: "models.QuerySet[M]", path: str) -> M | None:
-    found = list(rows[:2])
-    if len(found) > 1:
-        raise WorldError(f"{path}: two {rows.model._meta.verbose_name_plural} have this name: rename one of them")
-    return found[0] if found else None
-
-
-def _save(instance: M, given: Mapping[str, Any], path: str) -> M:
-    """Set the given properties and save what differs from the stored row; a bad value is a WorldError."""
-    is_new = instance._state.adding
-    changed = [name for name, value in given.items() if is_new or getattr(instance, name) != value]
-    for name in changed:
-        setattr(instance, name, given[name])
-    try:
-        instance.clean_fields()
-        if is_new:
-            instance.save(force_insert=True)
-        elif changed:
-            stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
-            instance.save(update_fields=[*changed, *stamps])
-    except ValidationError as error:
-        name, messages = next(iter(error.message_dict.items()))
-        raise WorldError(f"{path}.{name}: {messages[0]}") from error
-    except IntegrityError as error:
-        cause = getattr(error.__cause__, "diag", None)
-        raise WorldError(f"{path}: {getattr(cause, 'message_detail', None) or error}") from error
-    return instance

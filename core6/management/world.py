@@ -1,7 +1,6 @@
 """The shape of a provisioning file: what it may say, checked before anything is read or written."""
 
 from typing import Any, Self
-from zoneinfo import available_timezones
 
 import pydantic
 import yaml
@@ -54,21 +53,24 @@ class InsightEntry(Entry):
     derived_name: str | None = None
 
 
+class GroupTypeEntry(Entry):
+    """A kind of group, found by its type; its index is its place in the list of a new project."""
+
+    group_type: str
+    name_singular: str | None = None
+    name_plural: str | None = None
+
+
 class ProjectEntry(Entry):
-    """A project, found by name in its organization."""
+    """A project, found by name in its organization; every writable field of a project may stand here, too."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
 
     name: str
-    timezone: str = "UTC"
     api_token: str = Field("", pattern=r"^phc_\S+$")
     dashboards: list[DashboardEntry] = []
     insights: list[InsightEntry] = []
-
-    @field_validator("timezone")
-    @classmethod
-    def is_known(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"there is no time zone {value!r}")
-        return value
+    group_types: list[GroupTypeEntry] = []
 
 
 class RoleEntry(Entry):

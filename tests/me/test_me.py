@@ -16,7 +16,12 @@ def brief(project: Project) -> dict:
         "organization": str(project.organization_id),
         "api_token": project.api_token,
         "name": project.name,
+        "completed_snippet_onboarding": False,
+        "has_completed_onboarding_for": None,
+        "ingested_event": False,
+        "is_demo": False,
         "timezone": "UTC",
+        "access_control": False,
     }
 
 

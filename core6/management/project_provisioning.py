@@ -1,0 +1,84 @@
+"""Brings one project of a world to what its file declares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core6.accounts.models import Level, Organization
+from core6.analytics.models import MOST_GROUP_TYPES, Dashboard, GroupType, Insight
+from core6.management.rows import save, the_one
+from core6.management.world import GroupTypeEntry, ProjectEntry, WorldError
+from projects.models import Project
+from projects.onboarding import create_project
+from projects.serializers import ProjectSerializer
+
+
+def provision_project(organization: Organization, entry: ProjectEntry, path: str) -> dict[str, Any]:
+    """Create or update the project with all that it holds; return its ids as the command prints them."""
+    project = the_one(Project.objects.filter(organization=organization, name=entry.name), path)
+    _check_settings(entry, path)
+    if project is None:
+        project = create_project(organization=organization, user=None, name=entry.name)
+    save(project, entry.given("api_token"), path)
+    dashboards, insights = {}, {}
+    for i, board in enumerate(entry.dashboards):
+        rows = Dashboard.objects.filter(project=project, name=board.name, deleted=False)
+        at = f"{path}.dashboards[{i}]"
+        dashboards[board.name] = {
+            "id": save(the_one(rows, at) or Dashboard(project=project, name=board.name), {}, at).pk
+        }
+    for i, chart in enumerate(entry.insights):
+        charts = Insight.objects.filter(project=project, name=chart.name, deleted=False)
+        at = f"{path}.insights[{i}]"
+        insight = the_one(charts, at) or Insight(project=project, name=chart.name)
+        insight = save(insight, chart.given("derived_name"), at)
+        insights[chart.name] = {"id": insight.pk, "short_id": insight.short_id}
+    for i, kind in enumerate(entry.group_types):
+        _group_type(project, kind, f"{path}.group_types[{i}]")
+    _apply_settings(project, entry, dashboards, path)
+    return {
+        "id": project.pk,
+        "uuid": str(project.uuid),
+        "api_token": project.api_token,
+        "dashboards": dashboards,
+        "insights": insights,
+    }
+
+
+def _check_settings(entry: ProjectEntry, path: str) -> None:
+    """Refuse a property that is no writable field of a project."""
+    writable = {name for name, field in ProjectSerializer().fields.items() if not field.read_only}
+    for name in entry.model_extra or {}:
+        if name not in writable:
+            raise WorldError(f"{path}.{name}: unknown property")
+
+
+def _apply_settings(project: Project, entry: ProjectEntry, dashboards: Mapping[str, Any], path: str) -> None:
+    """Set the fields that the file gives, by the rules of the API; a dashboard may be named by its name."""
+    given = dict(entry.model_extra or {})
+    named = given.get("primary_dashboard")
+    if isinstance(named, str):
+        if named not in dashboards:
+            raise WorldError(f"{path}.primary_dashboard: there is no dashboard {named!r}: add one to dashboards")
+        given["primary_dashboard"] = dashboards[named]["id"]
+    context = {"level": Level.OWNER, "user": None}
+    serializer = ProjectSerializer(project, data=given, partial=True, context=context)
+    if not serializer.is_valid():
+        name, told = next(iter(serializer.errors.items()))
+        raise WorldError(f"{path}.{name}: {_first_text(told)}")
+    serializer.save()
+
+
+def _first_text(told: Any) -> str:
+    """Return the first message of what a serializer tells, however deep it lies."""
+    while isinstance(told, list | dict):
+        told = told[0] if isinstance(told, list) else next(iter(told.values()))
+    return str(told)
+
+
+def _group_type(project: Project, entry: GroupTypeEntry, path: str) -> None:
+    rows = GroupType.objects.filter(project=project)
+    found = rows.filter(group_type=entry.group_type).first()
+    if found is None and rows.count() == MOST_GROUP_TYPES:
+        raise WorldError(f"{path}: a project has at most {MOST_GROUP_TYPES} group types: leave one out")
+    kind = found or GroupType(project=project, group_type=entry.group_type, group_type_index=rows.count())
+    save(kind, entry.given("name_singular", "name_plural"), path)

@@ -1,0 +1,113 @@
+"""The beginning of a project: what a new one is given, and the products it means to use (projects.md 1.3, 3.3)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+from rest_framework import serializers
+
+from core6.accounts.models import Organization, User
+from core6.analytics.models import Dashboard
+from core6.api.errors import ToldTwice
+from projects.activity import log_created
+from projects.models import ProductIntent, Project
+
+PRODUCTS: Final = (
+    *("cohorts", "actions", "alerts", "experiments", "feature_flags", "annotations", "comments", "history"),
+    *("heatmaps", "ingestion_warnings", "persons", "surveys", "session_replay", "mobile_replay", "data_warehouse"),
+    *("data_warehouse_saved_queries", "early_access_features", "user_interviews", "product_analytics"),
+    *("pipeline_transformations", "pipeline_destinations", "site_apps", "group_analytics", "integrations"),
+    *("platform_and_support", "teams", "web_analytics", "error_tracking", "revenue_analytics"),
+    *("marketing_analytics", "llm_analytics", "max", "links", "endpoints"),
+)
+#: Where in the product somebody showed interest.
+CONTEXTS: Final = (
+    "onboarding product selected - primary",
+    "onboarding product selected - secondary",
+    "quick start product selected",
+    "selected connector",
+    "sql editor empty state",
+    "data warehouse sources table",
+    "experiment created",
+    "feature flag created",
+    "session_replay_set_filters",
+    "error_tracking_exception_autocapture_enabled",
+    "error_tracking_issue_sorting",
+    "error_tracking_docs_viewed",
+    "llm_analytics_viewed",
+    "taxonomic filter empty state",
+    "web_analytics_insight",
+    "web_vitals_insight",
+    "create experiment from funnel button",
+)
+_PUBLIC_MAIL = frozenset(
+    """
+    gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com ymail.com icloud.com me.com mac.com
+    aol.com gmx.com gmx.de gmx.net web.de mail.com mail.ru yandex.ru yandex.com proton.me protonmail.com pm.me
+    zoho.com fastmail.com hey.com tutanota.com qq.com 163.com 126.com
+    """.split()
+)
+
+
+def create_project(*, organization: Organization, user: User | None, **fields: Any) -> Project:
+    """Create a project with what a fresh one has: filters of test accounts and a primary dashboard.
+
+    The creating user looks at it from now on. One transaction; `fields` are valid values of the model.
+    """
+    with transaction.atomic():
+        project = Project(organization=organization, **fields)
+        project.test_account_filters = own_account_filters(organization)
+        project.save(force_insert=True)
+        project.primary_dashboard = Dashboard.objects.create(project=project, name="My App Dashboard")
+        project.save(update_fields=["primary_dashboard"])
+        if user:
+            User.objects.filter(pk=user.pk).update(current_project=project, current_organization=organization)
+        log_created(project, user)
+    return project
+
+
+def own_account_filters(organization: Organization) -> list[dict[str, str]]:
+    """Return the filters that leave the organization's own people out (contract/projects.md 2.2)."""
+    emails = organization.memberships.order_by("joined_at", "pk").values_list("user__email", flat=True)
+    domains = (email.rpartition("@")[2].lower() for email in emails)
+    own = next((domain for domain in domains if domain not in _PUBLIC_MAIL), None)
+    people = [{"key": "email", "operator": "not_icontains", "value": f"@{own}", "type": "person"}] if own else []
+    local = r"^(localhost|127\.0\.0\.1)($|:)"
+    return [*people, {"key": "$host", "operator": "not_regex", "value": local, "type": "event"}]
+
+
+class OnboardingSerializer(serializers.Serializer[Any]):
+    """What `complete_product_onboarding` reads beside the fields of the project (D4, D33)."""
+
+    product_type = serializers.ChoiceField(choices=PRODUCTS, required=False, help_text="The product onboarded to.")
+    intent_context = serializers.ChoiceField(choices=CONTEXTS, required=False, help_text="Where interest was shown.")
+    metadata = serializers.DictField(required=False, help_text="Accepted, as the real service does, and not kept.")
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and "product_type" in data:
+            check_product_type(data["product_type"])
+        return super().to_internal_value(data)
+
+
+def check_product_type(value: Any) -> None:
+    """Refuse no product and an unknown one; raises ToldTwice."""
+    if value in (None, ""):
+        raise ToldTwice("product_type", "This field is required.", code="required", error="product_type is required")
+    if value not in PRODUCTS:
+        raise ToldTwice(
+            "product_type",
+            f'"{value}" is not a valid choice.',
+            code="invalid_choice",
+            error=f"invalid product_type, expected one of [{', '.join(PRODUCTS)}]",
+        )
+
+
+def complete_onboarding(project: Project, product_type: str, context: str | None) -> None:
+    """Note that the locked project has completed the onboarding of a product, once more for this context."""
+    intent, _ = ProductIntent.objects.get_or_create(project=project, product_type=product_type)
+    # JSON knows no null as a key; the text stands for it.
+    counted = "null" if context is None else context
+    intent.contexts[counted] = intent.contexts.get(counted, 0) + 1
+    intent.onboarding_completed_at = timezone.now()
+    intent.save(update_fields=["contexts", "onboarding_completed_at", "updated_at"])

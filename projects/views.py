@@ -1,0 +1,198 @@
+"""The endpoints of projects, under `/api/organizations/:organization_id/projects/` and `/api/projects/`."""
+
+from collections.abc import Callable, Collection
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from core6.accounts import scopes
+from core6.accounts.models import Level, User
+from core6.api.activity import ActivityShown
+from core6.api.filters import SearchFilter
+from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, organizations_of
+from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
+from projects import tokens
+from projects.activity import log_deleted
+from projects.models import Project
+from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
+from projects.scoping import projects_of
+from projects.serializers import ProjectBasicSerializer, ProjectDemoDataSerializer, ProjectSerializer
+
+TOKEN_ACTIONS = (
+    "reset_token",
+    "rotate_secret_token",
+    "delete_secret_token_backup",
+    "generate_conversations_public_token",
+)
+#: What `complete_product_onboarding` takes from a key that may only read: of the project's own fields, this one.
+_NEEDING_WRITE = {name for name, field in ProjectSerializer().fields.items() if not field.read_only} - {
+    "has_completed_onboarding_for"
+}
+
+
+class ProjectViewSet(
+    ListModelMixin, AtomicCreate, RetrieveModelMixin, AtomicUpdate, AtomicDestroy, ActivityShown[Project]
+):
+    """Projects of an organization, and the actions on their tokens and onboarding."""
+
+    scope = "project"
+    action_scopes: ClassVar = {"complete_product_onboarding": ("project:read",)}
+    levels: ClassVar = dict.fromkeys(("create", "destroy", *TOKEN_ACTIONS), Level.ADMIN)
+    bare_operations: ClassVar[Collection[str]] = (
+        *TOKEN_ACTIONS,
+        "complete_product_onboarding",
+        "is_generating_demo_data",
+    )
+    activity_scope = "Team"
+    queryset = Project.objects.select_related("organization").order_by("pk")
+    serializer_class = ProjectSerializer
+    filter_backends = (SearchFilter,)
+    search_fields = ("name",)
+
+    def resolve_tenant(self) -> Tenant:
+        """Return the organization that a list is about, or the project itself (D23)."""
+        segment = self.kwargs.get("organization_id")
+        if self.detail:
+            projects = projects_of(self.caller, self.kwargs["id"])
+            if segment is not None:
+                projects = projects.filter(organization__in=organizations_of(self.caller, segment).values("pk")[:1])
+            project = projects.first()
+            if project is not None:
+                self.project = project
+                return Tenant(project.organization, project.caller_level, project.pk)
+        organization = organizations_of(self.caller, CURRENT if segment is None else segment).first()
+        if self.detail and (organization is not None or segment is None):
+            raise NotFound
+        if organization is None:
+            raise NotFound("Organization not found.")
+        return Tenant(organization, organization.caller_level)
+
+    def check_level(self) -> None:
+        if self.detail and self.tenant.level is None:
+            raise NotFound
+        super().check_level()
+
+    @property
+    def level_too_low(self) -> str:  # type: ignore[override]  # it depends on the action here
+        if self.detail:
+            return "You don't have sufficient permissions in the project."
+        return "Your organization access level is insufficient."
+
+    def required_level(self) -> int:
+        return self.levels.get(self.action, Level.MEMBER)
+
+    def in_scope(self, queryset: QuerySet[Project]) -> QuerySet[Project]:
+        return queryset.filter(organization=self.tenant.organization)
+
+    def get_object(self) -> Project:
+        """Return the project that the tenant was resolved to; one that is about to be written is read again, locked."""
+        if self.request.method in ("GET", "HEAD", "OPTIONS"):
+            return self.project
+        return self.get_locked()
+
+    def get_locked(self) -> Project:
+        project = self.get_queryset().filter(pk=self.project.pk).first()
+        if project is None:
+            raise NotFound
+        return project
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return ProjectBasicSerializer if self.action == "list" else super().get_serializer_class()
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        context = dict(super().get_serializer_context())
+        if self.action == "list" or getattr(self, "swagger_fake_view", False):
+            return context
+        return {**context, "level": self.tenant.level, "user": self.caller}
+
+    def perform_create(self, serializer: BaseSerializer[Project]) -> None:
+        fields = serializer.validated_data
+        if fields.get("is_demo"):
+            raise ValidationError(
+                {"is_demo": "Demo projects cannot be made yet: provision one from a file with persons and events."}
+            )
+        serializer.instance = create_project(organization=self.tenant.organization, user=self.caller, **fields)
+
+    def perform_destroy(self, instance: Project) -> None:
+        log_deleted(instance, self.caller)
+        instance.delete()
+
+    @action(detail=True, methods=["patch"])
+    def complete_product_onboarding(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Note that the project has completed the onboarding of a product (D4)."""
+        data = request.data
+        # Not is_valid, which would make one kind of every refusal.
+        told = OnboardingSerializer().run_validation(data)
+        if set(data) & _NEEDING_WRITE and not scopes.grants(self.key.scopes, "project:write"):
+            raise PermissionDenied("API key missing required scope 'project:write'")
+
+        def complete(project: Project, _: User) -> None:
+            if "product_type" in told:
+                complete_onboarding(project, told["product_type"], told.get("intent_context"))
+
+        return self._act(request, complete)
+
+    @action(detail=True, methods=["patch"])
+    def reset_token(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Give the project another `api_token`; the old one is dead at once."""
+        return self._act(request, tokens.reset_api_token)
+
+    @action(detail=True, methods=["patch"])
+    def rotate_secret_token(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Give the project another secret token and keep the one before it as backup."""
+        return self._act(request, tokens.rotate_secret_token)
+
+    @action(detail=True, methods=["patch"])
+    def delete_secret_token_backup(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """End the backup of the project's secret token."""
+        return self._act(request, tokens.delete_secret_token_backup)
+
+    @extend_schema(responses={200: ProjectSerializer})
+    @action(detail=True, methods=["post"])
+    def generate_conversations_public_token(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Give the project's conversations widget another token."""
+        return self._act(request, tokens.generate_conversations_public_token)
+
+    @action(detail=True, serializer_class=ProjectDemoDataSerializer)
+    def is_generating_demo_data(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Tell whether the demo data of the project are still being made."""
+        return self.retrieve(request)
+
+    def _act(self, request: Request, act: Callable[[Project, User], None]) -> Response:
+        """Apply the settings of the body, then the action, in one transaction (D3); answer the whole project."""
+        data = request.data
+        with transaction.atomic():
+            serializer = self.get_serializer(self.get_locked(), data=data, partial=True)
+            serializer.is_valid(raise_exception=True)
+            project = serializer.save()
+            act(project, self.caller)
+            return Response(self.get_serializer(project).data)
+
+
+class RootProjectViewSet(ProjectViewSet):
+    """Every project that the caller may see, in whatever organization."""
+
+    bare_operations: ClassVar[Collection[str]] = ()
+
+    def check_restrictions(self) -> None:
+        if self.detail or self.request.method == "POST":
+            super().check_restrictions()
+        elif self.key.scoped_teams:
+            raise PermissionDenied(PROJECTS_ONLY)
+
+    def check_level(self) -> None:
+        if self.detail or self.request.method == "POST":
+            super().check_level()
+
+    def in_scope(self, queryset: QuerySet[Project]) -> QuerySet[Project]:
+        rows = queryset.filter(organization__memberships__user=self.caller)
+        allowed = self.key.scoped_organizations
+        return rows.filter(organization__in=allowed) if allowed else rows
