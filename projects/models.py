@@ -132,6 +132,7 @@ class ProductIntent(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        ordering: ClassVar = ["pk"]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["project", "product_type"],

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from core6.accounts.models import Organization, User
 from core6.analytics.models import Dashboard
-from core6.api.errors import ToldTwice
+from core6.api.exceptions import ToldTwice
 from projects.activity import log_created
 from projects.models import ProductIntent, Project
 

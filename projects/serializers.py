@@ -4,6 +4,7 @@ import importlib.resources
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -14,7 +15,6 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.utils import html
 
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
@@ -89,6 +89,8 @@ class DashboardField(serializers.PrimaryKeyRelatedField[Dashboard]):
         project = self.parent.instance
         if project is None:
             raise ValidationError("Primary dashboard cannot be set on project creation.")
+        if isinstance(data, float):
+            self.fail("incorrect_type", data_type="float")
         dashboard = super().to_internal_value(data)
         if dashboard.project_id != project.pk:
             raise ValidationError("Dashboard does not belong to this team.")
@@ -240,14 +242,23 @@ class ProjectSerializer(ModelSerializer[Project]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Leave out what a client sends back as it read it, which stays valid whatever the rules say (D31)."""
-        if self.instance is not None and isinstance(data, Mapping) and not html.is_html_input(data):
-            data = {name: value for name, value in data.items() if not self._is_echoed(name, value)}
+        if self.instance is not None and isinstance(data, Mapping):
+            echoed = [name for name in data if self._is_echoed(name, data)]
+            data = data.copy()  # type: ignore[attr-defined]  # a dict or a form
+            for name in echoed:
+                del data[name]
         return super().to_internal_value(data)
 
-    def _is_echoed(self, name: str, value: Any) -> bool:
+    def _is_echoed(self, name: str, data: Any) -> bool:
         field = self.fields.get(name)
         if field is None or field.read_only:
             return False
+        value = field.get_value(data)
+        if getattr(value, "is_json_string", False):  # how REST framework marks the text of a JSON field in a form
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                return False
         stored = field.get_attribute(self.instance)
         return is_same(None if stored is None else field.to_representation(stored), value)
 
@@ -298,8 +309,10 @@ class ProjectDemoDataSerializer(ProjectSerializer):
 
 def is_same(one: Any, other: Any) -> bool:
     """Tell whether two values are the same as JSON, where true is not 1."""
-    if isinstance(one, dict | list) or isinstance(other, dict | list):
-        return json.dumps(one, sort_keys=True, default=str) == json.dumps(other, sort_keys=True, default=str)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
@@ -308,7 +321,11 @@ def _plain(name: str, before: Any, after: Any) -> tuple[str, Any, Any]:
     if name == "primary_dashboard":
         return "primary_dashboard_id", before and before.pk, after and after.pk
     if name == "session_recording_sample_rate":
-        return name, before and f"{before.normalize():f}", after and f"{after.normalize():f}"
+        return name, _share(before), _share(after)
     if name == "conversations_settings":
         return name, settings_rules.without_token(before), settings_rules.without_token(after)
     return name, before, after
+
+
+def _share(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value.normalize():f}"

@@ -97,6 +97,8 @@ def check_webhook(value: str) -> None:
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise refusal from error
+    if "[" in parts.netloc and ":" not in host:
+        raise refusal
     if parts.scheme != "https" or "@" in parts.netloc or not _is_public(host.rstrip(".")):
         raise refusal
 
@@ -104,8 +106,16 @@ def check_webhook(value: str) -> None:
 def _is_public(host: str) -> bool:
     with suppress(ValueError):
         address = ipaddress.ip_address(host)
+        if address.version == 6 and address.ipv4_mapped is None and address not in ipaddress.ip_network("2000::/3"):
+            return False
         mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
         return address.is_global and not address.is_multicast and (mapped is None or mapped.is_global)
+    try:
+        host = host.encode("idna").decode().lower()
+    except UnicodeError:
+        return False
+    if not re.fullmatch(r"[a-z0-9_.-]+", host):
+        return False
     labels = host.split(".")
     # A last label that begins with a digit is how `127.1` and `0x7f.1` are written: addresses in disguise.
     return len(labels) > 1 and labels[-1] not in ("local", "localhost", "internal") and labels[-1][:1].isalpha()
@@ -151,7 +161,7 @@ def _merge_conversations(stored: Any, new: Mapping[str, Any]) -> dict[str, Any] 
     if merged and isinstance(merged.get("widget_domains"), list):
         merged["widget_domains"] = [domain for domain in merged["widget_domains"] if domain not in (None, "")]
     was_enabled, is_enabled = stored.conversations_enabled, new.get("conversations_enabled")
-    if is_enabled and not was_enabled and not old.get(_WIDGET_TOKEN):
+    if is_enabled and not was_enabled and not (merged or {}).get(_WIDGET_TOKEN):
         return {**(merged or {}), _WIDGET_TOKEN: tokens.widget_token()}
     if is_enabled is False and was_enabled:
         return {**(merged or {}), _WIDGET_TOKEN: None}
@@ -162,8 +172,8 @@ def _replace_logs_settings(old: dict[str, Any], new: dict[str, Any] | None, now:
     """Replace the settings of logs whole, but for the server's own stamp of the last change of retention (D36)."""
     stamp = old.get(_STAMP)
     replaced = {key: value for key, value in (new or {}).items() if key != _STAMP}
-    is_changed = "retention_days" in replaced and replaced["retention_days"] != old.get("retention_days")
-    if is_changed and stamp:
+    is_changed = replaced.get("retention_days") != old.get("retention_days")
+    if is_changed and stamp and "retention_days" in replaced:
         rest = datetime.fromisoformat(stamp) + _RETENTION_REST - now
         if rest > timedelta(0):
             hours = -(-rest // timedelta(hours=1))

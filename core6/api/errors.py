@@ -6,7 +6,7 @@ else into the exceptions it knows.
 
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import psycopg
 from django.apps import apps
@@ -29,43 +29,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
+from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
+
 logger = logging.getLogger(__name__)
-
-
-class BadRequestError(exceptions.APIException):
-    """The request itself cannot be read."""
-
-    status_code = 400
-    default_code = "bad_request"
-    default_type: ClassVar[str] = "invalid_request"
-    default_detail = "Bad request."
-
-
-class RequestTooLarge(exceptions.APIException):
-    """The body is larger than the server takes."""
-
-    status_code = 413
-    default_code = "request_too_large"
-    default_type: ClassVar[str] = "invalid_request"
-    default_detail = "The request body is too large: send at most 10 MB."
-
-
-class ToldTwice(exceptions.ValidationError):
-    """A bad value that the error JSON tells under the key `error`, too, as older clients read it (D33)."""
-
-    def __init__(self, field: str, detail: str, *, code: str, error: str) -> None:
-        super().__init__({field: [detail]}, code=code)
-        self.error = error
-
-
-class ServiceUnavailable(exceptions.APIException):
-    """The database does not answer; the caller may try again after `wait` seconds."""
-
-    status_code = 503
-    default_code = "service_unavailable"
-    default_type: ClassVar[str] = "server_error"
-    default_detail = "The database is not available at the moment: try again."
-    wait = 1
 
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response:

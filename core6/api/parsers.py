@@ -36,7 +36,7 @@ class JSONParser(parsers.BaseParser):
             data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite) if text.strip() else {}
             # Few brackets cannot be deep, and only an escape can bring a surrogate: most bodies skip these walks.
             if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-                _check_depth(data)
+                check_depth(data)
             if _SURROGATE_ESCAPE.search(text):
                 json.dumps(data, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -85,7 +85,8 @@ def _check_head(parser_context: Mapping[str, Any] | None) -> None:
         raise UnsupportedMediaType(request.content_type, f'Unsupported charset "{charset}" in request: send UTF-8.')
 
 
-def _check_depth(data: Any) -> None:
+def check_depth(data: Any) -> None:
+    """Refuse with ValueError what is nested deeper than MAX_DEPTH."""
     level = [data]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from core6.accounts.models import User
+from core6.api.parsers import check_depth
 
 M = TypeVar("M", bound=models.Model)
 # An escaped NUL, not an escaped backslash before "u0000".
@@ -28,7 +29,13 @@ class JSONField(serializers.JSONField):
     """Any JSON that the database can keep."""
 
     def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
+        try:
+            value = super().to_internal_value(data)
+            check_depth({"": value})  # as deep as it would be in a body
+        except (RecursionError, ValueError) as error:
+            raise serializers.ValidationError("Value must be valid JSON.") from error
+        if value is None and not self.allow_null:
+            self.fail("null")
         try:
             text = json.dumps(value, allow_nan=False)
         except ValueError as error:

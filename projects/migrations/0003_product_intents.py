@@ -22,6 +22,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
+            options={
+                'ordering': ['pk'],
+            },
         ),
         migrations.AddField(
             model_name='productintent',

@@ -1,0 +1,41 @@
+"""Errors that REST framework has no word for; core6.api.errors tells them."""
+
+from typing import ClassVar
+
+from rest_framework import exceptions
+
+
+class BadRequestError(exceptions.APIException):
+    """The request itself cannot be read."""
+
+    status_code = 400
+    default_code = "bad_request"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "Bad request."
+
+
+class RequestTooLarge(exceptions.APIException):
+    """The body is larger than the server takes."""
+
+    status_code = 413
+    default_code = "request_too_large"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "The request body is too large: send at most 10 MB."
+
+
+class ToldTwice(exceptions.ValidationError):
+    """A bad value that the error JSON tells under the key `error`, too, as older clients read it (D33)."""
+
+    def __init__(self, field: str, detail: str, *, code: str, error: str) -> None:
+        super().__init__({field: [detail]}, code=code)
+        self.error = error
+
+
+class ServiceUnavailable(exceptions.APIException):
+    """The database does not answer; the caller may try again after `wait` seconds."""
+
+    status_code = 503
+    default_code = "service_unavailable"
+    default_type: ClassVar[str] = "server_error"
+    default_detail = "The database is not available at the moment: try again."
+    wait = 1
