@@ -12,6 +12,7 @@ COPY core6 core6
 COPY projects projects
 COPY roles roles
 COPY annotations annotations
+COPY cohorts cohorts
 
 RUN useradd --system --create-home core6 && install --directory --owner core6 /var/lib/core6
 USER core6

@@ -49,6 +49,8 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "CORS_ALLOWED_ORIGINS": (_names, ""),
     "IS_BEHIND_PROXY": (_boolean, "false"),
     "WEB_WORKERS": (_positive, str(max(2, min(4, os.cpu_count() or 2)))),
+    "COHORT_REFRESH_MINUTES": (_positive, "15"),
+    "COHORT_CALCULATION_SECONDS": (_positive, "600"),
     "LOG_LEVEL": (_level, "WARNING"),
 }
 
@@ -70,6 +72,8 @@ ALLOWED_HOSTS: list[str] = _read("ALLOWED_HOSTS")
 CORS_ALLOWED_ORIGINS: list[str] = _read("CORS_ALLOWED_ORIGINS")
 IS_BEHIND_PROXY: bool = _read("IS_BEHIND_PROXY")
 WEB_WORKERS: int = _read("WEB_WORKERS")
+COHORT_REFRESH_MINUTES: int = _read("COHORT_REFRESH_MINUTES")
+COHORT_CALCULATION_SECONDS: int = _read("COHORT_CALCULATION_SECONDS")
 LOG_LEVEL: str = _read("LOG_LEVEL")
 
 # The database: a real server by its address, else the embedded one of the data directory.
@@ -124,6 +128,7 @@ INSTALLED_APPS = [
     "projects",
     "roles",
     "annotations",
+    "cohorts",
 ]
 MIDDLEWARE = [
     "core6.health.HealthMiddleware",
@@ -181,6 +186,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CreationTypeEnum": "annotations.models.Annotation.CreationType",
         "AnnotationScopeEnum": "annotations.models.Annotation.Scope",
+        "CohortTypeEnum": "cohorts.models.Cohort.CohortType",
         "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
     },
 }

@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/organizations/<str:organization_id>/", include("projects.urls")),
     path("api/organizations/<str:organization_id>/", include("roles.urls")),
     path("api/projects/<str:project_id>/", include("annotations.urls")),
+    path("api/projects/<str:project_id>/", include("cohorts.urls")),
 ]
 
 handler400 = "core6.api.errors.bad_request"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from annotations.models import Annotation
+from cohorts.models import Cohort
 from core6.analytics.models import Dashboard, Insight
 from roles.models import Role
 from tests.conftest import Caller, Cast
@@ -66,6 +67,29 @@ PROJECT_KEYS = """
 """.split()
 #: The page shows no shape of what a key of a project holds.
 PROJECT = dict.fromkeys(PROJECT_KEYS)
+COHORT = {
+    "id": 0,
+    "name": "string",
+    "description": "string",
+    "groups": None,
+    "deleted": True,
+    "filters": None,
+    "query": None,
+    "version": 0,
+    "pending_version": 0,
+    "is_calculating": True,
+    "created_by": USER,
+    "created_at": "2019-08-24T14:15:22Z",
+    "last_calculation": "2019-08-24T14:15:22Z",
+    "errors_calculating": 0,
+    "last_error_message": "string",
+    "count": 0,
+    "is_static": True,
+    "cohort_type": "static",
+    "experiment_set": [0],
+    "_create_in_folder": "string",
+    "_create_static_person_ids": ["string"],
+}
 
 
 def page_of(item: dict[str, Any]) -> dict[str, Any]:
@@ -79,9 +103,12 @@ def act(name: str, options: str) -> str:
 KEY = '-H "Authorization: Bearer $POSTHOG_PERSONAL_API_KEY"'
 JSON = "-H 'Content-Type: application/json'"
 PROJECTS = "<ph_app_host>/api/organizations/:organization_id/projects/:id/"
+COHORTS = "<ph_app_host>/api/projects/:project_id/cohorts/"
 ROLES = "<ph_app_host>/api/organizations/:organization_id/roles/"
 ANNOTATIONS = "<ph_app_host>/api/projects/:project_id/annotations/"
 PAGE = {
+    "List all cohorts": (f"curl {KEY} {COHORTS}", 200, page_of(COHORT)),
+    "Create cohorts": (f'curl {JSON} {KEY} {COHORTS} -d name="string"', 201, COHORT),
     "Update complete product onboarding": (act("complete_product_onboarding", " -X PATCH"), 200, PROJECT),
     "Update delete secret token backup": (act("delete_secret_token_backup", " -X PATCH"), 200, PROJECT),
     "Create generate conversations public token": (
@@ -151,7 +178,7 @@ def assert_same_keys(answer: Any, example: Any) -> None:
 
 
 def base(line: str) -> str:
-    return next(each for each in (PROJECTS, ROLES, ANNOTATIONS) if each in line)
+    return next(each for each in (PROJECTS, ROLES, ANNOTATIONS, COHORTS) if each in line)
 
 
 @pytest.mark.parametrize("title", PAGE)
@@ -164,12 +191,13 @@ def test_a_curl_line_of_the_page(cast: Cast, nobody: Caller, title: str):
         dashboard=Dashboard.objects.create(project=cast.web),
         dashboard_item=Insight.objects.create(project=cast.web),
     )
+    cohort = Cohort.objects.create(project=cast.web, created_by=cast.alice)
     role = Role.objects.create(organization=cast.acme, name="Sales", created_by=cast.alice)
     line = line.replace("<ph_app_host>", "http://testserver").replace("$POSTHOG_PERSONAL_API_KEY", cast.key(cast.alice))
     ids = {
         ":organization_id": cast.acme.pk,
         ":project_id": cast.web.pk,
-        ":id": {PROJECTS: cast.web.pk, ROLES: role.pk, ANNOTATIONS: note.pk}[base(PAGE[title][0])],
+        ":id": {PROJECTS: cast.web.pk, ROLES: role.pk, ANNOTATIONS: note.pk, COHORTS: cohort.pk}[base(PAGE[title][0])],
     }
     for name, value in ids.items():
         line = line.replace(name, str(value))

@@ -8,7 +8,9 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from annotations.models import Annotation
+from cohorts.models import Cohort
 from core6.accounts.models import Level, Membership, PersonalAPIKey
+from core6.analytics.models import Person
 from roles.models import Role, RoleMembership
 from tests.conftest import Caller, Cast, error, missing, refused
 
@@ -30,14 +32,19 @@ class Operation:
     level: int = Level.MEMBER
     body: Any = None
     too_low: str = TOO_LOW
+    #: A second scope that is needed.
+    also: str | None = None
 
     def url(self, cast: Cast) -> str:
         note, _ = Annotation.objects.get_or_create(organization=cast.acme, project=cast.web)
+        cohort, _ = Cohort.objects.get_or_create(project=cast.web, is_static=True)
+        Person.objects.get_or_create(project_id=cast.web.pk)
         role, _ = Role.objects.get_or_create(organization=cast.acme, name="Engineering")
         member = Membership.objects.get(organization=cast.acme, user=cast.bob)
         belongs, _ = RoleMembership.objects.get_or_create(role=role, organization_member=member)
         rows = {
             "annotations": note.pk,
+            "cohorts": cohort.pk,
             "roles": role.pk,
             "role_memberships": belongs.pk,
             "organizations": cast.acme.pk,
@@ -48,9 +55,12 @@ class Operation:
             project_id=cast.web.pk, organization_id=cast.acme.pk, role_id=role.pk, id=rows.get(resource)
         )
 
+    def sent(self, cast: Cast) -> Any:
+        return self.body(cast) if callable(self.body) else self.body
+
     def call(self, caller: Caller, cast: Cast) -> Any:
-        body = self.body(cast) if callable(self.body) else self.body
-        return caller.request(self.method, self.url(cast), body)
+        url = self.url(cast)
+        return caller.request(self.method, url, self.sent(cast))
 
     @property
     def place(self) -> str:
@@ -90,6 +100,7 @@ class Operation:
 
 
 ANNOTATIONS = "/api/projects/{project_id}/annotations/"
+COHORTS = "/api/projects/{project_id}/cohorts/"
 ROLES = "/api/organizations/{organization_id}/roles/"
 MEMBERSHIPS = ROLES + "{role_id}/role_memberships/"
 PROJECTS, ROOT = "/api/organizations/{organization_id}/projects/", "/api/projects/"
@@ -136,6 +147,30 @@ MATRIX = {
     "annotations_destroy": Operation("DELETE", ANNOTATIONS + "{id}/", "annotation:write", 405),
     "annotations_all_activity_retrieve": Operation("GET", ANNOTATIONS + "activity/", "activity_log:read", 200),
     "annotations_activity_retrieve": Operation("GET", ANNOTATIONS + "{id}/activity/", "activity_log:read", 200),
+    "cohorts_list": Operation("GET", COHORTS, "cohort:read", 200),
+    "cohorts_create": Operation("POST", COHORTS, "cohort:write", 201, body={}),
+    "cohorts_retrieve": Operation("GET", COHORTS + "{id}/", "cohort:read", 200),
+    "cohorts_update": Operation("PUT", COHORTS + "{id}/", "cohort:write", 200, body={}),
+    "cohorts_partial_update": Operation("PATCH", COHORTS + "{id}/", "cohort:write", 200, body={}),
+    "cohorts_destroy": Operation("DELETE", COHORTS + "{id}/", "cohort:write", 405),
+    "cohorts_all_activity_retrieve": Operation("GET", COHORTS + "activity/", "activity_log:read", 200),
+    "cohorts_activity_retrieve": Operation("GET", COHORTS + "{id}/activity/", "activity_log:read", 200),
+    "cohorts_calculation_history_retrieve": Operation("GET", COHORTS + "{id}/calculation_history/", "cohort:read", 200),
+    "cohorts_persons_retrieve": Operation("GET", COHORTS + "{id}/persons/", "cohort:read", 200, also="person:read"),
+    "cohorts_add_persons_to_static_cohort_partial_update": Operation(
+        "PATCH",
+        COHORTS + "{id}/add_persons_to_static_cohort/",
+        "cohort:write",
+        200,
+        body=lambda cast: {"person_ids": [str(Person.objects.get().uuid)]},
+    ),
+    "cohorts_remove_person_from_static_cohort_partial_update": Operation(
+        "PATCH",
+        COHORTS + "{id}/remove_person_from_static_cohort/",
+        "cohort:write",
+        200,
+        body=lambda cast: {"person_id": str(Person.objects.get().uuid)},
+    ),
     "roles_list": Operation("GET", ROLES, "organization:read", 200),
     "roles_create": Operation("POST", ROLES, "organization:write", 201, Level.ADMIN, NAMED),
     "roles_retrieve": Operation("GET", ROLES + "{id}/", "organization:read", 200),
@@ -210,8 +245,8 @@ def empty_scopes(cast: Cast) -> Caller:
     return caller
 
 
-def with_scope(cast: Cast, scope: str | None) -> Caller:
-    return cast.caller(cast.alice, scope or "person:read")
+def with_scope(cast: Cast, scope: str | None, also: str | None = None) -> Caller:
+    return cast.caller(cast.alice, scope or "insight:read", *([also] if also else []))
 
 
 def at_level(row: Operation, level: int) -> Answer | None:
@@ -224,13 +259,13 @@ CALLERS: dict[str, tuple[Callable[[Operation, Cast], Caller], Callable[[Operatio
     "a bad key": (lambda row, cast: Caller("phx_nonsense"), lambda row, cast: (401, bad_key())),
     "a revoked key": (lambda row, cast: revoked(cast), lambda row, cast: (401, bad_key())),
     "an inactive user": (lambda row, cast: inactive(cast), lambda row, cast: (401, bad_key())),
-    "the right scope": (lambda row, cast: with_scope(cast, row.scope), lambda row, cast: None),
+    "the right scope": (lambda row, cast: with_scope(cast, row.scope, row.also), lambda row, cast: None),
     "write for read": (
-        lambda row, cast: with_scope(cast, row.scope and row.scope.replace(":read", ":write")),
+        lambda row, cast: with_scope(cast, row.scope and row.scope.replace(":read", ":write"), row.also),
         lambda row, cast: None,
     ),
     "read for write": (
-        lambda row, cast: with_scope(cast, row.scope and row.scope.replace(":write", ":read")),
+        lambda row, cast: with_scope(cast, row.scope and row.scope.replace(":write", ":read"), row.also),
         lambda row, cast: missing_scope(row) if row.scope and row.scope.endswith(":write") else None,
     ),
     "another scope": (
@@ -310,10 +345,10 @@ def test_an_unknown_object_is_404(cast: Cast, operation: str, segment: str):
         project_id=cast.web.pk, organization_id=cast.acme.pk, role_id=Role.objects.get().pk
     )
     assert path != known
-    response = cast.caller(cast.alice).request(row.method, path, row.body)
+    response = cast.caller(cast.alice).request(row.method, path, row.sent(cast))
     if row.place == "itself":
         # The project is the parent of its own paths, too: no scope is asked for.
-        assert cast.caller(cast.alice, "person:read").request(row.method, path, row.body).json() == missing()
+        assert cast.caller(cast.alice, "person:read").request(row.method, path, {}).json() == missing()
     if row.success == 405:
         assert response.status_code == 405  # a hard delete is refused without looking
     else:
@@ -341,15 +376,14 @@ def test_an_unsupported_method_is_405_and_needs_no_scope(cast: Cast, path: str):
 def test_every_path_answers_with_and_without_the_final_slash(cast: Cast, operation: str):
     row = MATRIX[operation]
     url = row.url(cast).removesuffix("/")
-    body = row.body(cast) if callable(row.body) else row.body
-    assert cast.caller(cast.alice).request(row.method, url, body).status_code == row.success
+    assert cast.caller(cast.alice).request(row.method, url, row.sent(cast)).status_code == row.success
 
 
 @pytest.mark.parametrize("operation", [name for name, row in MATRIX.items() if row.method == "GET"])
 def test_head_needs_what_reading_needs(cast: Cast, operation: str):
     row = MATRIX[operation]
     url = row.url(cast)
-    head = with_scope(cast, row.scope).request("HEAD", url)
+    head = with_scope(cast, row.scope, row.also).request("HEAD", url)
     assert (head.status_code, head.content) == (200, b"")
     stranger = cast.caller(cast.carol, "person:read").request("HEAD", url)
     assert stranger.status_code == (403 if row.scope else 200)

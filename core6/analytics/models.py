@@ -1,4 +1,8 @@
-"""What annotations point at: dashboards and insights, as far as the endpoints show them."""
+"""What happened in a project, people and events, and the small things that the endpoints point at.
+
+The people tables have composite keys that begin with the project, and plain columns between them: no relation of
+Django's, so that they can be distributed by project. Every statement on them binds the project.
+"""
 
 from typing import ClassVar
 
@@ -7,6 +11,7 @@ from django.db import models
 from django.utils import timezone
 
 from core6.accounts import keys
+from core6.accounts.ids import uuid7
 
 MOST_GROUP_TYPES = 5
 
@@ -31,6 +36,7 @@ class Insight(models.Model):
     short_id = models.CharField(max_length=12, default=short_id, editable=False)
     name = models.CharField(max_length=400, null=True, blank=True)
     derived_name = models.CharField(max_length=400, null=True, blank=True)
+    query = models.JSONField(null=True, blank=True)
     deleted = models.BooleanField(default=False)
 
     class Meta:
@@ -60,4 +66,59 @@ class GroupType(models.Model):
                 name="group_type_index_below_five",
                 violation_error_message=f"A project has at most {MOST_GROUP_TYPES} group types.",
             ),
+        ]
+
+
+class Experiment(models.Model):
+    """An experiment, as far as it names the cohort of those exposed to it."""
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=400)
+    exposure_cohort = models.ForeignKey(
+        "cohorts.Cohort", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+
+class Person(models.Model):
+    """Somebody whom a project knows, with the properties as they are now."""
+
+    pk = models.CompositePrimaryKey("project_id", "uuid")
+    project_id = models.BigIntegerField()
+    uuid = models.UUIDField(default=uuid7)
+    properties = models.JSONField(default=dict)
+    is_identified = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["project_id", "-created_at", "-uuid"], name="person_newest_first")]
+
+
+class DistinctId(models.Model):
+    """One of the names by which events know a person."""
+
+    pk = models.CompositePrimaryKey("project_id", "distinct_id")
+    project_id = models.BigIntegerField()
+    distinct_id = models.CharField(max_length=400)
+    person_uuid = models.UUIDField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["project_id", "person_uuid"], name="distinct_id_of_a_person")]
+
+
+class Event(models.Model):
+    """Something that a person did; append-only."""
+
+    pk = models.CompositePrimaryKey("project_id", "uuid")
+    project_id = models.BigIntegerField()
+    uuid = models.UUIDField(default=uuid7)
+    event = models.CharField(max_length=400)
+    distinct_id = models.CharField(max_length=400)
+    person_uuid = models.UUIDField()
+    timestamp = models.DateTimeField(default=timezone.now)
+    properties = models.JSONField(default=dict)
+
+    class Meta:
+        indexes: ClassVar = [
+            # Who did it when, without a look at the rows themselves.
+            models.Index(fields=["project_id", "event", "timestamp"], include=["person_uuid"], name="event_by_time")
         ]

@@ -76,6 +76,10 @@ class ActivityLogged(ActivityShown[M]):
         """Return what a row tells of the object beside its changes: at least `name`."""
         raise NotImplementedError
 
+    def activity_verb(self, fields: Mapping[str, Any]) -> str:
+        """Return what an update that changes these fields is called."""
+        return "updated"
+
     def save_and_log(self, serializer: BaseSerializer[M], **owners: Any) -> None:
         """Save what the serializer validated, with `owners` in addition, and log it."""
         before = serializer.instance
@@ -85,7 +89,7 @@ class ActivityLogged(ActivityShown[M]):
         changes = _changes(before, {**serializer.validated_data, **owners}, self.activity_scope)
         instance = serializer.save(**owners)
         if changes:
-            self._log(instance, "updated", changes)
+            self._log(instance, self.activity_verb({each["field"]: each["after"] for each in changes}), changes)
 
     @extend_schema(responses=ActivityLogSerializer(many=True))
     @action(

@@ -13,10 +13,10 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     max_limit = 1000
 
     def get_next_link(self) -> str | None:
-        return _without_key(super().get_next_link())
+        return without_key(super().get_next_link())
 
     def get_previous_link(self) -> str | None:
-        return _without_key(super().get_previous_link())
+        return without_key(super().get_previous_link())
 
 
 class LongPagination(LimitOffsetPagination):
@@ -25,5 +25,6 @@ class LongPagination(LimitOffsetPagination):
     default_limit = 1000
 
 
-def _without_key(link: Any) -> str | None:
+def without_key(link: Any) -> str | None:
+    """Return a link without the key that its request may have carried."""
     return str(remove_query_param(link, "personal_api_key")) if link else None

@@ -1,0 +1,197 @@
+"""The calculation of a cohort: asked for with a request, run by the job worker, recorded (contract/cohorts.md 5)."""
+
+import time
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
+from cohorts.criteria import Criteria, CriteriaError, load, references
+from cohorts.dependencies import dependents, known, lock_definitions, references_in, related
+from cohorts.members import delete_members, replace_members
+from cohorts.models import NOTHING, Calculation, Cohort
+from cohorts.properties import CompileError
+from cohorts.queue import enqueue
+
+#: What a failure is by the state of Postgres; a class stands for those that are not named.
+_CODES: Final = {
+    "57014": "timeout",
+    "53200": "memory_limit",
+    "53300": "capacity",
+    "2201B": "invalid_regex",
+    "54": "query_size",
+    "22": "incompatible_types",
+}
+_MESSAGES: Final = {
+    "timeout": "The calculation of this cohort is taking too long: use fewer conditions or shorter times.",
+    "memory_limit": "The calculation of this cohort needs too much memory: use fewer conditions.",
+    "query_size": "The definition of this cohort is too large: use fewer conditions or shorter lists.",
+    "invalid_regex": "This cohort has an invalid regular expression: correct it and save the cohort.",
+    "no_properties": "This cohort has no matching criteria: add a condition.",
+    "capacity": "The database was busy: the server will automatically retry.",
+    "interrupted": "The calculation was interrupted: the server will automatically retry.",
+}
+_OTHER: Final = "An error occurred while calculating this cohort: check its conditions and save it again."
+
+
+def message(code: str | None) -> str | None:
+    """Return what people are told of a failure; None of none."""
+    return _MESSAGES.get(code, _OTHER) if code else None
+
+
+def request_calculation(cohort: Cohort) -> None:
+    """Ask for the calculation of a dynamic cohort and of those related to it, in the transaction of its change.
+
+    Needs lock_definitions. `cohort` gets its new state, too.
+    """
+    order = related(cohort.pk, references_in(cohort.project_id))
+    dynamic = set(Cohort.objects.filter(pk__in=order, is_static=False, deleted=False).values_list("pk", flat=True))
+    Cohort.objects.filter(pk__in=dynamic).update(
+        is_calculating=True, pending_version=Coalesce(F("pending_version"), 0) + 1
+    )
+    for key in order:
+        if key in dynamic:
+            enqueue("calculate_cohort", cohort_id=key)
+    cohort.refresh_from_db(fields=["is_calculating", "pending_version"])
+
+
+def calculate(cohort_id: int) -> None:
+    """Compute the members of a cohort once; a failure of its definition is recorded, not raised.
+
+    Raises OperationalError when the database cannot be reached: the job is to be tried again.
+    """
+    cohort = _claim(cohort_id)
+    if cohort is None:
+        return
+    run = Calculation.objects.create(cohort=cohort, filters=cohort.criteria)
+    try:
+        _compute(cohort, run)
+    except (CompileError, CriteriaError) as error:
+        _fail(cohort, run, str(error), getattr(error, "code", "validation_error"))
+    except DatabaseError as error:
+        state = getattr(error.__cause__, "sqlstate", None)
+        if state is None or state.startswith(("08", "57P")):
+            raise
+        _fail(cohort, run, str(error), _CODES.get(state) or _CODES.get(state[:2], "unknown"))
+    except Exception as error:
+        _fail(cohort, run, f"{type(error).__name__}: {error}", "unknown")
+        raise
+
+
+def _claim(cohort_id: int) -> Cohort | None:
+    """Return the cohort to compute as it is defined now; None when there is nothing to do, or not yet."""
+    with transaction.atomic():
+        found = Cohort.objects.filter(pk=cohort_id).values_list("project_id", flat=True).first()
+        if found is None:
+            return None
+        lock_definitions(found)
+        cohort = Cohort.objects.filter(pk=cohort_id).first()
+        if cohort is None or cohort.is_static or cohort.deleted or cohort.pending_version is None:
+            Cohort.objects.filter(pk=cohort_id, is_static=False).update(is_calculating=False)
+            return None
+        awaited = known(found, references(cohort.filters)) - {cohort_id}
+        awaited_rows = Cohort.objects.filter(pk__in=awaited, is_static=False, deleted=False, is_calculating=True)
+        if awaited and awaited_rows.exists():
+            return None  # whoever it waits for asks for it again when done
+        Calculation.objects.filter(cohort=cohort, finished_at=None).update(
+            finished_at=timezone.now(), error="The worker ended in the midst of it", error_code="interrupted"
+        )
+        return cohort
+
+
+def _compute(cohort: Cohort, run: Calculation) -> None:
+    named = known(cohort.project_id, references(cohort.criteria))
+    live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
+    at = {"project_id": cohort.project_id, "cohort_id": cohort.pk}
+    try:
+        criteria = _criteria(cohort)
+        persons = compile_criteria(criteria, project_id=cohort.project_id, now=timezone.now(), cohorts=live)
+    except NoCriteria as nothing:
+        with transaction.atomic():
+            delete_members(**at)
+            _finish(cohort, run, count=0, changes=1, error=NoCriteria.message, error_code=nothing.code)
+        return
+    started = time.monotonic()
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{settings.COHORT_CALCULATION_SECONDS}s'")
+            cursor.execute("SET LOCAL work_mem = '128MB'")
+            cursor.execute("SET LOCAL jit = off")
+            # Whether an expression is one must not hang on there being a person to match it with.
+            cursor.execute("SELECT '' ~ ANY(%s::text[])", [regular_expressions(criteria)])
+        count, changes = replace_members(persons, **at)
+        run.queries = [
+            {
+                "query": persons.text,
+                "query_ms": round((time.monotonic() - started) * 1000),
+                "written_rows": changes,
+            }
+        ]
+        _finish(cohort, run, count=count, changes=changes)
+
+
+def _criteria(cohort: Cohort) -> Criteria:
+    if cohort.criteria == NOTHING:
+        raise NoCriteria
+    return load(cohort.criteria)
+
+
+def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **told: Any) -> None:
+    """Record a success in the transaction that wrote the members: nobody sees one without the other."""
+    lock_definitions(cohort.project_id)
+    version = cohort.pending_version
+    now = timezone.now()
+    still_asked = Cohort.objects.filter(pk=cohort.pk, is_static=False, deleted=False)
+    if not still_asked.update(
+        version=version, count=count, last_calculation=now, errors_calculating=0, last_error_at=None
+    ):
+        raise Overtaken
+    still_asked.filter(pending_version__lte=version).update(is_calculating=False)
+    _record(run, now, count=count, **told)
+    wake_dependents(cohort, is_changed=changes > 0)
+
+
+class Overtaken(CompileError):
+    """The cohort was deleted or made static while it was computed: what was computed is dropped."""
+
+    code = "interrupted"
+
+
+def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
+    with transaction.atomic():
+        lock_definitions(cohort.project_id)
+        now = timezone.now()
+        rows = Cohort.objects.filter(pk=cohort.pk)
+        if code != Overtaken.code:
+            rows.update(errors_calculating=F("errors_calculating") + 1, last_error_at=now)
+        rows.filter(pending_version__lte=cohort.pending_version).update(is_calculating=False)
+        if rows.exists():
+            _record(run, now, error=error, error_code=code)
+            wake_dependents(cohort, is_changed=False)
+
+
+def _record(run: Calculation, now: datetime, **told: Any) -> None:
+    for name, value in told.items():
+        setattr(run, name, value)
+    run.finished_at = now
+    run.save(update_fields=["finished_at", "queries", *told])
+
+
+def wake_dependents(cohort: Cohort, *, is_changed: bool) -> None:
+    """Wake the dependents that wait for this cohort, and when its members changed, ask for the others as well."""
+    graph = references_in(cohort.project_id)
+    direct = {key for key, targets in graph.items() if cohort.pk in targets and key != cohort.pk}
+    rows = Cohort.objects.filter(pk__in=direct & dependents(cohort.pk, graph), is_static=False, deleted=False)
+    for dependent in rows.order_by("pk"):
+        if not dependent.is_calculating:
+            if not is_changed:
+                continue
+            dependent.is_calculating = True
+            dependent.pending_version = (dependent.pending_version or 0) + 1
+            dependent.save(update_fields=["is_calculating", "pending_version"])
+        enqueue("calculate_cohort", cohort_id=dependent.pk)

@@ -1,0 +1,186 @@
+"""What a request to change a cohort brings with it, in its transaction (contract/cohorts.md 4.3, 4.4, 4.6, 6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Q
+from rest_framework.exceptions import NotFound, ValidationError
+
+from cohorts.calculation import request_calculation
+from cohorts.criteria import integer_references, references
+from cohorts.dependencies import lock_definitions
+from cohorts.members import remove_member
+from cohorts.models import Cohort
+from cohorts.static import add_persons, by_uuid, record_members, request_population
+from core6.analytics.models import Experiment, Insight, Person
+from core6.api.scoping import parse_uuid
+from projects.models import Project
+
+__all__ = [
+    "State",
+    "add_persons_by_hand",
+    "after_create",
+    "after_update",
+    "check_unused",
+    "lock_definitions",
+    "remove_person_by_hand",
+]
+_MOST_BY_HAND: Final = 1000
+_MOST_NAMES: Final = 5
+
+
+@dataclass(frozen=True)
+class State:
+    """What a cohort was before a change."""
+
+    deleted: bool
+    is_static: bool
+
+    @classmethod
+    def of(cls, cohort: Cohort) -> "State":
+        return cls(cohort.deleted, cohort.is_static)
+
+
+def after_create(serializer: Any) -> None:
+    """Compute a new dynamic cohort; put into a static one whom the request names."""
+    cohort: Cohort = serializer.instance
+    if not cohort.is_static:
+        request_calculation(cohort)
+        return
+    _put_in(serializer, cohort)
+    if serializer.person_ids is None and not cohort.is_calculating:
+        record_members(cohort, is_changed=False)
+
+
+def after_update(serializer: Any, before: State) -> None:
+    """Compute a changed dynamic cohort again; put into a static one whom the request names."""
+    cohort: Cohort = serializer.instance
+    if cohort.deleted:
+        if not before.deleted:
+            Experiment.objects.filter(exposure_cohort=cohort).update(exposure_cohort=None)
+            vars(cohort)["experiment_ids"] = []
+        _settle(cohort)
+    elif cohort.is_static:
+        if not before.is_static:
+            _settle(cohort)
+        _put_in(serializer, cohort)
+    else:
+        request_calculation(cohort)
+
+
+def _settle(cohort: Cohort) -> None:
+    """Say that nothing is being computed: a run that is under way drops what it finds."""
+    cohort.is_calculating = False
+    cohort.save(update_fields=["is_calculating"])
+
+
+def _put_in(serializer: Any, cohort: Cohort) -> None:
+    if serializer.person_ids:
+        added = add_persons(cohort, by_uuid(cohort, serializer.person_ids))
+        cohort.added_person_ids = tuple(str(each) for each in added)
+    elif serializer.person_ids is not None and serializer.named is None:
+        record_members(cohort, is_changed=False)
+    if serializer.named:
+        request_population(cohort, by=serializer.named.by, values=serializer.named.values)
+    if serializer.validated_data.get("query"):
+        request_population(cohort, query=serializer.validated_data["query"])
+
+
+def check_unused(cohort: Cohort) -> None:
+    """Refuse to delete a cohort that a project's filters, insights or other cohorts use (4.4)."""
+    projects = [
+        project.name
+        for project in Project.objects.filter(pk=cohort.project_id).only("name", "test_account_filters")
+        if cohort.pk in _named_in(project.test_account_filters)
+    ]
+    if projects:
+        raise ValidationError(
+            f"This cohort is used in 'Filter out internal and test users' for {len(projects)} environment(s):"
+            f" {', '.join(projects)}. Please remove the cohort from these environments before deleting it."
+        )
+    insights = [
+        insight.name or insight.derived_name or "Unnamed"
+        for insight in Insight.objects.filter(project=cohort.project_id, deleted=False, query__isnull=False)
+        .order_by("pk")
+        .only("name", "derived_name", "query")
+        if cohort.pk in _named_in(insight.query)
+    ]
+    if insights:
+        raise ValidationError(
+            f"This cohort is used in {len(insights)} insight(s): {_some(insights)}."
+            " Please remove the cohort from these insights before deleting it."
+        )
+    others = [
+        other.name or "Unnamed"
+        for other in Cohort.objects.filter(project=cohort.project_id, deleted=False)
+        .exclude(Q(pk=cohort.pk) | Q(filters=None))
+        .order_by("pk")
+        .only("name", "filters")
+        if cohort.pk in integer_references(other.filters)
+    ]
+    if others:
+        raise ValidationError(
+            f"This cohort is used as criteria in {len(others)} other cohort(s): {_some(others)}."
+            " Please remove this cohort from those cohort definitions before deleting it."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f", and {rest} more" if rest > 0 else "")
+
+
+def _named_in(value: Any) -> set[int]:
+    """Return the cohorts that a JSON names, as a filter or as what an insight is broken down by."""
+    found = references(value)
+    if isinstance(value, dict) and value.get("breakdown_type") == "cohort":
+        named = value.get("breakdown")
+        found |= {each for each in (named if isinstance(named, list) else [named]) if isinstance(each, int)}
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return found.union(*(_named_in(part) for part in parts))
+
+
+def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
+    """Put the persons of `person_ids` into a static cohort; the checks in their documented order (4.6)."""
+    if not cohort.is_static:
+        raise ValidationError("Can only add users to static cohorts")
+    ids = _sent(data, "person_ids")
+    if not isinstance(ids, list):
+        raise ValidationError("person_ids must be a list")
+    if not ids:
+        raise ValidationError("person_ids cannot be empty")
+    if len(ids) > _MOST_BY_HAND:
+        raise ValidationError("List size exceeds limit")
+    parsed = [parse_uuid(each) if isinstance(each, str) else None for each in ids]
+    uuids = [each for each in parsed if each is not None]
+    if len(uuids) < len(parsed):
+        raise ValidationError("person_ids must be a list of valid UUIDs")
+    if not Person.objects.filter(project_id=cohort.project_id, uuid__in=uuids).exists():
+        raise ValidationError("No valid users to add to cohort")
+    add_persons(cohort, by_uuid(cohort, uuids))
+
+
+def remove_person_by_hand(cohort: Cohort, data: Any) -> None:
+    """Take the person of `person_id` out of a static cohort; whoever is not in stays out (4.6)."""
+    if not cohort.is_static:
+        raise ValidationError("Can only remove users from static cohorts")
+    sent = _sent(data, "person_id")
+    if sent in (None, ""):
+        raise ValidationError("person_id is required")
+    if not isinstance(sent, str):
+        raise ValidationError("person_id must be a string")
+    person = parse_uuid(sent)
+    if person is None:
+        raise ValidationError("person_id must be a valid UUID")
+    if not Person.objects.filter(project_id=cohort.project_id, uuid=person).exists():
+        raise NotFound("Person with this UUID does not exist in the cohort's team")
+    remove_member(person, project_id=cohort.project_id, cohort_id=cohort.pk)
+    record_members(cohort, is_changed=True)
+
+
+def _sent(data: Any, name: str) -> Any:
+    """Return a value of a JSON body or a form, where a repeated name makes a list (D47)."""
+    if hasattr(data, "getlist"):
+        return data.getlist(name) if name.endswith("s") else data.get(name)
+    return data.get(name) if isinstance(data, dict) else None

@@ -1,0 +1,141 @@
+"""The filters JSON of a dynamic cohort to typed criteria and back; all checks at input (contract/cohorts.md 2)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from cohorts.dates import moment
+from cohorts.grammar import (
+    STORED,
+    BehavioralFilter,
+    CohortFilter,
+    Criteria,
+    EventFilter,
+    Group,
+    HogQLFilter,
+    Leaf,
+    Node,
+    PersonFilter,
+)
+from cohorts.references import integer_references, is_behavioral, references
+from cohorts.refusals import CriteriaError, check_depth, explain
+
+__all__ = [
+    "OPERATORS",
+    "BehavioralFilter",
+    "CohortFilter",
+    "Criteria",
+    "CriteriaError",
+    "EventFilter",
+    "Group",
+    "HogQLFilter",
+    "Leaf",
+    "Node",
+    "PersonFilter",
+    "dump",
+    "integer_references",
+    "is_behavioral",
+    "leaves",
+    "load",
+    "moment",
+    "parse",
+    "references",
+]
+
+#: The operators that a person leaf compiles with (2.2); others are accepted, and fail when the cohort is calculated.
+OPERATORS: Final = frozenset(
+    """
+    exact is_not icontains not_icontains regex not_regex gt lt gte lte is_set is_not_set is_date_exact is_date_after
+    is_date_before in not_in between not_between min max semver_eq semver_neq semver_gt semver_gte semver_lt
+    semver_lte semver_tilde semver_caret semver_wildcard
+    """.split()
+)
+_SPAN: Final = ("time_value", "time_interval")
+_OTHER_SPAN: Final = ("seq_time_value", "seq_time_interval")
+#: The kinds of behaviour and what each needs (2.1); None stands for "a span or an explicit date".
+_NEEDS: Final[Mapping[str, tuple[str | None, ...]]] = {
+    "performed_event": (None,),
+    "performed_event_multiple": ("operator_value", None),
+    "performed_event_first_time": (None,),
+    "performed_event_sequence": (*_SPAN, "seq_event", "seq_event_type", *_OTHER_SPAN),
+    "performed_event_regularly": (*_SPAN, "operator_value", "min_periods", "total_periods"),
+    "stopped_performing_event": (*_SPAN, *_OTHER_SPAN),
+    "restarted_performing_event": (*_SPAN, *_OTHER_SPAN),
+}
+
+
+def parse(filters: Any) -> Criteria:
+    """Return the criteria that a client sent as `{"properties": {"type": "AND" | "OR", "values": [...]}}`.
+
+    Raises CriteriaError with the texts of contract/cohorts.md 2.3 for what the grammar does not know, and for a
+    behavioral leaf that lacks what its kind needs (D41). What is well-formed and makes no sense is accepted (D20).
+    """
+    criteria = _read(filters, None)
+    for leaf in leaves(criteria.properties):
+        if isinstance(leaf, BehavioralFilter):
+            _check_needs(leaf)
+    return criteria
+
+
+def load(filters: Any) -> Criteria:
+    """Return the criteria that are stored, or derived from `groups`; raises CriteriaError for what the grammar refuses.
+
+    Nothing required is asked for: what calculation misses, it says itself.
+    """
+    return _read(filters, STORED)
+
+
+def dump(criteria: Criteria) -> dict[str, Any]:
+    """Return the criteria as JSON in normal form (1.4): without nulls, with `negation`, keys in the grammar's order."""
+    return {"properties": _dump_node(criteria.properties)}
+
+
+def leaves(group: Group) -> Iterator[Leaf]:
+    """Yield every leaf at any depth, in the order of the JSON."""
+    for node in group.values:
+        if isinstance(node, Group):
+            yield from leaves(node)
+        else:
+            yield node
+
+
+def _read(filters: Any, context: dict[str, bool] | None) -> Criteria:
+    if not isinstance(filters, dict) or "properties" not in filters:
+        raise CriteriaError("Must contain a 'properties' key with type and values", "filters__detail")
+    check_depth(filters)
+    try:
+        return Criteria.model_validate(filters, context=context)
+    except ValidationError as error:
+        raise CriteriaError(explain(error), "filters") from error
+
+
+def _check_needs(leaf: BehavioralFilter) -> None:
+    needs = _NEEDS.get(leaf.value)
+    if needs is None:
+        raise CriteriaError(f"PropertyGroup is unparsable: unknown behavioral filter {leaf.value[:100]!r}", "filters")
+    kind = f"for property type behavioral::{leaf.value}"
+    for name in needs:
+        if name is None:
+            if leaf.explicit_datetime is None and any(getattr(leaf, each) is None for each in _SPAN):
+                raise CriteriaError(
+                    "PropertyGroup is unparsable: Missing required parameters, atleast one of values"
+                    f" (time_value & time_interval), (explicit_datetime) {kind}",
+                    "filters",
+                )
+        elif getattr(leaf, name) is None:
+            raise CriteriaError(f"PropertyGroup is unparsable: Missing required attr {name} {kind}", "filters")
+
+
+def _dump_node(node: Node | EventFilter | HogQLFilter) -> dict[str, Any]:
+    if isinstance(node, Group):
+        return {"type": node.type, "values": [_dump_node(each) for each in node.values]}
+    dumped: dict[str, Any] = {}
+    for name, field in type(node).model_fields.items():
+        value = getattr(node, name)
+        if name == "event_filters" and value is not None:
+            value = [_dump_node(each) for each in value]
+        # A required null, as the value of a condition on an event, stays: without it the JSON could not be read again.
+        if value is not None or field.is_required():
+            dumped[name] = value
+    return dumped

@@ -1,0 +1,78 @@
+"""Which cohorts of a project depend on which."""
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from django.db import connection
+
+from cohorts.criteria import references
+from cohorts.models import Cohort
+
+References = Mapping[int, set[int]]
+LARGEST_ID = 2**63 - 1
+_ONE_WRITER = 0x636F68  # "coh", the first number of advisory locks
+
+
+def lock_definitions(project_id: int) -> None:
+    """Be the only one to change definitions and states of the project's cohorts, until the transaction ends.
+
+    Rows of related cohorts are written together: without one order for everybody, two writers would wait for each
+    other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ONE_WRITER, project_id % 2**31])
+
+
+def references_in(project_id: int) -> dict[int, set[int]]:
+    """Return, for each cohort of the project that is not deleted, the ids that its filters refer to."""
+    rows = Cohort.objects.filter(project=project_id, deleted=False).values_list("pk", "filters")
+    return {key: references(filters) for key, filters in rows}
+
+
+def known(project_id: int, ids: Iterable[int]) -> set[int]:
+    """Return those of the ids that are of cohorts of the project, deleted ones among them."""
+    possible = [key for key in ids if 0 < key <= LARGEST_ID]
+    return (
+        set(Cohort.objects.filter(project=project_id, pk__in=possible).values_list("pk", flat=True))
+        if possible
+        else set()
+    )
+
+
+def has_cycle(graph: References) -> bool:
+    """Tell whether a cohort depends on itself, over whatever others."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def reachable(start: Iterable[int], graph: References) -> set[int]:
+    """Return what can be reached from `start` along the graph, `start` itself left out unless it is reached."""
+    found: set[int] = set()
+    frontier = list(start)
+    while frontier:
+        fresh = graph.get(frontier.pop(), set()) - found
+        found |= fresh
+        frontier += fresh
+    return found
+
+
+def dependents(key: int, graph: References) -> set[int]:
+    """Return the cohorts that refer to `key`, directly or over others."""
+    reverse: dict[int, set[int]] = {}
+    for source, targets in graph.items():
+        for target in targets:
+            reverse.setdefault(target, set()).add(source)
+    return reachable([key], reverse)
+
+
+def related(key: int, graph: References) -> list[int]:
+    """Return the cohort with its dependencies and dependents, dependencies first (D40); alone when there is a cycle."""
+    members = {key} | (reachable([key], graph) & graph.keys()) | dependents(key, graph)
+    try:
+        order = TopologicalSorter({each: graph.get(each, set()) & members for each in members}).static_order()
+        return list(order)
+    except CycleError:
+        return [key]

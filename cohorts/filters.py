@@ -1,0 +1,47 @@
+"""The query parameters of the list of cohorts (contract/cohorts.md 4.1)."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+
+from cohorts.criteria import is_behavioral, references
+from cohorts.dependencies import dependents
+from cohorts.models import Cohort
+
+
+class CohortFilter(django_filters.FilterSet):
+    """Narrows the list of cohorts."""
+
+    type = django_filters.CharFilter(method="filter_type", help_text="`static` or `dynamic`.")
+    created_by_id = django_filters.NumberFilter(
+        field_name="created_by", min_value=0, max_value=2**63 - 1, decimal_places=0, help_text="Id of the creator."
+    )
+    search = django_filters.CharFilter(
+        field_name="name", lookup_expr="icontains", max_length=200, help_text="A part of the name."
+    )
+    hide_behavioral_cohorts = django_filters.CharFilter(
+        method="filter_behavioral", help_text="`true` leaves out those that depend on events."
+    )
+
+    class Meta:
+        model = Cohort
+        fields = ("type", "created_by_id", "search", "hide_behavioral_cohorts")
+
+    def filter_type(self, queryset: QuerySet[Cohort], name: str, value: str) -> QuerySet[Cohort]:
+        return queryset.filter(is_static=value == "static") if value in ("static", "dynamic") else queryset
+
+    def filter_behavioral(self, queryset: QuerySet[Cohort], name: str, value: str) -> QuerySet[Cohort]:
+        return queryset.exclude(pk__in=depending_on_events(queryset)) if value.lower() == "true" else queryset
+
+
+def depending_on_events(cohorts: QuerySet[Cohort]) -> set[int]:
+    """Return the ids of cohorts with a behavioural criterion, or with a reference to one, over whatever others."""
+    # Every cohort of the project counts, not only those that the list shows.
+    rows: list[tuple[int, Any]] = [
+        (cohort.pk, cohort.criteria)
+        for cohort in Cohort.objects.filter(project__in=cohorts.values("project")).only("filters", "groups")
+    ]
+    graph = {key: references(filters) for key, filters in rows}
+    behavioral = {key for key, filters in rows if is_behavioral(filters)}
+    return behavioral.union(*(dependents(key, graph) for key in behavioral))

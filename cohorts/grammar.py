@@ -1,0 +1,155 @@
+"""The grammar of a cohort's filters: every part of the JSON as a type (contract/cohorts.md 2)."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from cohorts.dates import moment
+
+#: The context of a validation that asks for nothing that a calculation would itself miss: the JSON is stored already.
+STORED: Final = {"is_stored": True}
+#: The type of error whose message is an answer of its own.
+MISSING_KEYS: Final = "missing_keys"
+_WITHOUT_VALUE: Final = ("is_set", "is_not_set")
+_DATED: Final = ("is_date_before", "is_date_after")
+# What an answer adds to leaves, and a client may send back (1.4).
+_ANSWERED_KEYS: Final = frozenset({"bytecode", "conditionHash", "bytecode_error"})
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Leaf(_Strict):
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_answered_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not _ANSWERED_KEYS.isdisjoint(data):
+            return {key: value for key, value in data.items() if key not in _ANSWERED_KEYS}
+        return data
+
+
+class PersonFilter(_Leaf):
+    """A condition on a person's property; without an operator, as in what `groups` become, it means `exact`."""
+
+    type: Literal["person"] = "person"
+    key: str
+    operator: str | None = None
+    value: Any = None
+    negation: bool = False
+
+    @model_validator(mode="after")
+    def _is_complete(self, info: ValidationInfo) -> "PersonFilter":
+        if info.context == STORED:
+            return self
+        no_value = self.value is None and self.operator not in _WITHOUT_VALUE
+        missing = ["value"] * no_value + ["operator"] * (self.operator is None)
+        if missing:
+            message = f"Missing required keys for person filter: {', '.join(missing)}"
+            raise PydanticCustomError(MISSING_KEYS, "{message}", {"message": message})
+        if self.operator in _DATED:
+            self._check_dates()
+        return self
+
+    def _check_dates(self) -> None:
+        for value in self.value if isinstance(self.value, list) else [self.value]:
+            text = _text(value)
+            try:
+                moment(text, datetime.now(UTC))
+            except ValueError as error:
+                raise ValueError(
+                    f"Invalid date value '{text[:100]}' for operator '{self.operator}'. Expected a relative date"
+                    " (e.g., '-7d', '30d') or an ISO 8601 date (e.g., '2024-01-15')."
+                ) from error
+
+
+def _text(value: Any) -> str:
+    """Return the value as text that an error may carry: pydantic cannot take lone surrogates."""
+    try:
+        return str(value).encode(errors="replace").decode()
+    except ValueError:  # an integer of thousands of digits
+        return type(value).__name__
+
+
+class EventFilter(_Strict):
+    """A condition on a property of the event, or of the element that was clicked."""
+
+    type: Literal["event", "element"]
+    key: str
+    operator: str | None = None
+    value: Any
+
+
+class HogQLFilter(_Strict):
+    """A condition on the event as an expression, which is in `key`."""
+
+    type: Literal["hogql"]
+    key: str
+    value: Any = None
+
+
+def _event_filter_tag(data: Any) -> str:
+    kind = data.get("type") if isinstance(data, dict) else getattr(data, "type", None)
+    return "hogql" if kind == "hogql" else "event"
+
+
+class BehavioralFilter(_Leaf):
+    """What a person did; `value` is the kind of behaviour, and says which of the other fields count (2.1)."""
+
+    type: Literal["behavioral"] = "behavioral"
+    key: str | int
+    value: str
+    event_type: str
+    time_value: int | None = None
+    time_interval: str | None = None
+    explicit_datetime: str | None = None
+    negation: bool = False
+    operator: str | None = None
+    operator_value: int | None = None
+    seq_event: str | int | None = None
+    seq_event_type: str | None = None
+    seq_time_value: int | None = None
+    seq_time_interval: str | None = None
+    total_periods: int | None = None
+    min_periods: int | None = None
+    event_filters: (
+        list[
+            Annotated[
+                Annotated[EventFilter, Tag("event")] | Annotated[HogQLFilter, Tag("hogql")],
+                Discriminator(_event_filter_tag),
+            ]
+        ]
+        | None
+    ) = None
+    explicit_datetime_to: str | None = None
+
+
+class CohortFilter(_Leaf):
+    """Membership of another cohort, whose id is `value`."""
+
+    type: Literal["cohort"] = "cohort"
+    key: Literal["id"]
+    value: int
+    negation: bool = False
+
+
+Leaf: TypeAlias = PersonFilter | BehavioralFilter | CohortFilter
+
+
+class Group(_Strict):
+    """Criteria of which all or any must be met; there may be none."""
+
+    type: Literal["AND", "OR"]
+    # The order of the types is the one in which a refusal lists them.
+    values: "list[Annotated[BehavioralFilter | CohortFilter | PersonFilter | Group, Field(discriminator='type')]]"
+
+
+Node: TypeAlias = Group | Leaf
+
+
+class Criteria(_Strict):
+    """The whole of a cohort's filters."""
+
+    properties: Group

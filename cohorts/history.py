@@ -1,0 +1,33 @@
+"""Pages of the history of calculations: links are relative (contract/cohorts.md 4.8)."""
+
+from typing import Any
+
+from rest_framework import pagination
+from rest_framework.response import Response
+
+
+class HistoryPagination(pagination.LimitOffsetPagination):
+    """`{"results", "count", "next", "previous"}` with links such as `?limit=100&offset=100`."""
+
+    default_limit = 100
+    max_limit = 1000
+
+    def get_next_link(self) -> str | None:
+        following = (self.offset or 0) + (self.limit or 0)
+        return self._link(following) if following < (self.count or 0) else None
+
+    def get_previous_link(self) -> str | None:
+        return self._link(max(0, self.offset - (self.limit or 0))) if self.offset else None
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {
+                "results": data,
+                "count": self.count,
+                "next": self.get_next_link(),
+                "previous": self.get_previous_link(),
+            }
+        )
+
+    def _link(self, offset: int) -> str:
+        return f"?limit={self.limit}&offset={offset}"

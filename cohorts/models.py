@@ -1,0 +1,97 @@
+"""Cohorts: sets of persons, by criteria that are computed or by lists that are given."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from cohorts.groups import from_groups
+from core6.accounts.ids import uuid7
+
+DEFAULT_FOLDER = "Unfiled/Cohorts"
+#: What a cohort shows that has neither filters nor groups.
+NOTHING: dict[str, Any] = {"properties": {}}
+
+
+class Cohort(models.Model):
+    """A set of persons; `version` is the calculation that its members are of, `pending_version` the one asked for."""
+
+    class CohortType(models.TextChoices):
+        STATIC = "static", "static"
+        PERSON_PROPERTY = "person_property", "person_property"
+        BEHAVIORAL = "behavioral", "behavioral"
+        REALTIME = "realtime", "realtime"
+        ANALYTICAL = "analytical", "analytical"
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="cohorts")
+    name = models.CharField(max_length=400, null=True, blank=True)
+    description = models.CharField(max_length=1000, blank=True, default="")
+    groups = models.JSONField(default=list, blank=True)
+    deleted = models.BooleanField(default=False)
+    filters = models.JSONField(null=True, blank=True)
+    query = models.JSONField(null=True, blank=True)
+    version = models.IntegerField(null=True, blank=True)
+    pending_version = models.IntegerField(null=True, blank=True)
+    is_calculating = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, null=True, editable=False)
+    last_calculation = models.DateTimeField(null=True, blank=True)
+    errors_calculating = models.IntegerField(default=0)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    count = models.BigIntegerField(null=True, blank=True)
+    is_static = models.BooleanField(default=False)
+    cohort_type = models.CharField(max_length=50, choices=CohortType, null=True, blank=True)
+    folder = models.CharField(max_length=1000, default=DEFAULT_FOLDER)
+
+    #: What the answer to one request tells: whom it really put in.
+    added_person_ids: tuple[str, ...] = ()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["project", "-created_at", "-id"], name="cohort_of_a_project"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"Cohort {self.pk}"
+
+    @property
+    def criteria(self) -> dict[str, Any]:
+        """Return the filters, or what the older `groups` mean as filters (contract/cohorts.md 1.4)."""
+        return self.filters or from_groups(self.groups)
+
+
+class CohortMember(models.Model):
+    """A person who is in a cohort; plain columns, as the people tables have them."""
+
+    pk = models.CompositePrimaryKey("project_id", "cohort_id", "person_uuid")
+    project_id = models.BigIntegerField()
+    cohort_id = models.BigIntegerField()
+    person_uuid = models.UUIDField()
+
+
+class Calculation(models.Model):
+    """One run of the calculation of a cohort."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="calculations")
+    filters = models.JSONField(default=dict)
+    count = models.BigIntegerField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    queries = models.JSONField(null=True)
+    error = models.TextField(null=True)
+    error_code = models.CharField(max_length=40, null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["cohort", "-started_at", "-id"], name="calculation_newest_first"),
+            models.Index(
+                fields=["cohort", "-started_at"],
+                condition=models.Q(error__gt=""),
+                include=["error_code"],
+                name="calculation_that_failed",
+            ),
+        ]

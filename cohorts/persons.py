@@ -1,0 +1,198 @@
+"""The persons of a cohort as the API shows them (contract/cohorts.md 4.5)."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.expressions import RawSQL
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import pagination, serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from cohorts.criteria import CriteriaError, Leaf, PersonFilter, leaves, load
+from cohorts.models import Cohort, CohortMember
+from cohorts.properties import CompileError, condition
+from cohorts.sql import Sql
+from core6.analytics.models import DistinctId, Person
+from core6.api.pagination import without_key
+
+_MOST_DISTINCT_IDS = 10
+_NAME_PROPERTIES = ("email", "Email", "name", "Name", "username", "Username", "UserName")
+
+
+def persons_of(cohort: Cohort) -> QuerySet[Person]:
+    """Return the members, the newest person first, each with at most ten distinct ids in `distinct_ids`."""
+    project = cohort.project_id
+    members = CohortMember.objects.filter(project_id=project, cohort_id=cohort.pk).values("person_uuid")
+    ids = DistinctId.objects.filter(project_id=project, person_uuid=OuterRef("uuid")).order_by("distinct_id")
+    return (
+        Person.objects.filter(project_id=project, uuid__in=members)
+        .annotate(distinct_ids=ArraySubquery(ids.values("distinct_id")[:_MOST_DISTINCT_IDS]))
+        .order_by("-created_at", "-uuid")
+    )
+
+
+def narrowed(persons: QuerySet[Person], project_id: int, parameters: Mapping[str, str]) -> QuerySet[Person]:
+    """Apply the query parameters `properties` and `search`; raises ValidationError."""
+    if parameters.get("properties"):
+        persons = persons.filter(*_conditions(parameters["properties"]))
+    search = parameters.get("search", "").strip()
+    if "\0" in search:
+        raise ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
+    if search:
+        names = DistinctId.objects.filter(project_id=project_id, person_uuid=OuterRef("uuid"))
+        persons = persons.annotate(
+            of_email=KT("properties__email"), of_name=KT("properties__name"), of_uuid=Cast("uuid", TextField())
+        ).filter(
+            Q(of_email__icontains=search)
+            | Q(of_name__icontains=search)
+            | Q(of_uuid__icontains=search)
+            | Exists(names.filter(distinct_id__icontains=search))
+        )
+    return persons
+
+
+def _conditions(text: str) -> list[RawSQL]:
+    try:
+        given = [{"operator": "exact", "type": "person", **each} for each in json.loads(text)]
+        found = leaves(load({"properties": {"type": "AND", "values": given}}).properties)
+        compiled = [_condition(leaf) for leaf in found]
+    except (ValueError, TypeError, CriteriaError, CompileError, RecursionError) as error:
+        raise ValidationError(
+            {"properties": "Must be a JSON list of person filters, each with key, value and perhaps operator."}
+        ) from error
+    return [RawSQL(part.text, part.values, output_field=BooleanField()) for part in compiled]  # noqa: S611  # bound
+
+
+def _condition(leaf: Leaf) -> Sql:
+    if not isinstance(leaf, PersonFilter):
+        raise CompileError("only conditions on persons narrow the list")
+    return condition('"analytics_person"."properties"', leaf.key, leaf.operator, leaf.value, timezone.now())
+
+
+class PersonSerializer(serializers.ModelSerializer[Person]):
+    """A person, as a member of a cohort."""
+
+    type = serializers.SerializerMethodField()
+    id = serializers.UUIDField(source="uuid", read_only=True)
+    name = serializers.SerializerMethodField()
+    distinct_ids = serializers.ListField(child=serializers.CharField(), read_only=True)
+    matched_recordings = serializers.SerializerMethodField(help_text="Always empty: there are no recordings here.")
+    value_at_data_point = serializers.SerializerMethodField(help_text="Always null: a cohort is no chart.")
+
+    class Meta:
+        model = Person
+        fields = (
+            "type",
+            "id",
+            "uuid",
+            "created_at",
+            "properties",
+            "is_identified",
+            "name",
+            "distinct_ids",
+            "matched_recordings",
+            "value_at_data_point",
+        )
+        read_only_fields = fields
+
+    def get_type(self, person: Person) -> str:
+        return "person"
+
+    def get_name(self, person: Person) -> str:
+        named = (person.properties.get(key) for key in _NAME_PROPERTIES)
+        ids: list[str] = getattr(person, "distinct_ids", [])
+        return next((str(name) for name in named if name), ids[0] if ids else str(person.uuid))
+
+    def get_matched_recordings(self, person: Person) -> list[str]:
+        return []
+
+    @extend_schema_field(serializers.FloatField(allow_null=True))
+    def get_value_at_data_point(self, person: Person) -> None:
+        return None
+
+
+class PersonPagination(pagination.LimitOffsetPagination):
+    """`{"results", "next", "previous"}`: the persons are not counted; a full page has a next one."""
+
+    default_limit = 100
+    max_limit = 1000
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        limit, offset = self.get_limit(request) or self.default_limit, min(self.get_offset(request), 2**62)
+        page = list(queryset[offset : offset + limit])
+        self._next = self._page_link(request, limit, offset + limit) if len(page) >= limit else None
+        self._previous = self._page_link(request, limit, offset - limit) if offset >= limit else None
+        return page
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self._next, "previous": self._previous})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous"],
+            "properties": {"results": schema, "next": link, "previous": link},
+        }
+
+    def _page_link(self, request: Request, limit: int, offset: int) -> str | None:
+        url = replace_query_param(request.build_absolute_uri(), self.limit_query_param, limit)
+        return without_key(replace_query_param(url, self.offset_query_param, offset))
+
+
+class CSVRenderer(BaseRenderer):
+    """The persons as a table; an error stays JSON."""
+
+    media_type = "text/csv"
+    format = "csv"
+    charset = "utf-8"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        if not isinstance(data, dict) or "results" not in data:
+            if renderer_context:
+                renderer_context["response"]["Content-Type"] = "application/json"
+            return orjson.dumps(data)
+        table = io.StringIO()
+        writer = csv.writer(table)
+        persons = [_row(person) for person in data["results"]]
+        keys = sorted({key for person in persons for key in person["properties"]})
+        most = max((len(person["distinct_ids"]) for person in persons), default=0)
+        writer.writerow(
+            ["id", "email", "name", "created_at"]
+            + [f"properties.{key}" for key in keys]
+            + [f"distinct_ids.{i}" for i in range(most)]
+        )
+        for person in persons:
+            cells = [person["id"], person["email"], person["name"], person["created_at"]]
+            cells += [person["properties"].get(key) for key in keys]
+            cells += [*person["distinct_ids"], *[None] * (most - len(person["distinct_ids"]))]
+            writer.writerow([_cell(cell) for cell in cells])
+        return table.getvalue().encode()
+
+
+def _row(person: Mapping[str, Any]) -> dict[str, Any]:
+    properties = dict(person["properties"])
+    return {**person, "email": properties.pop("email", None), "properties": properties}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict | list | bool):
+        return json.dumps(value)
+    text = "" if value is None else str(value)
+    # A spreadsheet would take such text for a formula.
+    return f"'{text}" if text[:1] in ("=", "@", "\t", "\r") else text

@@ -1,0 +1,255 @@
+"""Conditions on properties: every operator of contract/cohorts.md 3, with the rules of D42, as SQL.
+
+A condition is true or false and never null: who lacks a property is told apart by the operator alone.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from cohorts.criteria import moment
+from cohorts.sql import TRUE, Sql, all_of, any_of, negate
+
+# Numbers as text: bounded, since a cast of a longer one overflows. The same pattern for Python and Postgres.
+_NUMBER: Final = r"^\s*[+-]?([0-9]{1,100}(\.[0-9]{0,100})?|\.[0-9]{1,100})([eE][+-]?[0-9]{1,3})?\s*$"
+_DATE: Final = (
+    r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$"
+)
+_SEMVER: Final = r"^v?[0-9]{1,9}(\.[0-9]{1,9}){0,2}([-+].*)?$"
+_COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "min": ">=", "max": "<="}
+
+
+class CompileError(Exception):
+    """The criteria are well-formed and mean nothing; `code` says what kind of nonsense it is (1.6)."""
+
+    code = "validation_error"
+
+
+def condition(column: str, key: str, operator: str | None, value: Any, now: datetime) -> Sql:
+    """Return the condition that the property `key` of the jsonb `column` compares with `value` by `operator`.
+
+    Raises CompileError for an unknown operator and for values that it cannot have.
+    """
+    name = operator or "exact"
+    compile_operator = _OPERATORS.get(name)
+    if compile_operator is None:
+        raise CompileError(f"unknown operator {name!r}")
+    if value == []:
+        return TRUE
+    return compile_operator(Property(column, key), name, value, now)
+
+
+class Property:
+    """A property as Postgres sees it: as text, as JSON, as a time, as a version."""
+
+    def __init__(self, column: str, key: str) -> None:
+        self.text = Sql(f"({column} ->> %s)", (key,))
+        self.json = Sql(f"({column} -> %s)", (key,))
+
+    def compared(self, sign: str, value: Any) -> Sql:
+        """Compare as numbers when both are or read as numbers, else as text (D42)."""
+        text = text_of(value)
+        as_text = self._fill('{text} COLLATE "C" ' + sign + " %s", text)
+        if isinstance(value, bool) or not re.match(_NUMBER, text):
+            return _known(as_text)
+        number = Decimal(text.strip())
+        of_json = self._fill("jsonb_typeof({json}) = 'number'")
+        json_compared = self._fill("({json})::numeric " + sign + " %s::numeric", number)
+        of_text = self._fill("{text} ~ %s", _NUMBER)
+        text_compared = self._fill("({text})::numeric " + sign + " %s::numeric", number)
+        # CASE, since only it promises that nothing is cast that was not looked at before.
+        return _known(
+            Sql(
+                f"CASE WHEN {of_json.text} THEN {json_compared.text}"
+                f" WHEN {of_text.text} THEN {text_compared.text} ELSE {as_text.text} END",
+                (*of_json.values, *json_compared.values, *of_text.values, *text_compared.values, *as_text.values),
+            )
+        )
+
+    def time(self) -> Sql:
+        """Return the property as a time, null when it is no ISO date; naive ones are in UTC as the session is."""
+        return self._fill(
+            "CASE WHEN {text} ~ %s THEN CASE WHEN substr({text}, 9, 2)::int"
+            " <= extract(day FROM (substr({text}, 1, 7) || '-01')::date + interval '1 month' - interval '1 day')"
+            " THEN {text}::timestamptz END END",
+            _DATE,
+        )
+
+    def version(self) -> Sql:
+        """Return the property as an array that sorts as semantic versions do, null when it is none."""
+        return self._fill(
+            "CASE WHEN {text} ~ %s THEN"
+            " (string_to_array(regexp_replace({text}, '^v|[-+].*$', '', 'g'), '.')::int[] || ARRAY[0, 0])[1:3]"
+            " || (CASE WHEN {text} ~ '^v?[0-9.]+-' THEN 0 ELSE 1 END) END",
+            _SEMVER,
+        )
+
+    def _fill(self, template: str, *values: Any) -> Sql:
+        """Put the property's text and JSON into a template, and its key among the values, in their order."""
+        text, rest = "", iter(values)
+        bound: list[Any] = []
+        for part in re.split(r"(\{text\}|\{json\}|%s)", template):
+            if part in ("{text}", "{json}"):
+                piece = self.text if part == "{text}" else self.json
+                text += piece.text
+                bound += piece.values
+            else:
+                text += part
+                bound += [next(rest)] if part == "%s" else []
+        return Sql(text, tuple(bound))
+
+
+def text_of(value: Any) -> str:
+    """Return the text by which Postgres would show a JSON value."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{Decimal(repr(value)):f}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def values_of(value: Any) -> list[Any]:
+    """Return the values of a list, or the one that is none; null is nothing to compare with."""
+    return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+
+
+def _known(part: Sql) -> Sql:
+    return Sql(f"COALESCE({part.text}, false)", part.values)
+
+
+def _equal(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    if name in ("in", "not_in") and not isinstance(value, list):
+        raise CompileError(f"{name} takes a list")
+    objects = [each for each in values_of(value) if isinstance(each, dict | list)]
+    texts = [text_of(each) for each in values_of(value) if not isinstance(each, dict | list)]
+    parts = [Sql(f"{prop.text.text} = ANY(%s::text[])", (*prop.text.values, texts))] if texts else []
+    parts += [Sql(f"{prop.json.text} = %s::jsonb", (*prop.json.values, json.dumps(each))) for each in objects]
+    return any_of(_known(part) for part in parts)
+
+
+def _contain(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    # % and _ are wildcards as in the real service, a backslash is itself (D42).
+    patterns = [f"%{text_of(each)}%".replace("\\", "\\\\") for each in values_of(value)]
+    return _known(Sql(f"{prop.text.text} ILIKE ANY(%s::text[])", (*prop.text.values, patterns)))
+
+
+def _match(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    patterns = [text_of(each) for each in values_of(value)]
+    return _known(Sql(f"{prop.text.text} ~ ANY(%s::text[])", (*prop.text.values, patterns)))
+
+
+def _is_set(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    return Sql(f"{prop.text.text} IS NOT NULL", prop.text.values)
+
+
+def _compare(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    return any_of(prop.compared(_COMPARISONS[name], each) for each in values_of(value))
+
+
+def _between(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    bounds = value if isinstance(value, list) else []
+    if len(bounds) != 2 or not all(re.match(_NUMBER, text_of(bound)) for bound in bounds):
+        raise CompileError(f"{name} takes a list of two numbers")
+    low, high = bounds
+    if Decimal(text_of(low).strip()) > Decimal(text_of(high).strip()):
+        raise CompileError(f"{name} takes the smaller number first")
+    return all_of([prop.compared(">=", low), prop.compared("<=", high)])
+
+
+def _date(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    sign = "<" if name == "is_date_before" else ">"
+    time = prop.time()
+    parts = []
+    for each in values_of(value):
+        try:
+            parts.append(_known(Sql(f"{time.text} {sign} %s", (*time.values, moment(text_of(each), now)))))
+        except ValueError as error:
+            raise CompileError(f"{text_of(each)!r} is no date") from error
+    return any_of(parts)
+
+
+def _version(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+    version = prop.version()
+    parts = []
+    for each in values_of(value):
+        if name in _VERSION_SIGNS:
+            bounds = [(_VERSION_SIGNS[name], _parsed_version(text_of(each)))]
+        else:
+            low, high = _version_range(name, text_of(each))
+            bounds = [(">=", low), ("<", high)]
+        parts.append(
+            all_of(_known(Sql(f"{version.text} {sign} %s::int[]", (*version.values, bound))) for sign, bound in bounds)
+        )
+    return any_of(parts)
+
+
+_VERSION_SIGNS: Final = {
+    "semver_eq": "=",
+    "semver_neq": "<>",
+    "semver_gt": ">",
+    "semver_gte": ">=",
+    "semver_lt": "<",
+    "semver_lte": "<=",
+}
+
+
+def _parsed_version(text: str) -> list[int]:
+    if not re.match(_SEMVER, text):
+        raise CompileError(f"{text!r} is no version")
+    core = re.split(r"[-+]", text.removeprefix("v"), maxsplit=1)
+    numbers = [int(number) for number in core[0].split(".")]
+    is_release = not re.match(r"v?[0-9.]+-", text)
+    return [*[*numbers, 0, 0][:3], int(is_release)]
+
+
+def _version_range(name: str, text: str) -> tuple[list[int], list[int]]:
+    """Return the first version of a range, and the first beyond it: a pre-release of that is beyond it, too."""
+    if name == "semver_wildcard":
+        text, stars = re.subn(r"(\.\*)+$", "", text)
+        if not stars:
+            raise CompileError(f"{text!r} is no version with a wildcard")
+    low = _parsed_version(text)
+    given = re.split(r"[-+]", text.removeprefix("v"), maxsplit=1)[0].count(".") + 1
+    if name == "semver_wildcard":
+        place = given - 1
+    elif name == "semver_tilde":
+        place = 0 if given == 1 else 1
+    else:
+        place = next((i for i, number in enumerate(low[:given]) if number), given - 1)
+    return low, [*[*low[:place], low[place] + 1, 0, 0][:3], 0]
+
+
+def _not(positive: "Compiler") -> "Compiler":
+    return lambda prop, name, value, now: negate(positive(prop, name, value, now))
+
+
+def _set_and_not(positive: "Compiler") -> "Compiler":
+    return lambda prop, name, value, now: all_of(
+        [_is_set(prop, name, value, now), negate(positive(prop, name, value, now))]
+    )
+
+
+Compiler = Callable[[Property, str, Any, datetime], Sql]
+_OPERATORS: Final[Mapping[str, Compiler]] = {
+    "exact": _equal,
+    "is_date_exact": _equal,
+    "in": _equal,
+    "is_not": _not(_equal),
+    "not_in": _not(_equal),
+    "icontains": _contain,
+    "not_icontains": _not(_contain),
+    "regex": _match,
+    "not_regex": _not(_match),
+    "is_set": _is_set,
+    "is_not_set": _not(_is_set),
+    **dict.fromkeys(_COMPARISONS, _compare),
+    "between": _between,
+    "not_between": _set_and_not(_between),
+    "is_date_before": _date,
+    "is_date_after": _date,
+    **dict.fromkeys((*_VERSION_SIGNS, "semver_tilde", "semver_caret", "semver_wildcard"), _version),
+}

@@ -1,0 +1,52 @@
+"""What stored filters refer to, read tolerantly: nobody checked those of static cohorts (contract/cohorts.md 2.4)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+LEAF_TYPES = ("person", "behavioral", "cohort")
+
+
+def references(filters: Any) -> set[int]:
+    """Return the ids in the cohort leaves of JSON of any shape, also those stored as text or in a list."""
+    found = (_id(value) for value in _cohort_values(filters))
+    return {each for each in found if each is not None}
+
+
+def integer_references(filters: Any) -> set[int]:
+    """Return the ids in cohort leaves that are stored as integers: only they forbid a deletion (4.4)."""
+    return {value for value in _cohort_values(filters) if isinstance(value, int) and not isinstance(value, bool)}
+
+
+def is_behavioral(filters: Any) -> bool:
+    """Tell whether there is a behavioral leaf at any depth of JSON of any shape."""
+    return any(leaf["type"] == "behavioral" for leaf in _stored_leaves(filters))
+
+
+def _cohort_values(filters: Any) -> Iterator[Any]:
+    for leaf in _stored_leaves(filters):
+        if leaf["type"] == "cohort":
+            value = leaf.get("value")
+            yield from value if isinstance(value, list) else [value]
+
+
+def _stored_leaves(filters: Any) -> Iterator[dict[str, Any]]:
+    waiting = [filters]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            # The value of a leaf is data, whatever it looks like.
+            if node.get("type") in LEAF_TYPES:
+                yield node
+            else:
+                waiting.extend(node.values())
+
+
+def _id(value: Any) -> int | None:
+    if isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

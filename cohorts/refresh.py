@@ -1,0 +1,57 @@
+"""What becomes of cohorts that nobody saves: computed again from time to time, freed when they hang (5.2)."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from cohorts.dependencies import lock_definitions, reachable, references_in
+from cohorts.models import Cohort
+from cohorts.queue import enqueue, is_attended
+
+#: After so many failures in a row a cohort is left alone until somebody saves it.
+MOST_ERRORS: Final = 20
+_FIRST_PAUSE = timedelta(minutes=30)
+_AT_ONCE: Final = 20
+
+
+def refresh_cohorts() -> None:
+    """Ask for the calculation of those that are due, oldest first; count a failure for those that hang."""
+    now = timezone.now()
+    _free_hanging(now)
+    is_due = Q(last_calculation=None) | Q(
+        last_calculation__lte=now - timedelta(minutes=settings.COHORT_REFRESH_MINUTES)
+    )
+    candidates = Cohort.objects.filter(
+        is_due, deleted=False, is_static=False, is_calculating=False, errors_calculating__lte=MOST_ERRORS
+    ).order_by(F("last_calculation").asc(nulls_first=True), "pk")
+    due = [
+        cohort
+        for cohort in candidates.only("project", "errors_calculating", "last_error_at")
+        if _is_rested(cohort, now)
+    ]
+    for cohort in due[:_AT_ONCE]:
+        with transaction.atomic():
+            lock_definitions(cohort.project_id)
+            asked = Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False, is_calculating=False)
+            if asked.update(is_calculating=True, pending_version=F("pending_version") + 1):
+                enqueue("calculate_cohort", cohort_id=cohort.pk)
+
+
+def _is_rested(cohort: Cohort, now: datetime) -> bool:
+    """Tell whether the pause after a failure is over, which doubles with each."""
+    return cohort.last_error_at is None or now - cohort.last_error_at >= _FIRST_PAUSE * 2**cohort.errors_calculating
+
+
+def _free_hanging(now: datetime) -> None:
+    """Free cohorts that claim to be calculating though no job is left that would end it."""
+    for cohort in Cohort.objects.filter(is_calculating=True, deleted=False).order_by("pk"):
+        with transaction.atomic():
+            lock_definitions(cohort.project_id)
+            begun = Cohort.objects.filter(pk=cohort.pk, is_calculating=True)
+            awaited = reachable([cohort.pk], references_in(cohort.project_id))
+            if not is_attended({cohort.pk, *awaited}):
+                begun.update(is_calculating=False, errors_calculating=F("errors_calculating") + 1, last_error_at=now)

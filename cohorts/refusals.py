@@ -1,0 +1,74 @@
+"""Why filters are refused, in the words that clients know (contract/cohorts.md 1.2, 2.3)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from cohorts.grammar import MISSING_KEYS
+from cohorts.references import LEAF_TYPES
+
+_DEEPEST_GROUP = 64
+# Deeper JSON could neither be shown in an error nor be written into an answer.
+_DEEPEST_VALUE = 200
+_MOST_ERRORS = 10
+_LONGEST_INPUT = 200
+_LONGEST_DETAIL = 10_000
+
+
+class CriteriaError(ValueError):
+    """What was sent does not describe a cohort; `attr` is the field, or None for the body as a whole."""
+
+    def __init__(self, detail: str, attr: str | None, code: str = "invalid_input") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.attr = attr
+        self.code = code
+
+
+def check_depth(filters: dict[str, Any]) -> None:
+    """Refuse groups nested more than 64 deep, and values too deep to be handled; raises CriteriaError."""
+    if _is_deeper(filters["properties"], _DEEPEST_GROUP, _inner_groups):
+        raise CriteriaError(f"Groups are nested more than {_DEEPEST_GROUP} deep.", "filters")
+    if _is_deeper(filters, _DEEPEST_VALUE, _inner_containers):
+        raise CriteriaError(f"Values are nested more than {_DEEPEST_VALUE} deep.", "filters")
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first missing key of a leaf as a sentence, and without one the list of the errors as text."""
+    errors = error.errors()
+    for each in errors:
+        if each["type"] == MISSING_KEYS:
+            return each["msg"]
+        leaf = next((part for part in each["loc"] if part in LEAF_TYPES), None)
+        if each["type"] == "missing" and leaf:
+            return f"Missing required keys for {leaf} filter: {each['loc'][-1]}"
+    shown = [{**each, "input": _shortened(each["input"])} for each in errors[:_MOST_ERRORS]]
+    return str(shown)[:_LONGEST_DETAIL]
+
+
+def _is_deeper(root: Any, most: int, inner: Callable[[Any], Iterable[Any]]) -> bool:
+    level = [root]
+    for _ in range(most):
+        level = [each for value in level for each in inner(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inner_groups(value: Any) -> Iterable[Any]:
+    values = value.get("values") if isinstance(value, dict) else None
+    return [each for each in values if isinstance(each, dict) and "values" in each] if isinstance(values, list) else ()
+
+
+def _inner_containers(value: Any) -> Iterable[Any]:
+    values = value.values() if isinstance(value, dict) else value
+    return [each for each in values if isinstance(each, dict | list)]
+
+
+def _shortened(value: Any) -> Any:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return f"<{type(value).__name__}>"
+    return value if len(text) <= _LONGEST_INPUT else f"{text[:_LONGEST_INPUT]}…"

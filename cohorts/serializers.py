@@ -1,0 +1,281 @@
+"""A cohort as JSON: the page's 21 keys in its order (contract/cohorts.md 1)."""
+
+import uuid
+from functools import cached_property
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from cohorts import actors_query, csv_upload
+from cohorts.calculation import message
+from cohorts.cohort_types import automatic_type, check_type, required_type
+from cohorts.criteria import CriteriaError, dump, load, parse, references
+from cohorts.dependencies import has_cycle, known, references_in
+from cohorts.groups import expand_groups
+from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort
+from core6.api.serializers import JSONField, ModelSerializer, UserBasicSerializer
+
+
+class CriteriaField(JSONField):
+    """The filters; a cohort that has none shows what its older `groups` mean."""
+
+    def get_attribute(self, instance: Cohort) -> Any:
+        return instance.criteria
+
+
+class PersonIdsField(serializers.ListField):
+    """Ids of persons to put in; in the answer to the request that sent them, those that were really added (D7)."""
+
+    child = serializers.CharField()
+
+    def get_attribute(self, instance: Cohort) -> list[str]:
+        return list(instance.added_person_ids)
+
+
+class CohortSerializer(ModelSerializer[Cohort]):
+    """Reads and writes a cohort; `source` holds whom a request names for a static one."""
+
+    filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
+    created_by = UserBasicSerializer(read_only=True, allow_null=True)
+    last_error_message = serializers.SerializerMethodField(help_text="Why the last failed calculation failed.")
+    experiment_set = serializers.SerializerMethodField(help_text="Ids of the experiments that use it.")
+    _create_in_folder = serializers.CharField(
+        source="folder", required=False, allow_blank=True, max_length=1000, help_text="The folder it is filed in."
+    )
+    _create_static_person_ids = PersonIdsField(required=False, help_text="UUIDs of persons to put in.")
+    csv = serializers.FileField(
+        write_only=True,
+        required=False,
+        allow_empty_file=True,
+        help_text="A file of person ids, distinct ids or emails to put in.",
+    )
+
+    class Meta:
+        model = Cohort
+        fields = (
+            "id",
+            "name",
+            "description",
+            "groups",
+            "deleted",
+            "filters",
+            "query",
+            "version",
+            "pending_version",
+            "is_calculating",
+            "created_by",
+            "created_at",
+            "last_calculation",
+            "errors_calculating",
+            "last_error_message",
+            "count",
+            "is_static",
+            "cohort_type",
+            "experiment_set",
+            "_create_in_folder",
+            "_create_static_person_ids",
+            "csv",
+        )
+        read_only_fields = (
+            *("id", "version", "pending_version", "is_calculating", "created_at", "last_calculation"),
+            *("errors_calculating", "count"),
+        )
+        extra_kwargs: ClassVar = {
+            "groups": {"help_text": "Deprecated: what `filters` says in an older form."},
+            "deleted": {"help_text": "True hides the cohort; false brings it back."},
+            "query": {"help_text": "Whom to put into a static cohort: an ActorsQuery over properties of persons."},
+            "is_static": {"help_text": "Whether its members are given, and not computed."},
+        }
+
+    person_ids: list[uuid.UUID] | None = None
+    named: csv_upload.Named | None = None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_last_error_message(self, cohort: Cohort) -> str | None:
+        return message(getattr(cohort, "error_code", None))
+
+    def get_experiment_set(self, cohort: Cohort) -> list[int]:
+        return getattr(cohort, "experiment_ids", [])
+
+    def validate__create_in_folder(self, value: str) -> str:
+        return value or DEFAULT_FOLDER
+
+    def validate__create_static_person_ids(self, value: list[str]) -> list[uuid.UUID]:
+        try:
+            return [uuid.UUID(each) for each in value]
+        except ValueError as error:
+            raise ValidationError("Every id must be a valid UUID of a person.") from error
+
+    def validate_csv(self, file: Any) -> csv_upload.Named:
+        try:
+            return csv_upload.read(file.read())
+        except csv_upload.CSVError as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_query(self, value: Any) -> Any:
+        if value:
+            try:
+                actors_query.check(value)
+            except CriteriaError as error:
+                raise ValidationError(error.detail) from error
+        return value or None
+
+    def validate_groups(self, value: Any) -> list[dict[str, Any]]:
+        if self.instance is not None and isinstance(value, list):
+            return value  # a change is stored as it was sent
+        try:
+            return expand_groups(value)
+        except CriteriaError as error:
+            raise ValidationError(error.detail) from error
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        self.person_ids = attrs.pop("_create_static_person_ids", None)
+        self.named = attrs.pop("csv", None)
+        is_static = attrs.get("is_static", self.instance is not None and self.instance.is_static)
+        if attrs.get("filters") and attrs.get("query"):
+            raise ValidationError("Cannot set both query and filters at the same time.")
+        if attrs.get("query") and not is_static:
+            raise ValidationError("Cannot create a dynamic cohort with a query. Set is_static to true.")
+        if not is_static and attrs.get("filters") is not None:
+            self._read_filters(attrs)
+        self._check_references(attrs)
+        self._set_type(attrs, is_static=is_static)
+        return attrs
+
+    def _read_filters(self, attrs: dict[str, Any]) -> None:
+        if self.instance is not None and attrs["filters"] == self.instance.criteria:
+            del attrs["filters"]  # sent back as it was read
+        else:
+            attrs["filters"] = dump(told(parse, attrs["filters"]))
+
+    def _check_references(self, attrs: dict[str, Any]) -> None:
+        """Refuse, in a change, references to no cohort and to the cohort itself over others (2.4)."""
+        if self.instance is None:
+            return
+        named = references(attrs.get("filters", self.instance.filters))
+        project = self.instance.project_id
+        if named - known(project, named):
+            raise ValidationError("Invalid Cohort ID in filter")
+        if named and has_cycle({**references_in(project), self.instance.pk: named}):
+            raise ValidationError("Cohorts cannot reference other cohorts in a loop.")
+
+    def _set_type(self, attrs: dict[str, Any], *, is_static: bool) -> None:
+        """Check a type that was sent, and give a dynamic cohort the one that follows from its filters (1.3)."""
+        filters = attrs.get("filters", self.instance.filters if self.instance else None)
+        automatic = None if is_static or not filters else told(self._automatic_type, filters)
+        sent = attrs.get("cohort_type")
+        if sent:
+            of = {name: attrs.get(name, getattr(self.instance, name, None)) for name in ("query", "filters")}
+            required = told(required_type, is_static=is_static, type_of=self._type_of, **of)
+            told(check_type, sent, required=required, automatic=automatic)
+        if not is_static and "filters" in attrs:
+            attrs["cohort_type"] = automatic
+
+    def _automatic_type(self, filters: Any) -> str | None:
+        return automatic_type(load(filters), self._is_realtime)
+
+    @cached_property
+    def _cohorts(self) -> dict[int, Cohort]:
+        """The cohorts of the project, read once for however many references there are."""
+        rows = Cohort.objects.filter(project=self.context["view"].tenant.project_id)
+        fields = ("is_static", "query", "filters", "groups", "cohort_type")
+        return {cohort.pk: cohort for cohort in rows.only(*fields)}
+
+    def _is_realtime(self, key: int) -> bool:
+        return key in self._cohorts and self._cohorts[key].cohort_type == Cohort.CohortType.REALTIME
+
+    def _type_of(self, key: int, above: frozenset[int] = frozenset()) -> str:
+        found = self._cohorts.get(key)
+        if found is None or key in above:
+            raise LookupError(key)
+        if key not in self._types:
+            self._types[key] = required_type(
+                is_static=found.is_static,
+                query=found.query,
+                filters=found.criteria,
+                type_of=lambda other: self._type_of(other, above | {key}),
+            )
+        return self._types[key]
+
+    @cached_property
+    def _types(self) -> dict[int, str]:
+        return {}
+
+
+def told(function: Any, *values: Any, **named: Any) -> Any:
+    """Call a check of criteria; what it refuses is told under the field that it names."""
+    try:
+        return function(*values, **named)
+    except CriteriaError as error:
+        detail: Any = [error.detail]
+        for part in reversed(error.attr.split("__")) if error.attr else ():
+            detail = {part: detail}
+        raise ValidationError(detail, code=error.code) from error
+    except RecursionError as error:
+        raise ValidationError({"cohort_type": "Invalid cohort type for the given filters"}) from error
+
+
+class CalculationSerializer(serializers.ModelSerializer[Calculation]):
+    """One run of the calculation (contract/cohorts.md 4.8)."""
+
+    duration_seconds = serializers.SerializerMethodField()
+    is_completed = serializers.SerializerMethodField()
+    is_successful = serializers.SerializerMethodField()
+    total_query_ms = serializers.SerializerMethodField()
+    total_memory_mb = serializers.SerializerMethodField()
+    total_read_rows = serializers.SerializerMethodField()
+    total_written_rows = serializers.SerializerMethodField()
+    main_query = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Calculation
+        fields = (
+            "id",
+            "filters",
+            "count",
+            "started_at",
+            "finished_at",
+            "queries",
+            "error",
+            "duration_seconds",
+            "is_completed",
+            "is_successful",
+            "total_query_ms",
+            "total_memory_mb",
+            "total_read_rows",
+            "total_written_rows",
+            "main_query",
+        )
+        read_only_fields = fields
+
+    def get_duration_seconds(self, run: Calculation) -> float | None:
+        return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
+
+    def get_is_completed(self, run: Calculation) -> bool:
+        return run.finished_at is not None
+
+    def get_is_successful(self, run: Calculation) -> bool:
+        return run.finished_at is not None and run.error is None
+
+    def get_total_query_ms(self, run: Calculation) -> int | None:
+        return _total(run, "query_ms")
+
+    def get_total_memory_mb(self, run: Calculation) -> int | None:
+        return _total(run, "memory_mb")
+
+    def get_total_read_rows(self, run: Calculation) -> int | None:
+        return _total(run, "read_rows")
+
+    def get_total_written_rows(self, run: Calculation) -> int | None:
+        return _total(run, "written_rows")
+
+    def get_main_query(self, run: Calculation) -> str | None:
+        return run.queries[0]["query"] if run.queries else None
+
+
+def _total(run: Calculation, name: str) -> int | None:
+    """Return the sum over the queries that know this figure, None when none does."""
+    known = [query[name] for query in run.queries or [] if query.get(name) is not None]
+    return sum(known) if known else None

@@ -1,0 +1,33 @@
+"""The jobs of cohorts, as procrastinate runs them."""
+
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from cohorts import refresh
+from cohorts.calculation import calculate
+from cohorts.static import populate
+
+#: A database that is away for a while costs no cohort its calculation.
+_RETRY = RetryStrategy(max_attempts=10, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError])
+
+
+@app.task(retry=_RETRY)
+def calculate_cohort(cohort_id: int) -> None:
+    """Compute the members of a dynamic cohort."""
+    calculate(cohort_id)
+
+
+@app.task(retry=_RETRY)
+def populate_cohort(cohort_id: int, source: dict[str, Any]) -> None:
+    """Add to a static cohort whom a file names or a query finds."""
+    populate(cohort_id, source)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="refresh_cohorts")
+def refresh_cohorts(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
+    """Compute again what was computed a while ago, and free what hangs."""
+    refresh.refresh_cohorts()

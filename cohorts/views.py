@@ -1,0 +1,159 @@
+"""The endpoints of cohorts, under `/api/projects/:project_id/cohorts/`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from cohorts import changes
+from cohorts.filters import CohortFilter
+from cohorts.history import HistoryPagination
+from cohorts.models import Calculation, Cohort
+from cohorts.persons import CSVRenderer, PersonPagination, PersonSerializer, narrowed, persons_of
+from cohorts.serializers import CalculationSerializer, CohortSerializer
+from core6.analytics.models import Experiment
+from core6.api.activity import ActivityLogged
+from core6.api.renderers import JSONRenderer
+from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
+from projects.scoping import ProjectScopedViewSet
+
+DONE = inline_serializer("Success", {"success": serializers.BooleanField()})
+
+
+class CohortViewSet(
+    HardDeleteForbidden,
+    ListModelMixin,
+    AtomicCreate,
+    RetrieveModelMixin,
+    AtomicUpdate,
+    ActivityLogged[Cohort],
+    ProjectScopedViewSet[Cohort],
+):
+    """Create, read, update and soft-delete cohorts: sets of persons, by criteria or by lists."""
+
+    scope = "cohort"
+    action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {"persons": ("cohort:read", "person:read")}
+    activity_scope = "Cohort"
+    queryset = (
+        Cohort.objects.select_related("created_by")
+        .annotate(
+            error_code=Subquery(
+                Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="")
+                .order_by("-started_at")
+                .values("error_code")[:1]
+            ),
+            experiment_ids=ArraySubquery(
+                Experiment.objects.filter(exposure_cohort=OuterRef("pk")).order_by("pk").values("pk")
+            ),
+        )
+        .order_by("-created_at", "-id")
+    )
+    serializer_class = CohortSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = CohortFilter
+
+    def in_scope(self, queryset: QuerySet[Cohort]) -> QuerySet[Cohort]:
+        rows = queryset.filter(project=self.tenant.project_id)
+        return rows.filter(deleted=False) if self.action == "list" else rows
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
+    def get_object(self) -> Cohort:
+        """Return the cohort; before one is changed, nobody else changes any of the project's."""
+        if self.request.method in ("PUT", "PATCH"):
+            changes.lock_definitions(self.project.pk)
+        return super().get_object()
+
+    def perform_create(self, serializer: BaseSerializer[Cohort]) -> None:
+        changes.lock_definitions(self.project.pk)
+        self.save_and_log(serializer, project=self.project, created_by=self.caller)
+        changes.after_create(serializer)
+
+    def perform_update(self, serializer: BaseSerializer[Cohort]) -> None:
+        assert serializer.instance is not None
+        before = changes.State.of(serializer.instance)
+        if serializer.validated_data.get("deleted") and not before.deleted:
+            changes.check_unused(serializer.instance)
+        self.save_and_log(serializer)
+        changes.after_update(serializer, before)
+
+    def activity_detail(self, instance: Cohort) -> dict[str, Any]:
+        return {"name": instance.name}
+
+    def activity_verb(self, fields: Mapping[str, Any]) -> str:
+        if "deleted" not in fields:
+            return "updated"
+        return "deleted" if fields["deleted"] else "restored"
+
+    @extend_schema(
+        responses=PersonSerializer(many=True),
+        parameters=[
+            OpenApiParameter("search", OpenApiTypes.STR, description="A part of email, name, person or distinct id."),
+            OpenApiParameter("properties", OpenApiTypes.STR, description="A JSON list of person filters."),
+            OpenApiParameter("is_csv_export", OpenApiTypes.BOOL, description="Answer a table."),
+        ],
+    )
+    @action(
+        detail=True,
+        serializer_class=PersonSerializer,
+        pagination_class=PersonPagination,
+        filter_backends=[],
+        renderer_classes=[JSONRenderer, CSVRenderer],
+    )
+    def persons(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the members, the newest person first."""
+        cohort = self.get_object()
+        persons = narrowed(persons_of(cohort), cohort.project_id, request.query_params.dict())
+        page = self.paginate_queryset(persons)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        if self.action == "persons" and "is_csv_export" in request.query_params:
+            return CSVRenderer(), CSVRenderer.media_type
+        return super().perform_content_negotiation(request, force)
+
+    @extend_schema(responses=CalculationSerializer(many=True))
+    @action(detail=True, serializer_class=CalculationSerializer, pagination_class=HistoryPagination, filter_backends=[])
+    def calculation_history(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the runs of the calculation, newest first."""
+        runs = Calculation.objects.filter(cohort=self.get_object()).order_by("-started_at", "-id")
+        page = self.paginate_queryset(runs)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(
+        request=inline_serializer("PersonIds", {"person_ids": serializers.ListField(child=serializers.UUIDField())}),
+        responses=DONE,
+    )
+    @action(detail=True, methods=["patch"])
+    def add_persons_to_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Put persons into a static cohort."""
+        data = request.data
+        with transaction.atomic():
+            cohort = self.get_object()
+            changes.add_persons_by_hand(cohort, data)
+            self._log(cohort, "persons_added_manually", None)
+        return Response({"success": True})
+
+    @extend_schema(request=inline_serializer("PersonId", {"person_id": serializers.UUIDField()}), responses=DONE)
+    @action(detail=True, methods=["patch"])
+    def remove_person_from_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Take a person out of a static cohort."""
+        data = request.data
+        with transaction.atomic():
+            cohort = self.get_object()
+            changes.remove_person_by_hand(cohort, data)
+            self._log(cohort, "person_removed_manually", None)
+        return Response({"success": True})
