@@ -1,14 +1,15 @@
 """Where one machine keeps what must survive a restart: the embedded database and the generated secrets.
 
 The directory holds `postgres/` (the database), `run/` (its socket), `pgpass` (its password: the one file by
-which every command finds it), `secret_key`, `demo_key`, `owner.lock` and `postgres.log`.
+which every command finds it), `secret_key`, `demo_key`, `owner.lock`, `users.lock` and `postgres.log`.
 """
 
 import fcntl
 import hashlib
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -70,7 +71,7 @@ def read_private(path: Path) -> str | None:
     """Return the text of a file written by write_private, or None where there is none."""
     try:
         return path.read_text().strip() or None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
         raise Unusable(f"{path} belongs to another account: run this command as that account") from error
@@ -85,12 +86,25 @@ def secret(path: Path) -> str:
     return value
 
 
+def _lock_file(path: Path) -> IO[str]:
+    # Whoever can open it can lock it.
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+
+
+@contextmanager
+def using(directory: Path) -> Iterator[Callable[[], None]]:
+    """Say, inside the block, that this process uses the database; call the result to wait for all others to be done."""
+    with _lock_file(directory / "users.lock") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield lambda: fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def lock(directory: Path) -> IO[str]:
     """Become the one owner of the directory; the lock ends with the returned file, or with this process.
 
     Raises BlockingIOError while another process owns it.
     """
-    file = (directory / "owner.lock").open("a+")
+    file = _lock_file(directory / "owner.lock")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -10,6 +10,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 import time
@@ -197,9 +198,11 @@ class Server:
     def _own_directory(self, path: Path) -> None:
         """Make a directory of the database's account that nobody else can enter."""
         path.mkdir(mode=0o700, exist_ok=True)
-        if self._account:
-            os.chown(path, self._account.pw_uid, self._account.pw_gid)
-        elif path.stat().st_uid != os.geteuid():
+        owner = self._account.pw_uid if self._account else os.geteuid()
+        found = path.lstat()  # never what a link leads to
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() != owner:
+            os.chown(path, owner, self._account.pw_gid if self._account else -1, follow_symlinks=False)
+        elif not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
             raise Unusable(f"{path} belongs to another account: remove it, or set CORE6_DATA_DIR to a shorter path")
 
     def _as_account(self) -> dict[str, Any]:
@@ -223,6 +226,8 @@ class Server:
                     process.send_signal(signal.SIGQUIT)
                     process.wait(_STOP_SECONDS)
         note.unlink(missing_ok=True)
+        # The same note beside the socket.
+        (socket_directory(self.directory) / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _last_words(self) -> str:
         lines = (self.directory / "postgres.log").read_text(errors="replace").strip().splitlines()
@@ -252,7 +257,23 @@ class Server:
 
 @contextmanager
 def attached(directory: Path) -> Iterator[None]:
-    """Have the embedded database answer inside the block: the running one, or one started and stopped here."""
+    """Have the embedded database answer inside the block: the running one, or one started here.
+
+    Who started it stops it, once everybody who attached meanwhile is done.
+    """
+    data_directory.prepare(directory)
+    with data_directory.using(directory) as wait_for_others:
+        server = _attach(directory)
+        try:
+            yield
+        finally:
+            if server:
+                wait_for_others()
+                server.stop()
+
+
+def _attach(directory: Path) -> Server | None:
+    """Return the server that had to be started; None when one answers."""
     server = Server(directory)
     deadline = time.monotonic() + _START_SECONDS
     while not server.is_answering():
@@ -266,10 +287,6 @@ def attached(directory: Path) -> Iterator[None]:
                     " stop that process"
                 ) from None
             time.sleep(0.1)
-            continue
-        try:
-            yield
-        finally:
-            server.stop()
-        return
-    yield
+        else:
+            return server
+    return None

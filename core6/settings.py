@@ -6,6 +6,7 @@ Importing this module starts and writes nothing.
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import environ  # type: ignore[import-untyped]  # the library has no types
 from django.core.exceptions import ImproperlyConfigured
@@ -88,6 +89,7 @@ else:
         raise ImproperlyConfigured("DATABASE_URL names no Postgres: use postgres://user:password@host:5432/name")
     try:
         _connection = dict(environ.Env.db_url_config(DATABASE_URL))
+        _connection["HOST"] = unquote(str(_connection.get("HOST") or ""))  # the directory of a socket
     except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL is no address: use postgres://user:password@host:5432/name") from error
 _connection.setdefault("OPTIONS", {})["connect_timeout"] = 3
@@ -129,6 +131,7 @@ INSTALLED_APPS = [
     "roles",
     "annotations",
     "cohorts",
+    "core6.demo",
 ]
 MIDDLEWARE = [
     "core6.health.HealthMiddleware",

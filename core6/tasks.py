@@ -1,8 +1,10 @@
 """What the job worker does for its own sake."""
 
-from procrastinate import JobContext
+from django.db import InterfaceError, OperationalError, connection
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
+_PEOPLE_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
 #: Seconds without a sign of life after which a worker counts as dead and its jobs are given to another.
 DEAD_AFTER = 10.0
 
@@ -14,3 +16,11 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # no
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
         await manager.retry_job(job)
+
+
+@app.task(retry=RetryStrategy(max_attempts=10, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError]))
+def delete_people(project_id: int) -> None:
+    """Delete the people of a project that is gone: no relation of the database does, and there may be millions."""
+    with connection.cursor() as cursor:
+        for table in _PEOPLE_TABLES:
+            cursor.execute(f"DELETE FROM {table} WHERE project_id = %s", [project_id])  # noqa: S608  # our own names

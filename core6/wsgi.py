@@ -15,6 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
 if "CORE6_SUPERVISED" in os.environ:
     # Workers of a web server that is killed would live on and hold its port.
     processes.die_with_parent()
+    if not processes.descends_from(int(os.environ["CORE6_SUPERVISED"])):
+        os._exit(1)  # whoever started the server was killed before the bond was in place
 
 settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
 django_application = get_wsgi_application()

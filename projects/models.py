@@ -104,8 +104,6 @@ class Project(models.Model):
     conversations_settings = optional(models.JSONField)
     logs_settings = optional(models.JSONField)
 
-    is_generating_demo_data = flag(default=False)
-
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(

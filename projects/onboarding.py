@@ -6,11 +6,13 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 
 from core6.accounts.models import Organization, User
 from core6.analytics.models import Dashboard
 from core6.api.exceptions import ToldTwice
 from projects.activity import log_created
+from projects.demo import has_demo_project, request_demo_data
 from projects.models import ProductIntent, Project
 
 PRODUCTS: Final = (
@@ -41,6 +43,10 @@ CONTEXTS: Final = (
     "web_vitals_insight",
     "create experiment from funnel button",
 )
+ONE_DEMO: Final = (
+    "You have reached the maximum limit of allowed projects for your current plan."
+    " Upgrade your plan to be able to create and manage more projects."
+)
 _PUBLIC_MAIL = frozenset(
     """
     gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com ymail.com icloud.com me.com mac.com
@@ -53,14 +59,20 @@ _PUBLIC_MAIL = frozenset(
 def create_project(*, organization: Organization, user: User | None, **fields: Any) -> Project:
     """Create a project with what a fresh one has: filters of test accounts and a primary dashboard.
 
-    The creating user looks at it from now on. One transaction; `fields` are valid values of the model.
+    A demo project gets what it holds by a job instead; a second one of the organization raises PermissionDenied. The
+    creating user looks at it from now on. One transaction; `fields` are valid values of the model.
     """
     with transaction.atomic():
+        if fields.get("is_demo") and has_demo_project(organization):
+            raise PermissionDenied(ONE_DEMO)
         project = Project(organization=organization, **fields)
         project.test_account_filters = own_account_filters(organization)
         project.save(force_insert=True)
-        project.primary_dashboard = Dashboard.objects.create(project=project, name="My App Dashboard")
-        project.save(update_fields=["primary_dashboard"])
+        if project.is_demo:
+            request_demo_data(project)
+        else:
+            project.primary_dashboard = Dashboard.objects.create(project=project, name="My App Dashboard")
+            project.save(update_fields=["primary_dashboard"])
         if user:
             User.objects.filter(pk=user.pk).update(current_project=project, current_organization=organization)
         log_created(project, user)

@@ -19,7 +19,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
 from core6.api.serializers import ModelSerializer
-from projects import settings_rules
+from projects import demo, settings_rules
 from projects.activity import change, log_updated
 from projects.models import ProductIntent, Project
 from projects.modifiers import DEFAULTS
@@ -301,10 +301,13 @@ class ProjectSerializer(ModelSerializer[Project]):
 class ProjectDemoDataSerializer(ProjectSerializer):
     """A project, and whether its demo data are still being made (D5)."""
 
-    is_generating_demo_data = serializers.BooleanField(read_only=True)
+    is_generating_demo_data = serializers.SerializerMethodField()
 
     class Meta(ProjectSerializer.Meta):
         fields = (*ProjectSerializer.Meta.fields, "is_generating_demo_data")  # type: ignore[assignment]  # one more
+
+    def get_is_generating_demo_data(self, project: Project) -> bool:
+        return demo.is_generating(project.pk)
 
 
 def is_same(one: Any, other: Any) -> bool:

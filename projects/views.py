@@ -1,18 +1,19 @@
 """The endpoints of projects, under `/api/organizations/:organization_id/projects/` and `/api/projects/`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from core6 import jobs
 from core6.accounts import scopes
 from core6.accounts.models import Level, User
 from core6.api.activity import ActivityShown
@@ -87,7 +88,14 @@ class ProjectViewSet(
         return "Your organization access level is insufficient."
 
     def required_level(self) -> int:
+        if self.action == "create" and self._is_demo():
+            return Level.MEMBER
         return self.levels.get(self.action, Level.MEMBER)
+
+    def _is_demo(self) -> bool:
+        """Tell whether a demo project is asked for, which every member may make."""
+        sent: Any = self.request.data
+        return isinstance(sent, Mapping) and str(sent.get("is_demo")).lower() in ("true", "1")
 
     def in_scope(self, queryset: QuerySet[Project]) -> QuerySet[Project]:
         return queryset.filter(organization=self.tenant.organization)
@@ -114,16 +122,14 @@ class ProjectViewSet(
         return {**context, "level": self.tenant.level, "user": self.caller}
 
     def perform_create(self, serializer: BaseSerializer[Project]) -> None:
-        fields = serializer.validated_data
-        if fields.get("is_demo"):
-            raise ValidationError(
-                {"is_demo": "Demo projects cannot be made yet: provision one from a file with persons and events."}
-            )
-        serializer.instance = create_project(organization=self.tenant.organization, user=self.caller, **fields)
+        organization, fields = self.tenant.organization, serializer.validated_data
+        serializer.instance = create_project(organization=organization, user=self.caller, **fields)
 
     def perform_destroy(self, instance: Project) -> None:
+        key = instance.pk
         log_deleted(instance, self.caller)
         instance.delete()
+        jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_once=True, project_id=key)
 
     @action(detail=True, methods=["patch"])
     def complete_product_onboarding(self, request: Request, *args: Any, **kwargs: Any) -> Response:

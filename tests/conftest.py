@@ -138,9 +138,11 @@ def cast(db: None) -> Cast:
 
 
 @pytest.fixture
-def committed_cast(transactional_db: None) -> Cast:
+def committed_cast(transactional_db: None) -> Iterator[Cast]:
     """The same, visible to other threads and connections."""
-    return make_cast()
+    yield make_cast()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")  # Django does not know the library's tables
 
 
 @pytest.fixture

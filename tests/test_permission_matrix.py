@@ -111,7 +111,7 @@ IN_PROJECT = "You don't have sufficient permissions in the project."
 def of_project(base: str, prefix: str, bare: str) -> dict[str, Operation]:
     """Return the rows of a project's own operations, which stand below its organization and below the root."""
     one = base + "{id}/"
-    admin = {"level": Level.ADMIN, "too_low": IN_PROJECT}
+    admin: dict[str, Any] = {"level": Level.ADMIN, "too_low": IN_PROJECT}
     return {
         f"{prefix}list": Operation("GET", base, "project:read", 200),
         f"{prefix}create": Operation("POST", base, "project:write", 201, Level.ADMIN, {}),

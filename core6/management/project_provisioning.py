@@ -1,10 +1,12 @@
 """Brings one project of a world to what its file declares."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from core6.accounts.models import Level, Organization
 from core6.analytics.models import MOST_GROUP_TYPES, Dashboard, GroupType, Insight
+from core6.management.people import provision_people
 from core6.management.rows import save, the_one
 from core6.management.world import GroupTypeEntry, ProjectEntry, WorldError
 from projects.models import Project
@@ -12,8 +14,11 @@ from projects.onboarding import create_project
 from projects.serializers import ProjectSerializer
 
 
-def provision_project(organization: Organization, entry: ProjectEntry, path: str) -> dict[str, Any]:
-    """Create or update the project with all that it holds; return its ids as the command prints them."""
+def provision_project(organization: Organization, entry: ProjectEntry, path: str, base: Path) -> dict[str, Any]:
+    """Create or update the project with all that it holds; return its ids as the command prints them.
+
+    Paths in the entry are relative to `base`; raises WorldError.
+    """
     project = the_one(Project.objects.filter(organization=organization, name=entry.name), path)
     _check_settings(entry, path)
     if project is None:
@@ -35,12 +40,16 @@ def provision_project(organization: Organization, entry: ProjectEntry, path: str
     for i, kind in enumerate(entry.group_types):
         _group_type(project, kind, f"{path}.group_types[{i}]")
     _apply_settings(project, entry, dashboards, path)
+    people = provision_people(project.pk, entry, path, base)
+    if people["event_count"]:
+        save(project, {"ingested_event": True}, path)
     return {
         "id": project.pk,
         "uuid": str(project.uuid),
         "api_token": project.api_token,
         "dashboards": dashboards,
         "insights": insights,
+        **people,
     }
 
 

@@ -1,6 +1,7 @@
 """Brings the database to what a provisioning file declares, in one transaction, as often as one likes."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -16,18 +17,20 @@ from roles.models import Role, RoleMembership
 _ONE_AT_A_TIME = 0x636F726536  # "core6", the number of an advisory lock
 
 
-def provision(world: World, *, values: Mapping[str, str] | None = None) -> dict[str, Any]:
+def provision(world: World, *, values: Mapping[str, str] | None = None, base: Path | None = None) -> dict[str, Any]:
     """Create what is missing, update the properties that the file gives, delete nothing.
 
-    `values` gives keys a fixed value by their label, as `value` in the file does. Returns the ids as the command
-    prints them (contract/commands.md); raises WorldError and writes nothing when something is wrong.
+    `values` gives keys a fixed value by their label, as `value` in the file does; paths in the file are relative to
+    `base`, or else to the working directory. Returns the ids as the command prints them (contract/commands.md); raises
+    WorldError and writes nothing when something is wrong.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
         users = {entry.email: _user(entry, f"users[{i}]") for i, entry in enumerate(world.users)}
         organizations = {
-            entry.name: _organization(entry, f"organizations[{i}]") for i, entry in enumerate(world.organizations)
+            entry.name: _organization(entry, f"organizations[{i}]", base or Path())
+            for i, entry in enumerate(world.organizations)
         }
         return {
             "users": {
@@ -62,7 +65,7 @@ def _user(entry: UserEntry, path: str) -> User:
     return save(user, given, path)
 
 
-def _organization(entry: OrganizationEntry, path: str) -> dict[str, Any]:
+def _organization(entry: OrganizationEntry, path: str, base: Path) -> dict[str, Any]:
     organization = save(
         the_one(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
     )
@@ -76,7 +79,7 @@ def _organization(entry: OrganizationEntry, path: str) -> dict[str, Any]:
         role = _role_named(organization, entry.default_role, at) if entry.default_role is not None else None
         save(organization, {"default_role": role}, at)
     projects = {
-        project.name: provision_project(organization, project, f"{path}.projects[{i}]")
+        project.name: provision_project(organization, project, f"{path}.projects[{i}]", base)
         for i, project in enumerate(entry.projects)
     }
     return {"id": str(organization.pk), "roles": roles, "projects": projects}

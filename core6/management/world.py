@@ -1,5 +1,7 @@
 """The shape of a provisioning file: what it may say, checked before anything is read or written."""
 
+import json
+from contextlib import suppress
 from typing import Any, Self
 
 import pydantic
@@ -71,6 +73,16 @@ class ProjectEntry(Entry):
     dashboards: list[DashboardEntry] = []
     insights: list[InsightEntry] = []
     group_types: list[GroupTypeEntry] = []
+    # Records, or the path of a file of them; core6.analytics checks each while it loads them.
+    persons: list[Any] | str = []
+    events: list[Any] | str = []
+
+    @field_validator("persons", "events", mode="before")
+    @classmethod
+    def is_a_list_or_a_path(cls, value: Any) -> Any:
+        if not isinstance(value, list | str):
+            raise ValueError("expected a list, or the path of an NDJSON file")  # noqa: TRY004  # pydantic's kind
+        return value
 
 
 class RoleEntry(Entry):
@@ -135,10 +147,7 @@ class World(Entry):
 
 def read(text: str) -> World:
     """Return the world that a YAML or JSON text declares; raises WorldError."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise WorldError(f"the file is neither YAML nor JSON: {' '.join(str(error).split())}") from error
+    data = _parsed(text)
     try:
         return World.model_validate({} if data is None else data)
     except pydantic.ValidationError as error:
@@ -149,6 +158,16 @@ def read(text: str) -> World:
             "missing": "this property is required",
         }.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise WorldError(f"{path}: {message}" if path else message) from error
+
+
+def _parsed(text: str) -> Any:
+    # JSON is YAML, but PyYAML makes two broken characters of the pair of escapes by which JSON writes an emoji.
+    with suppress(ValueError):
+        return json.loads(text)
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
+        raise WorldError(f"the file is neither YAML nor JSON: {' '.join(str(error).split())}") from error
 
 
 def dotted(location: tuple[str | int, ...]) -> str:

@@ -134,11 +134,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='project',
-            name='is_generating_demo_data',
-            field=models.BooleanField(db_default=False, default=False),
-        ),
-        migrations.AddField(
-            model_name='project',
             name='live_events_columns',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), blank=True, null=True, size=None),
         ),

@@ -103,15 +103,16 @@ def test_a_file_names_persons(cast: Cast, alice: Caller, content: str, found: st
         (
             "name,plan\nx,y\n",
             (
-                "Multi-column CSV must contain at least one column with a supported ID header: 'person_id', 'Person .id'"
-                " (PostHog export format), 'distinct_id', 'distinct-id', or 'email'. Found columns: name, plan"
+                "Multi-column CSV must contain at least one column with a supported ID header: 'person_id',"
+                " 'Person .id' (PostHog export format), 'distinct_id', 'distinct-id', or 'email'."
+                " Found columns: name, plan"
             ),
         ),
         (
             "person_id\n\n",
             (
-                "CSV file contains no valid person IDs, distinct IDs, or email addresses. Please ensure your file has data"
-                " rows with person IDs, distinct IDs, or email addresses."
+                "CSV file contains no valid person IDs, distinct IDs, or email addresses. Please ensure your file has"
+                " data rows with person IDs, distinct IDs, or email addresses."
             ),
         ),
         (b"\xff\xfe", "CSV file encoding is not supported. Please save your file as UTF-8 and try again."),

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from core6.activity.models import ActivityLog
+from projects.demo import request_demo_data
 from projects.models import ProductIntent, Project
 from projects.onboarding import PRODUCTS
 from tests.conftest import Caller, Cast, error, invalid, refused
@@ -148,7 +149,7 @@ def test_demo_data_are_told_beside_the_project(cast: Cast, alice: Caller):
     project = alice.get(url(cast)).json()
     assert list(body) == [*project, "is_generating_demo_data"]
     assert body["is_generating_demo_data"] is False
-    Project.objects.filter(pk=cast.web.pk).update(is_generating_demo_data=True)
+    request_demo_data(cast.web)
     assert alice.get(url(cast, "is_generating_demo_data")).json()["is_generating_demo_data"] is True
 
 

@@ -6,7 +6,7 @@ from core6.accounts.models import Level, Membership, Organization, User
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard, GroupType
 from projects.models import ProductIntent, Project
-from tests.conftest import Caller, Cast, error, invalid, missing, refused
+from tests.conftest import Caller, Cast, error, missing, refused
 
 ROOT = "/api/projects/"
 SHORT = (
@@ -181,12 +181,6 @@ def test_a_key_of_organizations_lists_these_alone(cast: Cast):
     refusal = refused(f"API key does not have access to the requested organization: ID {cast.acme.pk}.")
     for response in (caller.get(nested(cast)), caller.get(f"{ROOT}{cast.web.pk}/"), caller.post(ROOT, {})):
         assert (response.status_code, response.json()) == (403, refusal)
-
-
-def test_a_demo_project_is_refused_with_a_sentence(cast: Cast, alice: Caller):
-    response = alice.post(nested(cast), {"is_demo": True})
-    detail = "Demo projects cannot be made yet: provision one from a file with persons and events."
-    assert (response.status_code, response.json()) == (400, invalid("invalid_input", detail, "is_demo"))
 
 
 def test_an_unreadable_body_is_told_before_a_missing_object(cast: Cast, alice: Caller):

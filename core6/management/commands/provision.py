@@ -22,7 +22,13 @@ class Command(AttachedCommand):
         parser.add_argument("file", help="the provisioning file; - reads standard input")
 
     def run(self, options: dict[str, Any]) -> str:
-        return json.dumps(provision(world.read(read_text(options["file"]))), indent=2)
+        file = options["file"]
+        return json.dumps(provision(world.read(read_text(file)), base=directory_of(file)), indent=2)
+
+
+def directory_of(file: str) -> Path:
+    """Return what the paths in FILE are relative to: its directory, or the working directory for standard input."""
+    return Path() if file == "-" else Path(file).parent
 
 
 def read_text(file: str) -> str:

@@ -1,6 +1,7 @@
 """`manage.py serve`: everything one machine needs, in the foreground."""
 
 import json
+import logging
 import os
 import secrets
 import signal
@@ -24,7 +25,7 @@ from core6.accounts.models import PersonalAPIKey, User
 from core6.data_directory import ROOT, Unusable
 from core6.management import world
 from core6.management.attached_command import prepare
-from core6.management.commands.provision import read_text
+from core6.management.commands.provision import directory_of, read_text
 from core6.management.provisioning import provision
 from projects.models import Project
 
@@ -37,6 +38,8 @@ _STOP_SECONDS = 6
 
 class Stopped(BaseException):
     """Somebody asked this process to stop; raised once, by the signal handler, wherever the process is."""
+
+    is_asked_for = False
 
 
 class Command(BaseCommand):
@@ -65,10 +68,10 @@ class Command(BaseCommand):
                 time.sleep(0.2)
         except Stopped:
             self.stdout.write("Stopping: requests in flight are finished first.")
-        except (Unusable, world.WorldError) as error:
-            raise CommandError(str(error)) from error
-        except OperationalError as error:
-            raise CommandError(f"the database cannot be reached: {' '.join(str(error).split())}") from error
+        except Exception as error:
+            # Asked to stop in the midst of a statement, the driver complains of that instead.
+            if not Stopped.is_asked_for:
+                raise _told(error) from error
         finally:
             # The database goes last: whoever still writes needs it.
             for child in reversed(self.children):
@@ -79,6 +82,10 @@ class Command(BaseCommand):
 
     def _start(self, options: dict[str, Any]) -> None:
         port = free_port(options["host"], options["port"])
+        ready_file = Path(options["ready_file"]) if options["ready_file"] else None
+        if ready_file:
+            _write(ready_file, "")  # refused now rather than later
+            ready_file.unlink()
         if self.server:
             _own(self.server)
             self.children.append(processes.Child(_DATABASE, self.server.launch, process=self.server.process))
@@ -89,8 +96,8 @@ class Command(BaseCommand):
         if not options["no_worker"]:
             self.children.append(processes.Child("the job worker", _start_worker))
         _wait_until_ready(url, web.process)
-        if options["ready_file"]:
-            _write_ready_file(Path(options["ready_file"]), url)
+        if ready_file:
+            _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, told)
 
     def _bring_up_to_date(self, file: str | None) -> dict[str, Any]:
@@ -98,14 +105,14 @@ class Command(BaseCommand):
         try:
             prepare()
             if file:
-                return _first_of(provision(world.read(read_text(file))))
+                return _first_of(provision(world.read(read_text(file)), base=directory_of(file)))
             if not User.objects.exists():
                 # Written before the world, so that a kill between the two cannot lose the key.
                 path = settings.DATA_DIRECTORY / "demo_key"
                 key = data_directory.read_private(path) or keys.generate()
                 data_directory.prepare(settings.DATA_DIRECTORY)
                 data_directory.write_private(path, f"{key}\n")
-                provision(world.read(DEMO_WORLD.read_text()), values={"demo": key})
+                provision(world.read(DEMO_WORLD.read_text()), values={"demo": key}, base=DEMO_WORLD.parent)
             return _known_world()
         finally:
             connections.close_all()
@@ -145,10 +152,21 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+def _told(error: Exception) -> Exception:
+    """Return the error as one line where people can do something about it."""
+    if isinstance(error, Unusable | world.WorldError):
+        return CommandError(str(error))
+    if isinstance(error, OperationalError):
+        return CommandError(f"the database cannot be reached: {' '.join(str(error).split())}")
+    return error
+
+
 def _raise_stopped_on_signals() -> None:
     def stop(*_: object) -> None:
         for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(other, signal.SIG_IGN)  # once is enough: the way down is not interrupted
+        Stopped.is_asked_for = True
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # whatever is under way is broken off
         raise Stopped
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -181,12 +199,12 @@ def _start_web(options: dict[str, Any], port: int) -> subprocess.Popen[bytes]:
         *("--static-path-dir-to-file", "index.json", "--static-path-expires", "0"),
         *("--workers-kill-timeout", str(_STOP_SECONDS), "--log-level", "error"),
     ]
-    environment = {**os.environ, "CORE6_SUPERVISED": "1", "DJANGO_SETTINGS_MODULE": "core6.settings"}
+    environment = {**os.environ, "CORE6_SUPERVISED": str(os.getpid()), "DJANGO_SETTINGS_MODULE": "core6.settings"}
     return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
 
 
 def _start_worker() -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "manage.py"), "procrastinate", "worker"]
+    command = [sys.executable, str(ROOT / "manage.py"), "worker"]
     return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=dict(os.environ))
 
 
@@ -203,10 +221,11 @@ def _wait_until_ready(url: str, web: subprocess.Popen[bytes]) -> None:
     raise Unusable(f"the web server did not answer {url}/_readyz within {_READY_SECONDS:g} s")
 
 
-def _write_ready_file(path: Path, url: str) -> None:
+def _write(path: Path, text: str) -> None:
+    """Write the ready file at once, for those who wait for it to be there."""
     new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        new.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+        new.write_text(text)
         new.replace(path)
     except OSError as error:
         raise Unusable(f"{path} cannot be written ({error.strerror}): choose another --ready-file") from error

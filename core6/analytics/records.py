@@ -1,0 +1,160 @@
+"""Persons and events as people write them: one record checked, and turned into one row for COPY.
+
+Called once for every line of files of millions, so the good record takes few steps; what is wrong with a bad one is
+found out afterwards.
+"""
+
+import re
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha1
+from typing import Any, Final
+
+import orjson
+
+from core6.analytics.record_values import BadRecord, flaw
+
+LONGEST_NAME: Final = 400
+_PERSON_KEYS = frozenset({"distinct_ids", "properties", "created_at", "uuid", "is_identified"})
+_EVENT_KEYS = frozenset({"distinct_id", "event", "timestamp", "properties", "uuid"})
+_EVENTS = uuid.UUID("0b2f2c3a-6a0e-5d55-9c53-0d3c5f1c8b7e").bytes  # the name space of the ids that we derive
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_RELATIVE = re.compile(r"-([0-9]{1,4})([hdwmy])")
+#: As in the dates of cohorts (contract/cohorts.md 3): months of 30 days, years of 365.
+_HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NO_TIME = "is no ISO 8601 time, and not so long ago as -12h or -3d (units h, d, w, m, y)"
+_ABSENT = object()
+_NULL: Final = r"\N"
+
+
+def event_row(record: Any, position: int, project_id: int, now: datetime) -> str:
+    """Return the row of an event: uuid, event, distinct id, timestamp, properties.
+
+    An event without a uuid gets the UUID version 5 of its project, its position (from 0) and its content as it is
+    written, so that a relative time means the same event tomorrow. Raises BadRecord.
+    """
+    _check_keys(record, _EVENT_KEYS)
+    event, distinct_id = _name(record, "event"), _name(record, "distinct_id")
+    text = _time_text(record.get("timestamp", _ABSENT), "timestamp")
+    timestamp = _moment(text, "timestamp", now)
+    properties = _json(record.get("properties", {}), "properties")
+    if "uuid" in record:
+        identity = _uuid(record)
+    else:
+        content = f"{project_id}\0{position}\0{event}\0{distinct_id}\0{text}\0".encode() + properties
+        digits = sha1(_EVENTS + content, usedforsecurity=False).hexdigest()
+        identity = f"{digits[:12]}5{digits[13:16]}{_VARIANT[digits[16]]}{digits[17:32]}"
+    return f"{identity}\t{_escaped(event)}\t{_escaped(distinct_id)}\t{timestamp}\t{_escaped_json(properties)}\n"
+
+
+def person_row(record: Any, position: int, now: datetime) -> str:
+    r"""Return the row of a person: position, uuid, distinct ids, properties, created at, is relative, is identified.
+
+    What the record leaves out is null; a time such as `-3d` is relative. Raises BadRecord.
+    """
+    _check_keys(record, _PERSON_KEYS)
+    names = record.get("distinct_ids", _ABSENT)
+    if type(names) is not list or not names:
+        raise BadRecord("distinct_ids", _told(names, "a list of at least one distinct id"))
+    for i, name in enumerate(names):
+        _check_name(name, f"distinct_ids[{i}]")
+    identity = _uuid(record) if "uuid" in record else _NULL
+    properties = _escaped_json(_json(record["properties"], "properties")) if "properties" in record else _NULL
+    created_at, is_relative = _NULL, False
+    if "created_at" in record:
+        text = _time_text(record["created_at"], "created_at")
+        created_at, is_relative = _moment(text, "created_at", now), text.startswith("-")
+    is_identified: bool | str = _NULL
+    if "is_identified" in record:
+        is_identified = record["is_identified"]
+        if type(is_identified) is not bool:
+            raise BadRecord("is_identified", _told(is_identified, "true or false"))
+    distinct_ids = _escaped_json(orjson.dumps(names))
+    return f"{position}\t{identity}\t{distinct_ids}\t{properties}\t{created_at}\t{is_relative}\t{is_identified}\n"
+
+
+def _check_keys(record: Any, known: frozenset[str]) -> None:
+    if type(record) is not dict:
+        raise BadRecord("", _told(record, "an object"))
+    if not record.keys() <= known:
+        raise BadRecord(str(next(key for key in record if key not in known)), "unknown property")
+
+
+def _name(record: dict[str, Any], field: str) -> str:
+    return _check_name(record.get(field, _ABSENT), field)
+
+
+def _check_name(value: Any, field: str) -> str:
+    if type(value) is str and 0 < len(value) <= LONGEST_NAME and "\0" not in value:
+        if value.isascii() or not flaw(value):
+            return value
+        raise BadRecord(field, "holds half a surrogate pair, which is no text")
+    if type(value) is not str:
+        raise BadRecord(field, _told(value, "a text"))
+    if "\0" in value:
+        raise BadRecord(field, "holds a NUL character")
+    raise BadRecord(field, f"has {len(value)} characters, expected 1 to {LONGEST_NAME}")
+
+
+def _uuid(record: dict[str, Any]) -> str:
+    value = record["uuid"]
+    if type(value) is str and _UUID.fullmatch(value):
+        return value
+    raise BadRecord("uuid", _told(value, "a uuid"))
+
+
+def _time_text(value: Any, field: str) -> str:
+    """Return the text of a time; YAML makes dates of what stands without quotes."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if type(value) is not str:
+        raise BadRecord(field, _told(value, "a time"))
+    return value
+
+
+def _moment(text: str, field: str, now: datetime) -> str:
+    try:
+        relative = text[:1] == "-" and _RELATIVE.fullmatch(text)
+        if relative:
+            return (now - timedelta(hours=int(relative[1]) * _HOURS[relative[2]])).isoformat()
+        # Of a mere row of digits the standard library makes some date.
+        if text[4:5] == text[7:8] == "-":
+            found = datetime.fromisoformat(text)
+            return (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+    except (ValueError, OverflowError):
+        pass
+    raise BadRecord(field, f"{text[:40]!r} {_NO_TIME}")
+
+
+def _json(value: Any, field: str) -> bytes:
+    if type(value) is not dict:
+        raise BadRecord(field, _told(value, "an object"))
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        where, why = flaw(value) or ("", str(error))
+        raise BadRecord(field + where, why) from error
+    # The two that orjson writes and the database cannot hold: NUL, and numbers that are not finite, which become null.
+    if (b"\\u0000" in text and _NUL.search(text)) or (b"null" in text and flaw(value)):
+        where, why = flaw(value) or ("", "holds a NUL character")
+        raise BadRecord(field + where, why)
+    return text
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
+
+
+def _escaped_json(text: bytes) -> str:
+    return text.replace(b"\\", rb"\\").decode()
+
+
+def _told(value: Any, expected: str) -> str:
+    """Return what is wrong with a value of another type, or with one that is not there."""
+    if value is _ABSENT:
+        return "this property is required"
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    found = repr(value)[:40] if isinstance(value, str | int | float) else kinds.get(type(value), type(value).__name__)
+    return f"expected {expected}, got {found}"

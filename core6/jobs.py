@@ -1,0 +1,32 @@
+"""The queue of jobs: putting one in, and asking what is there."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db import connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
+
+
+def enqueue(task: str, *, lock: str, is_once: bool, **arguments: Any) -> None:
+    """Queue a job in the caller's transaction; jobs of one lock run one after the other.
+
+    With `is_once` a job of this lock that waits already is enough.
+    """
+    configured = app.configure_task(task, lock=lock, queueing_lock=lock if is_once else None)
+    try:
+        with transaction.atomic():  # a refused insert would spoil the caller's transaction
+            configured.defer(**arguments)
+    except AlreadyEnqueued:
+        return
+
+
+def exists(locks: Collection[str], *, is_running_too: bool) -> bool:
+    """Tell whether a job of one of the locks waits, or waits or runs."""
+    states = ["todo", "doing"] if is_running_too else ["todo"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM procrastinate_jobs WHERE lock = ANY(%s) AND status::text = ANY(%s) LIMIT 1",
+            [list(locks), states],
+        )
+        return cursor.fetchone() is not None

@@ -1,0 +1,108 @@
+"""Provisions the persons and events of a project: from the lists of its file, or from NDJSON files beside it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import orjson
+from django.utils import timezone
+
+from core6.analytics import loading
+from core6.analytics.models import Event, Person
+from core6.analytics.record_values import BadRecord
+from core6.management.world import ProjectEntry, WorldError
+
+_LONGEST_LINE: Final = 16 * 2**20
+_BYTES_A_STEP: Final = 2**20
+
+#: Tells how many more bytes were read; None: all of them.
+Advance = Callable[[int | None], None]
+
+
+def provision_people(project_id: int, entry: ProjectEntry, path: str, base: Path) -> dict[str, Any]:
+    """Load what the entry gives, persons before events; return the ids and the counts as the command prints them.
+
+    Paths in the entry are relative to `base`; raises WorldError.
+    """
+    now = timezone.now()
+    for load, given, at in (
+        (loading.load_persons, entry.persons, f"{path}.persons"),
+        (loading.load_events, entry.events, f"{path}.events"),
+    ):
+        if given != []:
+            with _in_list(given, at) if isinstance(given, list) else _in_file(given, at, base) as records:
+                load(project_id, records, now=now)
+    inline = entry.persons if isinstance(entry.persons, list) else []
+    names = [name for record in inline for name in record["distinct_ids"]]
+    uuids = loading.owners(project_id, names)
+    return {
+        "persons": {name: uuids[name] for name in names},
+        "person_count": Person.objects.filter(project_id=project_id).count(),
+        "event_count": Event.objects.filter(project_id=project_id).count(),
+    }
+
+
+@contextmanager
+def _in_list(given: list[Any], path: str) -> Iterator[loading.Records]:
+    try:
+        yield enumerate(given)
+    except BadRecord as error:
+        field = f".{error.field}" if error.field else ""
+        raise WorldError(f"{path}[{error.position}]{field}: {error.why}") from error
+
+
+@contextmanager
+def _in_file(name: str, path: str, base: Path) -> Iterator[loading.Records]:
+    try:
+        if "\0" in name:
+            raise WorldError(f"{path}: the name of a file holds no NUL character")
+        with (base / name).open("rb") as file, _progress(name, file) as advance:
+            yield _records(file, advance)
+    except BadRecord as error:
+        raise WorldError(f"{path}: line {error.position + 1} of {name}: {error}") from error
+    except OSError as error:
+        raise WorldError(f"{path}: {name} cannot be read: {error.strerror or error}") from error
+
+
+def _records(file: BinaryIO, advance: Advance) -> Iterator[tuple[int, Any]]:
+    """Yield the number from 0 and the value of each line that is not blank; raises BadRecord."""
+    position = read = 0
+    # A file without line ends, such as one JSON array, must not be held whole either.
+    while line := file.readline(_LONGEST_LINE):
+        read += len(line)
+        if read > _BYTES_A_STEP:
+            advance(read)
+            read = 0
+        try:
+            yield position, orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            if line.strip():
+                why = f"no JSON: {error.msg}" if len(line) < _LONGEST_LINE else "longer than 16 MB"
+                raise BadRecord("", why, position) from error
+        position += 1
+    advance(None)
+
+
+@contextmanager
+def _progress(name: str, file: BinaryIO) -> Iterator[Advance]:
+    """Show a bar where somebody looks at a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich import progress  # noqa: PLC0415  # the import takes a while, and few starts need it
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (*progress.Progress.get_default_columns(), progress.DownloadColumn(), progress.TimeElapsedColumn())
+    with progress.Progress(*columns, console=Console(stderr=True)) as shown:
+        total = Path(file.name).stat().st_size
+        task = shown.add_task(name, total=total)
+
+        def advance(read: int | None) -> None:
+            if read is None:
+                shown.update(task, completed=total, description=f"{name}: storing")
+            else:
+                shown.advance(task, read)
+
+        yield advance
