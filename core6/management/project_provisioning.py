@@ -7,7 +7,7 @@ from typing import Any
 from core6.accounts.models import Level, Organization
 from core6.analytics.models import MOST_GROUP_TYPES, Dashboard, GroupType, Insight
 from core6.management.people import provision_people
-from core6.management.rows import save, the_one
+from core6.management.rows import check, save, the_one
 from core6.management.world import GroupTypeEntry, ProjectEntry, WorldError
 from projects.models import Project
 from projects.onboarding import create_project
@@ -22,6 +22,8 @@ def provision_project(organization: Organization, entry: ProjectEntry, path: str
     project = the_one(Project.objects.filter(organization=organization, name=entry.name), path)
     _check_settings(entry, path)
     if project is None:
+        others = [field.name for field in Project._meta.fields if field.name != "name"]
+        check(Project(name=entry.name), path, but=others)
         project = create_project(organization=organization, user=None, name=entry.name)
     save(project, entry.given("api_token"), path)
     dashboards, insights = {}, {}

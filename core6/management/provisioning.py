@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.db import connection, models, transaction
 
 from core6.accounts import keys
@@ -60,8 +61,7 @@ def _user(entry: UserEntry, path: str) -> User:
         if not user.password:
             user.set_unusable_password()
     elif not (user.password and user.check_password(entry.password)):
-        user.set_password(entry.password)
-        given["password"] = user.password
+        given["password"] = make_password(entry.password)
     return save(user, given, path)
 
 
@@ -123,6 +123,8 @@ def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
         key = PersonalAPIKey(user=user, label=entry.label, secure_value=keys.digest(value), mask_value=keys.mask(value))
     elif value and key.secure_value != keys.digest(value):
         raise WorldError(f"{path}.value: the key {entry.label!r} exists with another value: choose another label")
+    if PersonalAPIKey.objects.filter(secure_value=key.secure_value).exclude(pk=key.pk).exists():
+        raise WorldError(f"{path}.value: another key has this value: choose another")
     key = save(key, given, path)
     return {"value": value or None, "mask": key.mask_value}
 

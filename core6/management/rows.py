@@ -1,6 +1,6 @@
 """Rows of a world: finding the one that a name means, and saving what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -19,22 +19,28 @@ def the_one(rows: "models.QuerySet[M]", path: str) -> M | None:
     return found[0] if found else None
 
 
+def check(instance: models.Model, path: str, *, but: Collection[str] = ()) -> None:
+    """Refuse bad values of the instance's fields, apart from those that `but` names; raises WorldError."""
+    try:
+        instance.clean_fields(exclude=but)
+    except ValidationError as error:
+        name, messages = next(iter(error.message_dict.items()))
+        raise WorldError(f"{path}.{name}: {messages[0]}") from error
+
+
 def save(instance: M, given: Mapping[str, Any], path: str) -> M:
     """Set the given properties and save what differs from the stored row; a bad value is a WorldError."""
     is_new = instance._state.adding
     changed = [name for name, value in given.items() if is_new or getattr(instance, name) != value]
     for name in changed:
         setattr(instance, name, given[name])
+    check(instance, path)
     try:
-        instance.clean_fields()
         if is_new:
             instance.save(force_insert=True)
         elif changed:
             stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
             instance.save(update_fields=[*changed, *stamps])
-    except ValidationError as error:
-        name, messages = next(iter(error.message_dict.items()))
-        raise WorldError(f"{path}.{name}: {messages[0]}") from error
     except IntegrityError as error:
         cause = getattr(error.__cause__, "diag", None)
         raise WorldError(f"{path}: {getattr(cause, 'message_detail', None) or error}") from error

@@ -1,6 +1,8 @@
 """The shape of a provisioning file: what it may say, checked before anything is read or written."""
 
 import json
+import math
+import re
 from contextlib import suppress
 from typing import Any, Self
 
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from core6.accounts import scopes
 from core6.accounts.models import Level
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LEVELS = {level.name.lower(): level for level in Level}
 
 
@@ -148,6 +151,7 @@ class World(Entry):
 def read(text: str) -> World:
     """Return the world that a YAML or JSON text declares; raises WorldError."""
     data = _parsed(text)
+    _check_storable(data)
     try:
         return World.model_validate({} if data is None else data)
     except pydantic.ValidationError as error:
@@ -157,17 +161,36 @@ def read(text: str) -> World:
             "extra_forbidden": "unknown property",
             "missing": "this property is required",
         }.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise WorldError(f"{path}: {message}" if path else message) from error
+        raise WorldError(" ".join(f"{path}: {message}".removeprefix(": ").split())) from error
 
 
 def _parsed(text: str) -> Any:
     # JSON is YAML, but PyYAML makes two broken characters of the pair of escapes by which JSON writes an emoji.
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         return json.loads(text)
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
-        raise WorldError(f"the file is neither YAML nor JSON: {' '.join(str(error).split())}") from error
+        # Not the error's own text, which may show the line of a key.
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}: {error.problem}" if mark and isinstance(error, yaml.MarkedYAMLError) else ""
+        raise WorldError(f"the file is neither YAML nor JSON{where}") from error
+
+
+def _check_storable(data: Any) -> None:
+    """Refuse text and numbers that no database can keep, however deep they lie."""
+    rest: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
+    while rest:
+        place, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [((*place, str(key)), each) for key, each in value.items()]
+            rest += [((*place, repr(key)), key) for key in value if isinstance(key, str)]
+        elif isinstance(value, list):
+            rest += [((*place, index), each) for index, each in enumerate(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise WorldError(f"{dotted(place)}: {value} is no number that can be stored")
+        elif isinstance(value, str) and _UNSTORABLE.search(value):
+            raise WorldError(f"{' '.join(dotted(place).split())}: the text has a character that cannot be stored")
 
 
 def dotted(location: tuple[str | int, ...]) -> str:

@@ -61,11 +61,13 @@ class Command(BaseCommand):
         _raise_stopped_on_signals()
         try:
             self._start(options)
-            while True:
+            # Raised where Python ignores exceptions, in a finaliser, a stop is only noted.
+            while not Stopped.is_asked_for:
                 for child in self.children:
                     if said := child.tend():
                         self.stderr.write(said)
                 time.sleep(0.2)
+            raise Stopped
         except Stopped:
             self.stdout.write("Stopping: requests in flight are finished first.")
         except Exception as error:

@@ -1,0 +1,158 @@
+import json
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from core6.accounts import keys
+from tests.management.places import ask, place
+from tests.management.serving import Serve, manage, refusal, serving
+
+FIXED_KEY = "phx_fixed_for_the_tests_of_ci"
+WORLD = f"""
+users: [{{email: ci@example.com, first_name: Ci}}]
+organizations:
+  - name: Globex
+    members: {{ci@example.com: owner}}
+    projects: [{{name: Shop, timezone: Europe/Berlin}}]
+api_keys: [{{label: ci, user: ci@example.com, scopes: ["*"], scoped_projects: [Globex/Shop], value: {FIXED_KEY}}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serve]:
+    """One server for all tests here; none of them may disturb it."""
+    with place() as parent, serving(parent / "data") as server:
+        yield server
+
+
+def test_it_prints_where_it_is_and_whom_it_serves(server: Serve):
+    assert re.search(r"^Core6 answers at (\S+)$", server.stdout, re.MULTILINE)[1] == server.url  # type: ignore[index]
+    known = "SELECT organization_id::text, id::text FROM projects_project"
+    assert (server.told("organization"), server.told("project")) == ask(server.directory, known)
+
+
+def test_the_printed_key_works(server: Serve):
+    assert server.call("GET", server.annotations)[0] == 200
+    server.note("made by the printed key")
+
+
+def test_the_printed_key_is_kept_for_its_owner_alone(server: Serve):
+    file = server.directory / "demo_key"
+    assert file.read_text().strip() == server.told("API key")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_printed_line_works_when_pasted(server: Serve):
+    line = server.stdout.strip().splitlines()[-1]
+    if shutil.which("curl"):
+        answer = subprocess.run(["sh", "-c", line], capture_output=True, check=True, timeout=30).stdout
+    else:
+        _, _, header, url = shlex.split(line)
+        request = urllib.request.Request(url, headers=dict([header.split(": ", 1)]))
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer = response.read()
+    assert "results" in json.loads(answer)
+
+
+def test_the_ready_file_holds_the_address_and_the_process(server: Serve):
+    assert server.ready_file == {"url": server.url, "pid": server.process.pid}
+    assert [path.name for path in server.notes.glob("ready*")] == ["ready"]
+
+
+@pytest.mark.parametrize("path", ["/_livez", "/_readyz"])
+def test_it_is_healthy(server: Serve, path: str):
+    assert server.call("GET", path) == (200, {"status": "ok"})
+
+
+def test_a_busy_port_is_refused_before_anything_is_made(server: Serve, tmp_path: Path):
+    port = str(urlsplit(server.url).port)
+    told = refusal(tmp_path / "data", "serve", "--port", port)
+    assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in told
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("arguments", [("--port", "99999"), ("--port", "-1"), ("--host", "192.0.2.1", "--port", "0")])
+def test_an_address_that_is_not_ours_is_refused(tmp_path: Path, arguments: tuple[str, ...]):
+    assert "cannot be listened on" in refusal(tmp_path / "data", "serve", *arguments)
+
+
+def test_a_second_server_of_the_directory_is_refused(server: Serve):
+    told = refusal(server.directory, "serve", "--port", "0")
+    assert f"process {server.process.pid} uses {server.directory} already" in told
+    assert server.is_answering()
+
+
+@pytest.mark.parametrize("way", ["a file", "standard input"])
+def test_a_world_is_provisioned_beside_it(server: Serve, tmp_path: Path, way: str):
+    (tmp_path / "world.yaml").write_text(WORLD)
+    done = (
+        manage(server.directory, "provision", str(tmp_path / "world.yaml"))
+        if way == "a file"
+        else manage(server.directory, "provision", "-", stdin=WORLD)
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    made = json.loads(done.stdout)
+    assert made["api_keys"] == {"ci": {"value": FIXED_KEY, "mask": keys.mask(FIXED_KEY)}}
+    project = made["organizations"]["Globex"]["projects"]["Shop"]["id"]
+    assert server.call("GET", f"/api/projects/{project}/annotations/", key=FIXED_KEY)[0] == 200
+    assert server.call("GET", server.annotations, key=FIXED_KEY)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("organizations: [{name: A, projects: [{name: B, timezone: Mars}]}]", "organizations[0].projects[0].timezone:"),
+        (
+            "organizations: [{name: New}, {name: Acme, members: {zoe@x.io: owner}}]",
+            "organizations[1].members.zoe@x.io:",
+        ),
+        ("users: [", "neither YAML nor JSON"),
+        ("users: 2026-13-45", "neither YAML nor JSON"),
+    ],
+)
+def test_a_world_with_a_mistake_is_refused_with_one_line(server: Serve, tmp_path: Path, text: str, told: str):
+    (tmp_path / "world.yaml").write_text(text)
+    assert told in refusal(server.directory, "provision", str(tmp_path / "world.yaml"))
+    assert ask(server.directory, "SELECT count(*) FROM accounts_organization WHERE name IN ('A', 'New')") == (0,)
+
+
+def test_a_file_that_is_not_there_is_refused_with_one_line(server: Serve):
+    assert "none.yaml cannot be read: No such file" in refusal(server.directory, "provision", "none.yaml")
+
+
+def test_a_key_is_made_beside_it(server: Serve):
+    arguments = ("--user", "alice@example.com", "--label", "beside", "--scopes", "annotation:read", "--json")
+    done = manage(server.directory, "create_api_key", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    key = json.loads(done.stdout)["value"]
+    assert server.call("GET", server.annotations, key=key)[0] == 200
+    assert server.call("POST", server.annotations, {"scope": "project"}, key=key)[0] == 403
+    told = refusal(server.directory, "create_api_key", *arguments)
+    assert "has a key with the label 'beside' already" in told
+    assert key not in told
+
+
+def test_no_key_stands_in_a_log(server: Serve):
+    key = server.told("API key")
+    server.call("GET", f"{server.annotations}?personal_api_key={key}")
+    server.call("POST", f"{server.annotations}?personal_api_key={key}", {"scope": "nonsense"})
+    for log in (server.notes / "stderr", server.directory / "postgres.log"):
+        assert "phx_" not in log.read_text()
+
+
+def test_it_does_not_complain(server: Serve):
+    assert server.complaints() == []
+
+
+def test_its_processes_are_no_more_privileged_than_they_must_be(server: Serve):
+    owner = (server.directory / "postgres").stat().st_uid
+    assert owner == (os.geteuid() or 65534)

@@ -1,0 +1,61 @@
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.management.places import place
+from tests.management.serving import Serve, serving, survivors, wait_until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serve]:
+    """A server whose children are killed by one test after another."""
+    with place() as parent, serving(parent / "data") as server:
+        yield server
+
+
+def child(server: Serve, name: str) -> psutil.Process | None:
+    for process in psutil.Process(server.process.pid).children():
+        with suppress(psutil.Error):
+            if any(part.endswith(name) for part in process.cmdline()):
+                return process
+    return None
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("granian", signal.SIGTERM),
+        ("granian", signal.SIGKILL),
+        ("worker", signal.SIGKILL),
+        ("postgres", signal.SIGINT),
+        ("postgres", signal.SIGKILL),
+    ],
+)
+def test_a_child_that_dies_is_started_again(server: Serve, name: str, number: int):
+    server.note(f"before {name} {number}")
+    old = wait_until(lambda: child(server, name), name)
+    old.send_signal(number)
+    psutil.wait_procs([old], timeout=15)
+    wait_until(lambda: (new := child(server, name)) and new.pid != old.pid, "new child")
+    wait_until(server.is_answering, "answer after the death")
+    assert f"before {name} {number}" in server.contents()
+    assert "was started again" in server.stderr
+    assert server.process.poll() is None
+
+
+def test_a_web_worker_that_dies_is_replaced(server: Serve):
+    web = wait_until(lambda: child(server, "granian"), "web server")
+    before = {process.pid for process in web.children()}
+    for process in web.children():
+        process.kill()
+    wait_until(lambda: len({process.pid for process in web.children()} - before) == len(before), "new workers")
+    wait_until(server.is_answering, "answer after the death")
+
+
+def test_it_ends_cleanly_after_every_death(server: Serve):
+    assert server.stop() == 0
+    assert survivors(server.directory) == []
+    assert "phx_" not in server.stderr

@@ -1,0 +1,76 @@
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from core6 import database
+from tests.management.places import ask, connect, place
+from tests.management.serving import LIGHT, Serve, manage, refusal, serving
+
+ALICE = ("--user", "alice@example.com", "--label", "ci", "--scopes", "*")
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with place() as parent:
+        yield parent / "data"
+
+
+@pytest.fixture(scope="module")
+def real_server() -> Iterator[Path]:
+    """Somebody else's Postgres: the data directory of one that these tests own."""
+    with place() as parent:
+        server = database.Server(parent / "elsewhere", is_durable=False)
+        server.start()
+        yield server.directory
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def url(real_server: Path) -> str:
+    password = (real_server / "pgpass").read_text().strip().rsplit(":", 1)[1]
+    return f"postgres://core6:{quote(password, safe='')}@/{database.socket_directory(real_server)}/core6"
+
+
+@pytest.mark.parametrize("is_quoted", [False, True])
+def test_a_wrong_password_is_refused(directory: Path, real_server: Path, is_quoted: bool):
+    sockets = str(database.socket_directory(real_server))
+    host = quote(sockets, safe="") if is_quoted else f"/{sockets}"
+    given = {"DATABASE_URL": f"postgres://core6:hidden-word@{host}/core6", "SECRET_KEY": "x" * 50}
+    told = refusal(directory, "serve", "--port", "0", **given)
+    assert "password authentication failed" in told
+    assert "hidden-word" not in told
+
+
+def test_a_real_server_is_used_and_left_running(directory: Path, url: str, real_server: Path):
+    given = {"DATABASE_URL": url, "SECRET_KEY": "x" * 50}
+    with serving(directory, *LIGHT, **given) as server:
+        server.note("kept elsewhere")
+        key = server.told("API key")
+        made = manage(directory, "create_api_key", *ALICE, **given).stdout.strip()
+        assert server.call("GET", server.annotations, key=made)[0] == 200
+        assert server.stop() == 0
+    assert not (directory / "postgres").exists()
+    assert ask(real_server, "SELECT content FROM annotations_annotation") == ("kept elsewhere",)
+    with serving(directory, *LIGHT, **given) as server:
+        assert server.told("API key") == key
+
+
+def test_it_can_be_stopped_while_it_waits_for_a_migration(directory: Path, url: str, real_server: Path):
+    server = None
+    with connect(real_server) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS django_migrations (id int)")
+        connection.execute("LOCK TABLE django_migrations")
+        try:
+            server = Serve(directory, DATABASE_URL=url, SECRET_KEY="x" * 50)
+            waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+            server.reach(lambda: connection.execute(waiting).fetchone())
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(10) == 0, server.stderr
+            assert server.complaints() == []
+        finally:
+            connection.rollback()
+            if server:
+                server.end()
