@@ -11,6 +11,7 @@ from cohorts.sql import Sql, all_of
 _SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 _COUNTS: Final = {"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "eq": "=", "exact": "="}
 _LARGEST_COUNT = 2**62
+_LONGEST_SPAN = 10_000 * 31536000
 
 
 def did(leaf: BehavioralFilter, *, project_id: int, now: datetime) -> Sql:
@@ -78,10 +79,10 @@ class _Behavior:
         """Return a length of time; raises CompileError for what is none."""
         if interval not in _SECONDS:
             raise CompileError(f"unknown interval {interval!r}")
-        try:
-            return timedelta(seconds=positive("a time", value) * _SECONDS[interval])
-        except OverflowError as error:
-            raise CompileError(f"{value} {interval}s are too long a time") from error
+        seconds = positive("a time", value) * _SECONDS[interval]
+        if seconds > _LONGEST_SPAN:
+            raise CompileError(f"{value} {interval}s are too long a time")
+        return timedelta(seconds=seconds)
 
     def _before(self, span: timedelta) -> datetime:
         try:

@@ -11,13 +11,14 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cohorts.criteria import moment
-from cohorts.sql import TRUE, Sql, all_of, any_of, negate
+from cohorts.sql import FALSE, TRUE, Sql, all_of, any_of, negate
 
 # Numbers as text: bounded, since a cast of a longer one overflows. The same pattern for Python and Postgres.
-_NUMBER: Final = r"^\s*[+-]?([0-9]{1,100}(\.[0-9]{0,100})?|\.[0-9]{1,100})([eE][+-]?[0-9]{1,3})?\s*$"
+_NUMBER: Final = r"^[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\n\r\f\v]*$"
+_LONGEST_NUMBER: Final = 1000
 _DATE: Final = (
     r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,20})?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$"
 )
 _SEMVER: Final = r"^v?[0-9]{1,9}(\.[0-9]{1,9}){0,2}([-+].*)?$"
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "min": ">=", "max": "<="}
@@ -50,23 +51,35 @@ class Property:
         self.text = Sql(f"({column} ->> %s)", (key,))
         self.json = Sql(f"({column} -> %s)", (key,))
 
-    def compared(self, sign: str, value: Any) -> Sql:
-        """Compare as numbers when both are or read as numbers, else as text (D42)."""
-        text = text_of(value)
-        as_text = self._fill('{text} COLLATE "C" ' + sign + " %s", text)
-        if isinstance(value, bool) or not re.match(_NUMBER, text):
-            return _known(as_text)
-        number = Decimal(text.strip())
+    def compared(self, sign: str, values: list[Any]) -> Sql:
+        """Compare with any of the values: as numbers when both are or read as numbers, else as text (D42)."""
+        if not values:
+            return FALSE
+        # Whoever is above one of several is above the least of them.
+        extreme = min if sign.startswith(">") else max
+        texts = [text_of(value) for value in values]
+        numbers = [Decimal(text.strip()) for value, text in zip(values, texts, strict=True) if _is_number(value, text)]
+        words = [text for value, text in zip(values, texts, strict=True) if not _is_number(value, text)]
+
+        def as_text(found: list[str]) -> Sql:
+            return self._fill('{text} COLLATE "C" ' + sign + " %s", extreme(found, key=str.encode))
+
+        if not numbers:
+            return _known(as_text(texts))
+        other = as_text(words) if words else FALSE
+        number = extreme(numbers)
         of_json = self._fill("jsonb_typeof({json}) = 'number'")
         json_compared = self._fill("({json})::numeric " + sign + " %s::numeric", number)
-        of_text = self._fill("{text} ~ %s", _NUMBER)
+        of_text = self._fill("length({text}) < %s AND {text} ~ %s", _LONGEST_NUMBER, _NUMBER)
         text_compared = self._fill("({text})::numeric " + sign + " %s::numeric", number)
+        rest = as_text(texts)
         # CASE, since only it promises that nothing is cast that was not looked at before.
+        parts = (of_json, json_compared, other, of_text, text_compared, other, rest)
         return _known(
             Sql(
-                f"CASE WHEN {of_json.text} THEN {json_compared.text}"
-                f" WHEN {of_text.text} THEN {text_compared.text} ELSE {as_text.text} END",
-                (*of_json.values, *json_compared.values, *of_text.values, *text_compared.values, *as_text.values),
+                f"CASE WHEN {of_json.text} THEN {json_compared.text} OR {other.text}"
+                f" WHEN {of_text.text} THEN {text_compared.text} OR {other.text} ELSE {rest.text} END",
+                tuple(value for part in parts for value in part.values),
             )
         )
 
@@ -108,8 +121,14 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
+        value = value or 0.0  # to Postgres minus nought is nought
         return f"{Decimal(repr(value)):f}"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _is_number(value: Any, text: str) -> bool:
+    """Tell whether a value is a number or text that reads as one."""
+    return not isinstance(value, bool) and len(text) < _LONGEST_NUMBER and re.match(_NUMBER, text) is not None
 
 
 def values_of(value: Any) -> list[Any]:
@@ -147,44 +166,54 @@ def _is_set(prop: Property, name: str, value: Any, now: datetime) -> Sql:
 
 
 def _compare(prop: Property, name: str, value: Any, now: datetime) -> Sql:
-    return any_of(prop.compared(_COMPARISONS[name], each) for each in values_of(value))
+    return prop.compared(_COMPARISONS[name], values_of(value))
 
 
 def _between(prop: Property, name: str, value: Any, now: datetime) -> Sql:
     bounds = value if isinstance(value, list) else []
-    if len(bounds) != 2 or not all(re.match(_NUMBER, text_of(bound)) for bound in bounds):
+    if len(bounds) != 2 or not all(_is_number(bound, text_of(bound)) for bound in bounds):
         raise CompileError(f"{name} takes a list of two numbers")
     low, high = bounds
     if Decimal(text_of(low).strip()) > Decimal(text_of(high).strip()):
         raise CompileError(f"{name} takes the smaller number first")
-    return all_of([prop.compared(">=", low), prop.compared("<=", high)])
+    return all_of([prop.compared(">=", [low]), prop.compared("<=", [high])])
 
 
 def _date(prop: Property, name: str, value: Any, now: datetime) -> Sql:
-    sign = "<" if name == "is_date_before" else ">"
-    time = prop.time()
-    parts = []
+    moments = []
     for each in values_of(value):
         try:
-            parts.append(_known(Sql(f"{time.text} {sign} %s", (*time.values, moment(text_of(each), now)))))
+            moments.append(moment(text_of(each), now))
         except ValueError as error:
             raise CompileError(f"{text_of(each)!r} is no date") from error
-    return any_of(parts)
+    if not moments:
+        return FALSE
+    time = prop.time()
+    sign, bound = ("<", max(moments)) if name == "is_date_before" else (">", min(moments))
+    return _known(Sql(f"{time.text} {sign} %s", (*time.values, bound)))
 
 
 def _version(prop: Property, name: str, value: Any, now: datetime) -> Sql:
-    version = prop.version()
-    parts = []
-    for each in values_of(value):
-        if name in _VERSION_SIGNS:
-            bounds = [(_VERSION_SIGNS[name], _parsed_version(text_of(each)))]
-        else:
-            low, high = _version_range(name, text_of(each))
-            bounds = [(">=", low), ("<", high)]
-        parts.append(
-            all_of(_known(Sql(f"{version.text} {sign} %s::int[]", (*version.values, bound))) for sign, bound in bounds)
+    version, texts = prop.version(), [text_of(each) for each in values_of(value)]
+    if not texts:
+        return FALSE
+    if name not in _VERSION_SIGNS:
+        ranges = [_version_range(name, text) for text in texts]
+        return any_of(
+            all_of([_versions(version, ">=", [low]), _versions(version, "<", [high])]) for low, high in ranges
         )
-    return any_of(parts)
+    return _versions(version, _VERSION_SIGNS[name], [_parsed_version(text) for text in texts])
+
+
+def _versions(version: Sql, sign: str, bounds: list[list[int]]) -> Sql:
+    """Compare a version with any of several, with the least or the greatest where that decides."""
+    if sign == "=":
+        arrays = [f"{{{','.join(map(str, bound))}}}" for bound in bounds]
+        return _known(Sql(f"({version.text})::text = ANY(%s::text[])", (*version.values, arrays)))
+    if sign == "<>" and min(bounds) != max(bounds):
+        return Sql(f"({version.text}) IS NOT NULL", version.values)
+    bound = min(bounds) if sign.startswith(">") else max(bounds)
+    return _known(Sql(f"{version.text} {sign} %s::int[]", (*version.values, bound)))
 
 
 _VERSION_SIGNS: Final = {

@@ -34,6 +34,7 @@ _DATABASE = "the database"
 _OWNER_SECONDS = 5.0
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 6
+_STOPPING = "Stopping: requests in flight are finished first."
 
 
 class Stopped(BaseException):
@@ -67,9 +68,9 @@ class Command(BaseCommand):
                     if said := child.tend():
                         self.stderr.write(said)
                 time.sleep(0.2)
-            raise Stopped
+            self.stdout.write(_STOPPING)
         except Stopped:
-            self.stdout.write("Stopping: requests in flight are finished first.")
+            self.stdout.write(_STOPPING)
         except Exception as error:
             # Asked to stop in the midst of a statement, the driver complains of that instead.
             if not Stopped.is_asked_for:
