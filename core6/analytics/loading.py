@@ -101,7 +101,8 @@ def _rows(records: Records, row: Callable[[Any, int], str]) -> Iterator[str]:
         for position, record in records:
             yield row(record, position)
     except BadRecord as error:
-        raise BadRecord(error.field, error.why, position) from error
+        # Who reads a file knows where a line is that is no record at all.
+        raise BadRecord(error.field, error.why, position if error.position < 0 else error.position) from error
 
 
 def _copy(cursor: Any, statement: str, rows: Iterator[str]) -> None:
