@@ -56,8 +56,6 @@ def _in_list(given: list[Any], path: str) -> Iterator[loading.Records]:
 @contextmanager
 def _in_file(name: str, path: str, base: Path) -> Iterator[loading.Records]:
     try:
-        if "\0" in name:
-            raise WorldError(f"{path}: the name of a file holds no NUL character")
         with (base / name).open("rb") as file, _progress(name, file) as advance:
             yield _records(file, advance)
     except BadRecord as error:

@@ -35,7 +35,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENC
 
 def environment(directory: Path, given: dict[str, str]) -> dict[str, str]:
     """Return this process's environment with nothing of the settings but what is given."""
-    clean = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+    clean = {name: value for name, value in os.environ.items() if name not in {*ENVIRONMENT, "PYTHONUNBUFFERED"}}
     return {**clean, "CORE6_DATA_DIR": str(directory), **given}
 
 
@@ -81,8 +81,9 @@ def survivors(directory: Path) -> list[psutil.Process]:
 
 def none_survives(directory: Path) -> None:
     with suppress(AssertionError):
-        wait_until(lambda: not survivors(directory), "end", seconds=10)
-    assert survivors(directory) == []
+        wait_until(lambda: not survivors(directory), "end", seconds=20)
+    left = survivors(directory)
+    assert left == [], left
 
 
 class Serve:
@@ -117,7 +118,7 @@ class Serve:
     def reach(self, condition: Callable[[], Any]) -> None:
         """Wait until something has happened in its start."""
         wait_until(lambda: self.process.poll() is not None or condition(), "sign of a start")
-        assert self.process.poll() is None, self.stderr
+        assert self.process.poll() is None, (self.process.returncode, self.stdout, self.stderr)
 
     def ready(self) -> "Serve":
         """Wait until it answers and has said so."""
