@@ -1,22 +1,26 @@
 """What a web worker loads: the application, its connection options, and its bond to the process that started it."""
 
 import os
+import signal
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from django.conf import settings
-from django.core.wsgi import get_wsgi_application
-from django.urls import get_resolver
-
 from core6 import processes
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
 if "CORE6_SUPERVISED" in os.environ:
     # Workers of a web server that is killed would live on and hold its port.
     processes.die_with_parent()
     if not processes.descends_from(int(os.environ["CORE6_SUPERVISED"])):
         os._exit(1)  # whoever started the server was killed before the bond was in place
+    # Until the web server sets its own, a worker has a copy of its parent's handler, which notes a stop for nobody.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
+
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
 django_application = get_wsgi_application()

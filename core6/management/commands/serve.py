@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,18 +69,19 @@ class Command(BaseCommand):
                     if said := child.tend():
                         self.stderr.write(said)
                 time.sleep(0.2)
-            self.stdout.write(_STOPPING)
         except Stopped:
-            self.stdout.write(_STOPPING)
+            pass
         except Exception as error:
             # Asked to stop in the midst of a statement, the driver complains of that instead.
             if not Stopped.is_asked_for:
                 raise _told(error) from error
         finally:
+            _ignore_signals()
+            if Stopped.is_asked_for:
+                self.stdout.write(_STOPPING)
+                self.stdout.flush()
             # The database goes last: whoever still writes needs it.
-            for child in reversed(self.children):
-                if child.name != _DATABASE:
-                    processes.stop(child.process, signal.SIGTERM, _STOP_SECONDS + 0.5)
+            _stop([child.process for child in self.children if child.name != _DATABASE])
             if self.server:
                 self.server.stop()
 
@@ -164,15 +166,37 @@ def _told(error: Exception) -> Exception:
     return error
 
 
+def _stop(started: list[subprocess.Popen[bytes]]) -> None:
+    """End processes by SIGTERM, all at once, so that their seconds do not add up."""
+    deadline = time.monotonic() + _STOP_SECONDS + 0.5
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+    for process in started:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        processes.stop(process, signal.SIGKILL, 1.0)
+
+
+def _ignore_signals() -> None:
+    """Let nothing interrupt the way down."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _raise_stopped_on_signals() -> None:
     def stop(*_: object) -> None:
-        for other in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(other, signal.SIG_IGN)  # once is enough: the way down is not interrupted
         Stopped.is_asked_for = True
+        signal.setitimer(signal.ITIMER_REAL, 0.5)  # raised again, in case Python drops it in a finaliser or a fork
         logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # whatever is under way is broken off
         raise Stopped
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    def forget(lost: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(lost.exc_type, Stopped):
+            sys.__unraisablehook__(lost)
+
+    sys.unraisablehook = forget
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, stop)
 
 
