@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
 from cohorts.criteria import Criteria, CriteriaError, load, references
-from cohorts.dependencies import dependents, known, lock_definitions, references_in, related
+from cohorts.dependencies import known, lock_definitions, references_in, related
 from cohorts.members import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.properties import CompileError
@@ -186,7 +186,7 @@ def wake_dependents(cohort: Cohort, *, is_changed: bool) -> None:
     """Wake the dependents that wait for this cohort, and when its members changed, ask for the others as well."""
     graph = references_in(cohort.project_id)
     direct = {key for key, targets in graph.items() if cohort.pk in targets and key != cohort.pk}
-    rows = Cohort.objects.filter(pk__in=direct & dependents(cohort.pk, graph), is_static=False, deleted=False)
+    rows = Cohort.objects.filter(pk__in=direct, is_static=False, deleted=False)
     for dependent in rows.order_by("pk"):
         if not dependent.is_calculating:
             if not is_changed:

@@ -9,7 +9,6 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from cohorts.calculation import request_calculation
 from cohorts.criteria import integer_references, references
-from cohorts.dependencies import lock_definitions
 from cohorts.members import remove_member
 from cohorts.models import Cohort
 from cohorts.static import add_persons, by_uuid, record_members, request_population
@@ -17,15 +16,6 @@ from core6.analytics.models import Experiment, Insight, Person
 from core6.api.scoping import parse_uuid
 from projects.models import Project
 
-__all__ = [
-    "State",
-    "add_persons_by_hand",
-    "after_create",
-    "after_update",
-    "check_unused",
-    "lock_definitions",
-    "remove_person_by_hand",
-]
 _MOST_BY_HAND: Final = 1000
 _MOST_NAMES: Final = 5
 

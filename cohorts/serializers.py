@@ -35,7 +35,7 @@ class PersonIdsField(serializers.ListField):
 
 
 class CohortSerializer(ModelSerializer[Cohort]):
-    """Reads and writes a cohort; `source` holds whom a request names for a static one."""
+    """Reads and writes a cohort; `person_ids` and `named` are whom a request names for a static one."""
 
     filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
     created_by = UserBasicSerializer(read_only=True, allow_null=True)
@@ -163,6 +163,8 @@ class CohortSerializer(ModelSerializer[Cohort]):
 
     def _set_type(self, attrs: dict[str, Any], *, is_static: bool) -> None:
         """Check a type that was sent, and give a dynamic cohort the one that follows from its filters (1.3)."""
+        if not {"filters", "is_static", "cohort_type"} & attrs.keys():
+            return  # the stored filters have the stored type
         filters = attrs.get("filters", self.instance.filters if self.instance else None)
         automatic = None if is_static or not filters else told(self._automatic_type, filters)
         sent = attrs.get("cohort_type")

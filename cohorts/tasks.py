@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from cohorts import refresh
 from cohorts.calculation import calculate
 from cohorts.static import populate
+from core6 import jobs
 
 #: A database that is away for a while costs no cohort its calculation.
-_RETRY = RetryStrategy(max_attempts=10, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError])
+_RETRY = jobs.while_database_is_away(10)
 
 
 @app.task(retry=_RETRY)

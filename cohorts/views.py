@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from cohorts import changes
+from cohorts.dependencies import lock_definitions
 from cohorts.filters import CohortFilter
 from cohorts.history import HistoryPagination
 from cohorts.models import Calculation, Cohort
@@ -74,11 +75,11 @@ class CohortViewSet(
     def get_object(self) -> Cohort:
         """Return the cohort; before one is changed, nobody else changes any of the project's."""
         if self.request.method in ("PUT", "PATCH"):
-            changes.lock_definitions(self.project.pk)
+            lock_definitions(self.project.pk)
         return super().get_object()
 
     def perform_create(self, serializer: BaseSerializer[Cohort]) -> None:
-        changes.lock_definitions(self.project.pk)
+        lock_definitions(self.project.pk)
         self.save_and_log(serializer, project=self.project, created_by=self.caller)
         changes.after_create(serializer)
 

@@ -3,9 +3,15 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+
+
+def while_database_is_away(attempts: int) -> RetryStrategy:
+    """Return when a job is tried again: when the database could not be reached, each time three times later."""
+    return RetryStrategy(max_attempts=attempts, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError])
 
 
 def enqueue(task: str, *, lock: str, is_once: bool, **arguments: Any) -> None:

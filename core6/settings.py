@@ -170,12 +170,14 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 EXCEPTIONS_HOG = {"ENABLE_IN_DEBUG": True}
+#: Seconds without a sign of life after which a job worker counts as dead and its jobs are given to another.
+DEAD_WORKER_SECONDS = 10.0
 # Two at a time, so that a long calculation does not hold up the rest; what was done leaves no row.
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 2,
     "delete_jobs": "successful",
     "update_heartbeat_interval": 2.0,
-    "stalled_worker_timeout": 10.0,
+    "stalled_worker_timeout": DEAD_WORKER_SECONDS,
     "shutdown_graceful_timeout": 5.0,
 }
 SPECTACULAR_SETTINGS = {

@@ -1,12 +1,13 @@
 """What the job worker does for its own sake."""
 
-from django.db import InterfaceError, OperationalError, connection
-from procrastinate import JobContext, RetryStrategy
+from django.conf import settings
+from django.db import connection
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from core6 import jobs
+
 _PEOPLE_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
-#: Seconds without a sign of life after which a worker counts as dead and its jobs are given to another.
-DEAD_AFTER = 10.0
 
 
 @app.periodic(cron="* * * * * */10")  # the sixth field is seconds
@@ -14,11 +15,11 @@ DEAD_AFTER = 10.0
 async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001  # its periodic number
     """Queue again the jobs whose worker died while it ran them."""
     manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER):
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.DEAD_WORKER_SECONDS):
         await manager.retry_job(job)
 
 
-@app.task(retry=RetryStrategy(max_attempts=10, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError]))
+@app.task(retry=jobs.while_database_is_away(10))
 def delete_people(project_id: int) -> None:
     """Delete the people of a project that is gone: no relation of the database does, and there may be millions."""
     with connection.cursor() as cursor:

@@ -297,6 +297,10 @@ class ProjectSerializer(ModelSerializer[Project]):
         return instance
 
 
+#: The names of the fields that can be written.
+WRITABLE = frozenset(name for name, field in ProjectSerializer().fields.items() if not field.read_only)
+
+
 @extend_schema_serializer(component_name="ProjectDemoData")
 class ProjectDemoDataSerializer(ProjectSerializer):
     """A project, and whether its demo data are still being made (D5)."""

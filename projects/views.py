@@ -18,14 +18,14 @@ from core6.accounts import scopes
 from core6.accounts.models import Level, User
 from core6.api.activity import ActivityShown
 from core6.api.filters import SearchFilter
-from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, organizations_of
+from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from projects import tokens
 from projects.activity import log_deleted
 from projects.models import Project
 from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
 from projects.scoping import projects_of
-from projects.serializers import ProjectBasicSerializer, ProjectDemoDataSerializer, ProjectSerializer
+from projects.serializers import WRITABLE, ProjectBasicSerializer, ProjectDemoDataSerializer, ProjectSerializer
 
 TOKEN_ACTIONS = (
     "reset_token",
@@ -34,9 +34,7 @@ TOKEN_ACTIONS = (
     "generate_conversations_public_token",
 )
 #: What `complete_product_onboarding` takes from a key that may only read: of the project's own fields, this one.
-_NEEDING_WRITE = {name for name, field in ProjectSerializer().fields.items() if not field.read_only} - {
-    "has_completed_onboarding_for"
-}
+_NEEDING_WRITE = WRITABLE - {"has_completed_onboarding_for"}
 
 
 class ProjectViewSet(
@@ -85,7 +83,7 @@ class ProjectViewSet(
     def level_too_low(self) -> str:  # type: ignore[override]  # it depends on the action here
         if self.detail:
             return "You don't have sufficient permissions in the project."
-        return "Your organization access level is insufficient."
+        return TenantScopedViewSet.level_too_low
 
     def required_level(self) -> int:
         if self.action == "create" and self._is_demo():
@@ -104,9 +102,6 @@ class ProjectViewSet(
         """Return the project that the tenant was resolved to; one that is about to be written is read again, locked."""
         if self.request.method in ("GET", "HEAD", "OPTIONS"):
             return self.project
-        return self.get_locked()
-
-    def get_locked(self) -> Project:
         project = self.get_queryset().filter(pk=self.project.pk).first()
         if project is None:
             raise NotFound
@@ -176,7 +171,7 @@ class ProjectViewSet(
         """Apply the settings of the body, then the action, in one transaction (D3); answer the whole project."""
         data = request.data
         with transaction.atomic():
-            serializer = self.get_serializer(self.get_locked(), data=data, partial=True)
+            serializer = self.get_serializer(self.get_object(), data=data, partial=True)
             serializer.is_valid(raise_exception=True)
             project = serializer.save()
             act(project, self.caller)

@@ -1,13 +1,12 @@
 """The job that fills a demo project."""
 
-from django.db import InterfaceError, OperationalError
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from core6 import jobs
 from core6.demo.filling import fill
 
 
-@app.task(retry=RetryStrategy(max_attempts=5, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError]))
+@app.task(retry=jobs.while_database_is_away(5))
 def fill_demo_project(project_id: int) -> None:
     """Fill a new demo project, whole or not at all."""
     fill(project_id)

@@ -11,7 +11,7 @@ from core6.management.rows import check, save, the_one
 from core6.management.world import GroupTypeEntry, ProjectEntry, WorldError
 from projects.models import Project
 from projects.onboarding import create_project
-from projects.serializers import ProjectSerializer
+from projects.serializers import WRITABLE, ProjectSerializer
 
 
 def provision_project(organization: Organization, entry: ProjectEntry, path: str, base: Path) -> dict[str, Any]:
@@ -57,9 +57,8 @@ def provision_project(organization: Organization, entry: ProjectEntry, path: str
 
 def _check_settings(entry: ProjectEntry, path: str) -> None:
     """Refuse a property that is no writable field of a project."""
-    writable = {name for name, field in ProjectSerializer().fields.items() if not field.read_only}
     for name in entry.model_extra or {}:
-        if name not in writable:
+        if name not in WRITABLE:
             raise WorldError(f"{path}.{name}: unknown property")
 
 
