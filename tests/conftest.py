@@ -6,7 +6,9 @@ the two organizations has two projects.
 
 import json
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +161,21 @@ def nobody(db: None) -> Caller:
 def queries(cast: Cast) -> CaptureQueriesContext:
     """Records SQL: `with queries: …; len(queries)`."""
     return CaptureQueriesContext(connection)
+
+
+def at_once(threads: int, work: Callable[[int], Any]) -> list[Any]:
+    """Run `work` in threads that begin together, each on a connection of its own; return what they return."""
+    barrier = threading.Barrier(threads)
+
+    def run(number: int) -> Any:
+        try:
+            barrier.wait(10)
+            return work(number)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, range(threads)))
 
 
 def error(kind: str, code: str, detail: str, attr: str | None = None) -> dict[str, Any]:

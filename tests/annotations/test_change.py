@@ -1,13 +1,9 @@
-import threading
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotations.models import Annotation
 from core6.analytics.models import Dashboard, Insight
-from tests.conftest import Caller, Cast, invalid, missing
+from tests.conftest import Caller, Cast, at_once, invalid, missing
 
 
 def url(cast: Cast, annotation: Annotation | None = None, project: object = None) -> str:
@@ -147,19 +143,9 @@ def test_concurrent_patches_of_different_fields_lose_none(committed_cast: Cast):
     note = Annotation.objects.create(organization=cast.acme, project=cast.web)
     key = cast.key(cast.alice)
     fields = [("content", "c"), ("scope", "project"), ("creation_type", "GIT"), ("date_marker", "2026-01-01T00:00:00Z")]
-    barrier = threading.Barrier(len(fields))
-
-    def patch(field: tuple[str, str]) -> int:
-        try:
-            caller = Caller(key)
-            barrier.wait(10)
-            return caller.patch(url(cast, note), dict([field])).status_code
-        finally:
-            connection.close()
-
     for _ in range(5):
         Annotation.objects.update(content=None, scope="dashboard", creation_type="USR", date_marker=None)
-        with ThreadPoolExecutor(len(fields)) as pool:
-            assert list(pool.map(patch, fields)) == [200] * len(fields)
+        answers = at_once(len(fields), lambda i: Caller(key).patch(url(cast, note), dict([fields[i]])).status_code)
+        assert answers == [200] * len(fields)
         kept = Caller(key).get(url(cast, note)).json()
         assert {name: kept[name] for name, _ in fields} == dict(fields)

@@ -1,16 +1,13 @@
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from cohorts.models import CohortMember
 from core6.analytics.models import Dashboard, DistinctId, Event, Person
 from core6.demo import filling
 from projects.models import Project
 from tests.cohorts.people import waiting, work
-from tests.conftest import Caller, Cast, refused
+from tests.conftest import Caller, Cast, at_once, refused
 
 LIMIT = refused(
     "You have reached the maximum limit of allowed projects for your current plan."
@@ -118,14 +115,5 @@ def test_people_go_with_their_project(cast: Cast, alice: Caller):
 def test_of_eight_at_once_one_is_made(committed_cast: Cast):
     cast = committed_cast
     key = cast.key(cast.alice)
-    barrier = threading.Barrier(8)
-
-    def make(_: int) -> int:
-        try:
-            barrier.wait(10)
-            return Caller(key).post(url(cast), {"is_demo": True}).status_code
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(make, range(8))) == [201] + [403] * 7
+    answers = at_once(8, lambda _: Caller(key).post(url(cast), {"is_demo": True}).status_code)
+    assert sorted(answers) == [201] + [403] * 7

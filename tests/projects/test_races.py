@@ -1,31 +1,12 @@
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from core6.activity.models import ActivityLog
 from projects.models import ProductIntent, Project
-from tests.conftest import Caller, Cast
+from tests.conftest import Caller, Cast, at_once
 
 THREADS = 16
-
-
-def at_once(work: Callable[[int], Any]) -> list[Any]:
-    """Run `work` in sixteen threads that begin together, each on a connection of its own."""
-    barrier = threading.Barrier(THREADS)
-
-    def run(number: int) -> Any:
-        try:
-            barrier.wait(10)
-            return work(number)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(run, range(THREADS)))
 
 
 def url(cast: Cast, action: str = "") -> str:
@@ -45,7 +26,7 @@ def test_a_hundred_and_sixty_rotations_lose_none(committed_cast: Cast):
             pairs.append((response.json()["secret_api_token"], response.json()["secret_api_token_backup"]))
         return pairs
 
-    pairs = [pair for of_thread in at_once(rotate) for pair in of_thread]
+    pairs = [pair for of_thread in at_once(THREADS, rotate) for pair in of_thread]
     tokens = {token for token, _ in pairs}
     assert len(tokens) == 160
     # Each acknowledged token but the last became the backup of exactly one other: the order of commits is a chain.
@@ -80,7 +61,7 @@ def test_sixteen_patches_of_different_fields_lose_none(committed_cast: Cast):
         {"modifiers": {"debug": True}},
         {"modifiers": {"timings": True}},
     ]
-    assert at_once(lambda number: Caller(key).patch(url(cast), sent[number]).status_code) == [200] * THREADS
+    assert at_once(THREADS, lambda number: Caller(key).patch(url(cast), sent[number]).status_code) == [200] * THREADS
     kept = Caller(key).get(url(cast)).json()
     merged = {"survey_config": {"one": 1, "two": 2}, "modifiers": {"debug": True, "timings": True}}
     for name, value in {name: value for fields in sent for name, value in fields.items()}.items():
@@ -93,7 +74,7 @@ def test_an_intent_counts_every_call(committed_cast: Cast):
     key = cast.key(cast.alice)
     sent = {"product_type": "surveys", "intent_context": "experiment created"}
     path = url(cast, "complete_product_onboarding")
-    assert at_once(lambda _: Caller(key).patch(path, sent).status_code) == [200] * THREADS
+    assert at_once(THREADS, lambda _: Caller(key).patch(path, sent).status_code) == [200] * THREADS
     assert ProductIntent.objects.get().contexts == {"experiment created": THREADS}
 
 
@@ -106,5 +87,5 @@ def test_a_project_that_is_deleted_meanwhile_is_not_found(committed_cast: Cast):
         caller = Caller(key)
         return caller.delete(url(cast)).status_code if number == 0 else caller.patch(url(cast), {}).status_code
 
-    assert set(at_once(change)) <= {200, 204, 404}
+    assert set(at_once(THREADS, change)) <= {200, 204, 404}
     assert not Project.objects.filter(pk=cast.web.pk).exists()

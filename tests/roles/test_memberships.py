@@ -1,14 +1,11 @@
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core6.accounts.models import Membership, User
 from roles.models import Role, RoleMembership
-from tests.conftest import Caller, Cast, error, invalid, missing, refused
+from tests.conftest import Caller, Cast, at_once, error, invalid, missing, refused
 
 NO_USER = invalid("invalid_input", "User does not exist.")
 ALREADY = invalid("invalid_input", "User is already part of the role.")
@@ -149,14 +146,5 @@ def test_of_eight_at_once_one_joins(committed_cast: Cast):
     cast = committed_cast
     role = Role.objects.create(organization=cast.acme, name="Engineering")
     key = cast.key(cast.alice)
-    barrier = threading.Barrier(8)
-
-    def add(_: int) -> int:
-        try:
-            barrier.wait(10)
-            return Caller(key).post(url(cast, role), named(cast.carol)).status_code
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(add, range(8))) == [201] + [400] * 7
+    answers = at_once(8, lambda _: Caller(key).post(url(cast, role), named(cast.carol)).status_code)
+    assert sorted(answers) == [201] + [400] * 7

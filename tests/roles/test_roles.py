@@ -1,14 +1,11 @@
-import threading
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core6.accounts.models import Membership, User
 from roles.models import Role, RoleMembership
-from tests.conftest import Caller, Cast, invalid, missing, refused
+from tests.conftest import Caller, Cast, at_once, invalid, missing, refused
 
 NAME_TAKEN = invalid("unique", "There is already a role with this name.", "name")
 
@@ -237,17 +234,11 @@ def test_changes_take_a_constant_number_of_queries(
 def test_of_sixteen_at_once_one_gets_the_name(committed_cast: Cast):
     cast = committed_cast
     key = cast.key(cast.alice)
-    barrier = threading.Barrier(16)
 
     def create(_: int) -> tuple[int, object]:
-        try:
-            barrier.wait(10)
-            response = Caller(key).post(url(cast), {"name": "Contended"})
-            return response.status_code, response.json() if response.status_code == 400 else None
-        finally:
-            connection.close()
+        response = Caller(key).post(url(cast), {"name": "Contended"})
+        return response.status_code, response.json() if response.status_code == 400 else None
 
-    with ThreadPoolExecutor(16) as pool:
-        answers = sorted(pool.map(create, range(16)), key=lambda answer: answer[0])
+    answers = sorted(at_once(16, create), key=lambda answer: answer[0])
     assert answers == [(201, None)] + [(400, NAME_TAKEN)] * 15
     assert Role.objects.count() == 1
