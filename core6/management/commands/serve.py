@@ -12,7 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ _STOPPING = "Stopping: requests in flight are finished first."
 
 
 class Stopped(BaseException):
-    """Somebody asked this process to stop; raised once, by the signal handler, wherever the process is."""
+    """Somebody asked this process to stop; raised by the signal handler wherever the process is, unless it is held."""
 
     is_asked_for = False
+    is_held = False
 
 
 class Command(BaseCommand):
@@ -60,14 +62,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.server = database.Server(settings.DATA_DIRECTORY) if settings.IS_EMBEDDED else None
         self.children: list[processes.Child] = []
+        self.is_ready = False
         _raise_stopped_on_signals()
         try:
             self._start(options)
             # Raised where Python ignores exceptions, in a finaliser, a stop is only noted.
             while not Stopped.is_asked_for:
-                for child in self.children:
-                    if said := child.tend():
-                        self.stderr.write(said)
+                with _held():
+                    for child in self.children:
+                        if said := child.tend():
+                            self.stderr.write(said)
                 time.sleep(0.2)
         except Stopped:
             pass
@@ -80,8 +84,9 @@ class Command(BaseCommand):
             if Stopped.is_asked_for:
                 self.stdout.write(_STOPPING)
                 self.stdout.flush()
-            # The database goes last: whoever still writes needs it.
-            _stop([child.process for child in self.children if child.name != _DATABASE])
+            # The database goes last: whoever still writes needs it. Before the start is over nobody does.
+            others = [child.process for child in self.children if child.name != _DATABASE]
+            _stop(others, _STOP_SECONDS + 0.5 if self.is_ready else 0.5)
             if self.server:
                 self.server.stop()
 
@@ -93,17 +98,29 @@ class Command(BaseCommand):
             ready_file.unlink()
         if self.server:
             _own(self.server)
-            self.children.append(processes.Child(_DATABASE, self.server.launch, process=self.server.process))
+            self._keep(_DATABASE, self.server.launch, self.server.process)
         told = self._bring_up_to_date(options["provision"])
         url = f"http://{_reachable(options['host'])}:{port}"
-        web = processes.Child("the web server", lambda: _start_web(options, port))
-        self.children.append(web)
+        web = self._keep("the web server", lambda: _start_web(options, port))
         if not options["no_worker"]:
-            self.children.append(processes.Child("the job worker", _start_worker))
+            self._keep("the job worker", _start_worker)
         _wait_until_ready(url, web.process)
+        self.is_ready = True
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, told)
+
+    def _keep(
+        self,
+        name: str,
+        start: Callable[[], subprocess.Popen[bytes]],
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> processes.Child:
+        """Start a process that is to be tended, and stopped at the end: a stop in between would leave it alone."""
+        with _held():
+            child = processes.Child(name, start, process=process)
+            self.children.append(child)
+        return child
 
     def _bring_up_to_date(self, file: str | None) -> dict[str, Any]:
         """Migrate and provision; return what to tell: ids, and a key's value where it is known."""
@@ -166,9 +183,9 @@ def _told(error: Exception) -> Exception:
     return error
 
 
-def _stop(started: list[subprocess.Popen[bytes]]) -> None:
-    """End processes by SIGTERM, all at once, so that their seconds do not add up."""
-    deadline = time.monotonic() + _STOP_SECONDS + 0.5
+def _stop(started: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """End processes by SIGTERM, all at once, so that their seconds do not add up; after `seconds` by force."""
+    deadline = time.monotonic() + seconds
     for process in started:
         if process.poll() is None:
             process.terminate()
@@ -189,7 +206,8 @@ def _raise_stopped_on_signals() -> None:
         Stopped.is_asked_for = True
         signal.setitimer(signal.ITIMER_REAL, 0.5)  # raised again, in case Python drops it in a finaliser or a fork
         logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # whatever is under way is broken off
-        raise Stopped
+        if not Stopped.is_held:
+            raise Stopped
 
     def forget(lost: "sys.UnraisableHookArgs") -> None:
         if not issubclass(lost.exc_type, Stopped):
@@ -198,6 +216,18 @@ def _raise_stopped_on_signals() -> None:
     sys.unraisablehook = forget
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, stop)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Raise a stop that is asked for in here only at its end."""
+    Stopped.is_held = True
+    try:
+        yield
+    finally:
+        Stopped.is_held = False
+    if Stopped.is_asked_for:
+        raise Stopped
 
 
 def _own(server: database.Server) -> None:

@@ -1,0 +1,137 @@
+"""Every statement on the people tables, of requests and of jobs, keeps to one project: it can be routed by it."""
+
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test.utils import CaptureQueriesContext
+
+from cohorts.refresh import refresh_cohorts
+from core6.analytics.models import Person
+from projects.models import Project
+from tests.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
+from tests.conftest import Caller, Cast
+
+NUMBER = 987654321
+TABLES = "analytics_person|analytics_distinctid|analytics_event|cohorts_cohortmember"
+REFERENCE = re.compile(rf'(FROM|JOIN|INTO|UPDATE)\s+"?({TABLES})"?(?:\s+(?!WHERE|ON|USING|SET)(?:AS\s+)?"?(\w+)"?)?')
+EVENTS = {"type": "behavioral", "key": "$pageview", "event_type": "events", "time_value": 30, "time_interval": "day"}
+
+
+def unbound(sql: str) -> list[str]:
+    """Return the people tables of a statement whose rows need not be of the one project."""
+    return [alias or table for word, table, alias in REFERENCE.findall(sql) if not is_bound(sql, word, table, alias)]
+
+
+def is_bound(sql: str, word: str, table: str, alias: str) -> bool:
+    if word == "INTO":
+        # A row of another project would need another value.
+        first = rf'INTO "?{table}"? \("?project_id"?\b.*?(VALUES \(|SELECT ){NUMBER}\b'
+        return re.search(first, sql, re.DOTALL) is not None
+    if alias or f"{table}." in sql.replace('"', ""):
+        return (alias or table) in bound(sql)
+    return re.search(rf"(WHERE|AND) project_id = {NUMBER}\b", sql) is not None
+
+
+def statements(queries: CaptureQueriesContext) -> list[str]:
+    """Return those on the people tables; a calculation's record holds the text of one as a value."""
+    told = [query["sql"] for query in queries if re.search(TABLES, query["sql"])]
+    return [sql for sql in told if not re.match(r'(UPDATE|INSERT INTO) "cohorts_calculation"', sql)]
+
+
+def bound(sql: str) -> set[str]:
+    """Return the names of tables whose project is the one, said of them or of another that theirs equals."""
+    plain = sql.replace('"', "")
+    found = set(re.findall(rf"(\w+)\.project_id = \(?{NUMBER}\b", plain))
+    for left, right in re.findall(r"(\w+)\.project_id = \(?(\w+)\.project_id", plain) * 3:
+        if found & {left, right}:
+            found |= {left, right}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sql", "loose"),
+    [
+        (f"SELECT 1 FROM analytics_person p WHERE p.project_id = {NUMBER}", []),
+        ("SELECT 1 FROM analytics_person p WHERE p.uuid = 'x'", ["p"]),
+        (f'SELECT 1 FROM "analytics_event" WHERE "analytics_event"."project_id" = {NUMBER}', []),
+        ('SELECT 1 FROM "analytics_event" WHERE "analytics_event"."event" = 1', ["analytics_event"]),
+        (f"DELETE FROM cohorts_cohortmember WHERE project_id = {NUMBER} AND cohort_id = 1", []),
+        ("DELETE FROM cohorts_cohortmember WHERE cohort_id = 1", ["cohorts_cohortmember"]),
+        (f"SELECT 1 FROM analytics_person p JOIN analytics_event e ON true WHERE p.project_id = {NUMBER}", ["e"]),
+        (f"INSERT INTO cohorts_cohortmember (project_id, cohort_id) SELECT {NUMBER}, 1", []),
+        ("INSERT INTO cohorts_cohortmember (cohort_id) SELECT 1", ["cohorts_cohortmember"]),
+    ],
+)
+def test_what_is_not_bound_is_noticed(sql: str, loose: list[str]):
+    assert unbound(sql) == loose
+
+
+def test_every_statement_keeps_to_one_project(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+    project = Project.objects.create(pk=NUMBER, organization=cast.acme, name="Numbered")
+    people = [person(project, f"d{i}", email=f"p{i}@example.com", n=i) for i in range(3)]
+    did(people[0], "$pageview", NOW)
+    cohorts = f"/api/projects/{project.pk}/cohorts/"
+    ids = [str(each.uuid) for each in people]
+    with queries:
+        static = alice.post(cohorts, {"is_static": True, "_create_static_person_ids": ids[:2]}).json()["id"]
+        for filters in (
+            all_of(leaf("n", "gt", 0), {"type": "cohort", "key": "id", "value": static}),
+            any_of({**EVENTS, "value": "performed_event"}, leaf("email", "icontains", "p")),
+            all_of(
+                {**EVENTS, "value": "performed_event_multiple", "operator_value": 1},
+                {
+                    **EVENTS,
+                    "value": "performed_event_sequence",
+                    "seq_event": "x",
+                    "seq_event_type": "events",
+                    "seq_time_value": 1,
+                    "seq_time_interval": "day",
+                },
+            ),
+        ):
+            made = alice.post(cohorts, {"filters": filters})
+            assert made.status_code == 201, made.json()
+        assert work() == 3
+        one = f"{cohorts}{made.json()['id']}/"
+        two = f"{cohorts}{static}/"
+        answers = [
+            alice.get(cohorts),
+            alice.get(one),
+            alice.get(f"{one}persons/"),
+            alice.get(f"{two}persons/", search="p1", limit=1),
+            alice.get(f"{two}persons/", email="p1@example.com"),
+            alice.get(f"{two}persons/", distinct_id="d1"),
+            alice.patch(f"{two}add_persons_to_static_cohort/", {"person_ids": ids}),
+            alice.patch(f"{two}remove_person_from_static_cohort/", {"person_id": ids[0]}),
+            alice.get(f"{one}calculation_history/"),
+            alice.patch(one, {"filters": all_of(leaf("n", "exact", 2))}),
+            alice.patch(one, {"deleted": True}),
+            alice.patch(one, {"deleted": False}),
+            alice.post(cohorts, {"is_static": True, "query": {"kind": "ActorsQuery", "properties": []}}),
+        ]
+        work()
+        refresh_cohorts()
+        work()
+    assert [answer.status_code for answer in answers if answer.status_code >= 400] == []
+    told = statements(queries)
+    assert {table for sql in told for table in re.findall(TABLES, sql)} == set(TABLES.split("|"))
+    assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
+    assert [sql for sql in told if not REFERENCE.search(sql)] == []
+
+
+def test_a_csv_names_persons_of_one_project_only(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+    project = Project.objects.create(pk=NUMBER, organization=cast.acme, name="Numbered")
+    person(project, "d1", email="p1@example.com")
+    elsewhere = person(cast.app, "d1", email="p1@example.com")
+    with queries:
+        for column, value in (("distinct_id", "d1"), ("email", "p1@example.com"), ("person_id", str(elsewhere.uuid))):
+            file = SimpleUploadedFile("people.csv", f"{column}\n{value}\n".encode(), "text/csv")
+            sent = {"is_static": "true", "csv": file}
+            made = alice.client.post(f"/api/projects/{project.pk}/cohorts/", sent)
+            assert made.status_code == 201, made.json()
+        work()
+    told = statements(queries)
+    assert told
+    assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
+    assert Person.objects.filter(project_id=cast.app.pk).count() == 1
