@@ -10,16 +10,16 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: $(PYTHON) is older than 3.11: name a newer one by 'make $@ PYTHON=python3.11'" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { rm -rf .venv && $(PYTHON) -m venv --without-pip .venv; }
-	@want="$$(cksum < $(1))"; if [ "$$(cat .venv/installed-$(1) 2>/dev/null)" != "$$want" ]; then \
+	@want="$$(cksum < $(1))"; if [ "$$(cat .venv/installed-$(subst /,-,$(1)) 2>/dev/null)" != "$$want" ]; then \
 		echo "Installing $(1) into .venv"; \
 		if command -v uv >/dev/null; then \
 			uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
 		else \
 			$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r $(1); \
-		fi && echo "$$want" > .venv/installed-$(1); fi
+		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 
-.PHONY: help run test lint lock install install-dev
+.PHONY: help run test lint bench lock install install-dev install-bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -39,15 +39,23 @@ lint: install-dev ## formatter, linter, types, import contracts, migrations chec
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/python -W error manage.py spectacular --validate --fail-on-warn --file /dev/null
 
+bench: install-bench ## compute cohorts of 100,000 and of 1,000,000 persons beside DuckDB (ARGS: options)
+	$(BIN)/python -m tests.benchmarks.cohorts $(ARGS)
+
 lock: ## write the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
 
 install:
 	$(call install,requirements.lock)
 
 install-dev:
 	$(call install,requirements-dev.lock)
+
+install-bench: install-dev
+	$(call install,tests/benchmarks/requirements.lock)

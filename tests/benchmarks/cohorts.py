@@ -1,0 +1,160 @@
+"""Cohorts of many persons: how fast they are loaded and computed, beside DuckDB that reads the same JSON.
+
+Runs the real thing: `serve` with its job worker, `provision`, and the API. Every count must be the one of plain Python.
+Times are milliseconds on the wall, of a calculation whole: selecting the persons and storing the members.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import time
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psutil
+
+from core6.settings import BASE_DIR
+from tests.benchmarks.people import EVENTS_EACH, TRIES, Try, write
+from tests.management.places import place
+from tests.management.serving import MANAGE, Serve, environment, serving, wait_until
+
+_LONGEST_SECONDS = 900.0
+_ROUNDS = 5
+
+
+def main() -> None:
+    """Measure each size named, print tables, and write the figures to a file."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--persons", type=int, action="append", help="how many; may be repeated (100000, 1000000)")
+    parser.add_argument("--json", type=Path, help="the figures, for machines")
+    options = parser.parse_args()
+    found = [_measure(persons) for persons in options.persons or [100_000, 1_000_000]]
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _measure(persons: int) -> dict[str, Any]:
+    with place() as directory:
+        counts = write(directory, persons)
+        with serving(directory / "data", "--workers", "1") as server:
+            project, key, loaded = _load(server, directory)
+            events = persons * EVENTS_EACH
+            print(f"\n{persons:,} persons, {events:,} events: loaded in {loaded['seconds']:.0f} s", end=" ")
+            print(f"({(persons + events) / loaded['seconds']:,.0f} a second), {loaded['memory_mb']:.0f} MB")
+            peer = _Peer(directory)
+            rows = [_compare(server, peer, each, project, key, counts[each.name]) for each in TRIES]
+            memory = _job_worker(server).memory_full_info().uss / 2**20
+            peak = _peak_mb(_job_worker(server).pid)
+        print(f"the job worker's memory: {memory:.0f} MB now, {peak:.0f} MB at most")
+        return {"persons": persons, "events": events, "load": loaded, "worker_peak_mb": peak, "cohorts": rows}
+
+
+def _load(server: Serve, directory: Path) -> tuple[int, str, dict[str, float]]:
+    people = {"persons": "persons.ndjson", "events": "events.ndjson"}
+    world = {
+        "users": [{"email": "bench@example.com"}],
+        "organizations": [
+            {
+                "name": "Bench",
+                "members": {"bench@example.com": "owner"},
+                "projects": [{"name": "Bench", **people}],
+            }
+        ],
+        "api_keys": [{"label": "bench", "user": "bench@example.com", "scopes": ["*"]}],
+    }
+    (directory / "world.json").write_text(json.dumps(world))
+    began = time.monotonic()
+    with (directory / "provisioned.json").open("wb") as output:
+        command = [*MANAGE, "provision", str(directory / "world.json")]
+        given = environment(server.directory, {})
+        process = subprocess.Popen(command, cwd=BASE_DIR, env=given, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, "provisioning failed"
+    made = json.loads((directory / "provisioned.json").read_text())
+    told = {"seconds": time.monotonic() - began, "memory_mb": usage.ru_maxrss / 1024}
+    return made["organizations"]["Bench"]["projects"]["Bench"]["id"], made["api_keys"]["bench"]["value"], told
+
+
+def _compare(server: Serve, peer: "_Peer", each: Try, project: int, key: str, expected: int) -> dict[str, Any]:
+    """Compute a cohort for the first time, and several times more beside the peer; every count must be right."""
+    path = f"/api/projects/{project}/cohorts/"
+    status, cohort = server.call("POST", path, {"name": each.name, "filters": each.filters}, key)
+    assert status == 201, cohort
+    first = _calculation(server, f"{path}{cohort['id']}/", key, expected)
+    ours, theirs = [], []
+    for _ in range(_ROUNDS):
+        theirs.append(peer.materialise(each, expected))
+        status, answer = server.call("PATCH", f"{path}{cohort['id']}/", {"filters": each.filters}, key)
+        assert status == 200, answer
+        ours.append(_calculation(server, f"{path}{cohort['id']}/", key, expected))
+    assert {row["written_rows"] for row in ours} == {0}
+    again, duck = statistics.median(row["query_ms"] for row in ours), statistics.median(theirs)
+    print(f"  {each.name:24} {expected:>9,}   first {first['query_ms']:>6} ms   again {again:>6.0f} ms", end="   ")
+    print(f"DuckDB {duck:>6.0f} ms   x{duck / again:.2f}", flush=True)
+    return {
+        "name": each.name,
+        "count": expected,
+        "first_ms": first["query_ms"],
+        "again_ms": again,
+        "duckdb_ms": duck,
+        "ratio": duck / again,
+    }
+
+
+def _calculation(server: Serve, path: str, key: str, expected: int) -> dict[str, Any]:
+    """Wait until the cohort is computed; return the statement's figures as its history tells them."""
+
+    def done() -> Any:
+        _, body = server.call("GET", path, key=key)
+        return None if body["is_calculating"] else body
+
+    cohort = wait_until(done, "calculation", _LONGEST_SECONDS)
+    assert cohort["count"] == expected, (cohort["name"], cohort["count"], expected)
+    _, history = server.call("GET", f"{path}calculation_history/?limit=1", key=key)
+    statement: dict[str, Any] = history["results"][0]["queries"][0]
+    return statement
+
+
+def _job_worker(server: Serve) -> psutil.Process:
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    return next(child for child in children if child.cmdline()[-1:] == ["worker"])
+
+
+def _peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+class _Peer:
+    """DuckDB on two threads, its tables holding the same JSON as ours."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = duckdb.connect(str(directory / "peer.duckdb"), config={"threads": 2})
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self.database.execute(f"CREATE MACRO moment() AS TIMESTAMP '{now}'")
+        self.database.execute(
+            "CREATE TABLE people AS SELECT uuid() AS uuid, distinct_ids[1] AS name, properties FROM read_json("
+            f"'{directory}/persons.ndjson', columns={{distinct_ids: 'VARCHAR[]', properties: 'JSON'}})"
+        )
+        self.database.execute(
+            "CREATE TABLE events AS SELECT p.uuid AS person, event, timestamp, e.properties FROM read_json("
+            f"'{directory}/events.ndjson', columns={{distinct_id: 'VARCHAR', event: 'VARCHAR',"
+            " timestamp: 'TIMESTAMP', properties: 'JSON'}) e JOIN people p ON p.name = e.distinct_id"
+        )
+
+    def materialise(self, each: Try, expected: int) -> float:
+        """Write the persons who meet a criterion into a table; return the milliseconds."""
+        began = time.monotonic()
+        self.database.execute(f"CREATE OR REPLACE TABLE members AS SELECT uuid FROM people WHERE {each.duckdb}")
+        seconds = time.monotonic() - began
+        counted = self.database.execute("SELECT count(*) FROM members").fetchone()
+        assert counted == (expected,), (each.name, counted, expected)
+        return seconds * 1000
+
+
+if __name__ == "__main__":
+    main()
