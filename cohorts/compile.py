@@ -7,11 +7,23 @@ deeply it is nested.
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 from cohorts.behavior import did
 from cohorts.criteria import BehavioralFilter, CohortFilter, Criteria, Group, Node, PersonFilter, leaves
 from cohorts.properties import CompileError, condition, text_of, values_of
 from cohorts.sql import FALSE, Sql, all_of, any_of, negate
+
+#: What Postgres plans in seconds: its planner's time grows with the square of the joined sets.
+_MOST_SETS: Final = 1000
+#: What a statement of the extended protocol can bind is 65,535.
+_MOST_VALUES: Final = 60_000
+
+
+class TooLarge(CompileError):
+    """The criteria are more than one statement can hold."""
+
+    code = "query_size"
 
 
 class NoCriteria(CompileError):
@@ -25,7 +37,7 @@ def compile_criteria(criteria: Criteria, *, project_id: int, now: datetime, coho
     """Return `SELECT uuid` of the persons who meet the criteria at the time `now`.
 
     `cohorts` are the ids of the project's cohorts that are not deleted: every other one matches nobody. Raises
-    CompileError for what means nothing, such as only negated criteria (2.6), NoCriteria for an empty tree.
+    CompileError for what means nothing, such as only negated criteria (2.6), NoCriteria for an empty tree, TooLarge.
     """
     root = criteria.properties
     if not root.values:
@@ -35,11 +47,10 @@ def compile_criteria(criteria: Criteria, *, project_id: int, now: datetime, coho
     compiler = _Compiler(project_id, now, cohorts)
     where = compiler.node(root)
     joins = "".join(f" LEFT JOIN {join.text}" for join in compiler.joins)
-    values = [value for join in compiler.joins for value in join.values]
-    return Sql(
-        f"SELECT p.uuid FROM analytics_person p{joins} WHERE p.project_id = %s AND ({where.text})",
-        (*values, project_id, *where.values),
-    )
+    values = (*(value for join in compiler.joins for value in join.values), project_id, *where.values)
+    if len(compiler.joins) > _MOST_SETS or len(values) > _MOST_VALUES:
+        raise TooLarge(f"{len(compiler.joins)} sets of persons and {len(values)} values are too many for one statement")
+    return Sql(f"SELECT p.uuid FROM analytics_person p{joins} WHERE p.project_id = %s AND ({where.text})", values)
 
 
 def _is_negated(node: Node) -> bool:

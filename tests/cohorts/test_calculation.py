@@ -112,6 +112,17 @@ def test_a_failure_is_counted_and_told_and_keeps_the_members(cast: Cast, alice: 
     assert (after["errors_calculating"], after["version"]) == (0, 3)
 
 
+def test_a_definition_beyond_one_statement_is_told_as_too_large(cast: Cast, alice: Caller):
+    versions = [f"1.{i}.0" for i in range(7000)]
+    cohort = create(cast, alice, all_of(leaf("v", "semver_caret", versions)))
+    work()
+    body = alice.get(url(cast, cohort)).json()
+    assert (body["is_calculating"], body["errors_calculating"], body["count"]) == (False, 1, None)
+    assert body["last_error_message"] == (
+        "The definition of this cohort is too large: use fewer conditions or shorter lists."
+    )
+
+
 def test_a_first_failure_leaves_no_count(cast: Cast, alice: Caller):
     cohort = create(cast, alice, all_of(leaf("name", "regex", "[")))
     work()

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from cohorts.compile import NoCriteria
+from cohorts.compile import NoCriteria, TooLarge
 from cohorts.members import add_members, count_members, delete_members, named, remove_member, replace_members
 from cohorts.properties import CompileError
 from tests.cohorts.compiling import PROJECT, behavior, found, people, prop, refused, statement, uuid_of
@@ -37,6 +37,21 @@ def every_kind(kind: str, **more: Any) -> dict[str, Any]:
 
 def cohort(number: int, **more: Any) -> dict[str, Any]:
     return {"type": "cohort", "key": "id", "value": number, **more}
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [behavior("performed_event", key=f"e{i}") for i in range(1001)],
+        [prop("semver_caret", [f"1.{i}.0" for i in range(7000)])],
+        [prop("exact", str(i)) for i in range(30_000)],
+    ],
+    ids=["sets", "ranges", "leaves"],
+)
+def test_more_than_one_statement_can_hold_is_too_large(nodes: list[dict[str, Any]]):
+    with pytest.raises(TooLarge, match="are too many for one statement") as caught:
+        statement(*nodes, kind="OR")
+    assert caught.value.code == "query_size"
 
 
 def test_no_criteria_are_told_apart():
