@@ -19,7 +19,7 @@ define install
 		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 
-.PHONY: help run test lint bench lock install install-dev install-bench
+.PHONY: help run test lint bench schema lock install install-dev install-bench
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,6 +41,9 @@ lint: install-dev ## formatter, linter, types, import contracts, migrations chec
 
 bench: install-bench ## compute cohorts of 100,000 and of 1,000,000 persons beside DuckDB (ARGS: options)
 	$(BIN)/python -m tests.benchmarks.cohorts $(ARGS)
+
+schema: install-dev ## write the contract, tests/openapi.yml, anew from the code
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file tests/openapi.yml
 
 lock: ## write the lock files anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }

@@ -30,11 +30,22 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
     dashboard_id = serializers.IntegerField(
         required=False, allow_null=True, help_text="Id of the dashboard it belongs to."
     )
-    dashboard_name = serializers.CharField(source="dashboard.name", read_only=True, allow_null=True)
-    insight_short_id = serializers.CharField(source="dashboard_item.short_id", read_only=True, allow_null=True)
-    insight_name = serializers.CharField(source="dashboard_item.name", read_only=True, allow_null=True)
-    insight_derived_name = serializers.CharField(source="dashboard_item.derived_name", read_only=True, allow_null=True)
-    created_by = UserBasicSerializer(read_only=True, allow_null=True)
+    dashboard_name = serializers.CharField(
+        source="dashboard.name", read_only=True, allow_null=True, help_text="What the dashboard is called."
+    )
+    insight_short_id = serializers.CharField(
+        source="dashboard_item.short_id", read_only=True, allow_null=True, help_text="The insight's id in addresses."
+    )
+    insight_name = serializers.CharField(
+        source="dashboard_item.name", read_only=True, allow_null=True, help_text="What the insight is called."
+    )
+    insight_derived_name = serializers.CharField(
+        source="dashboard_item.derived_name",
+        read_only=True,
+        allow_null=True,
+        help_text="What the insight would be called if nobody had named it.",
+    )
+    created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
 
     class Meta:
         model = Annotation
@@ -57,6 +68,9 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
         )
         read_only_fields = ("id", "created_at", "updated_at")
         extra_kwargs: ClassVar = {
+            "id": {"help_text": "The number by which addresses name the annotation."},
+            "created_at": {"help_text": "When it was made."},
+            "updated_at": {"help_text": "When it was changed last."},
             "content": {"help_text": "The note itself."},
             "date_marker": {"help_text": "The point in time it marks, in UTC."},
             "creation_type": {"help_text": "`USR` for a person, `GIT` for a bot that notes a release."},

@@ -7,6 +7,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.serializers import BaseSerializer
 
+from annotations.documentation import OPERATIONS
 from annotations.filters import AnnotationFilter
 from annotations.models import Annotation
 from annotations.serializers import AnnotationSerializer
@@ -29,6 +30,7 @@ class AnnotationViewSet(
     """Create, read, update and soft-delete annotations: notes on a point in time."""
 
     scope = "annotation"
+    operations = OPERATIONS
     activity_scope = "Annotation"
     queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by").order_by(
         "-date_marker", "-id"

@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import pagination
 from rest_framework.response import Response
 
+from core6.api.pagination import page_schema
+
 
 class HistoryPagination(pagination.LimitOffsetPagination):
     """`{"results", "count", "next", "previous"}` with links such as `?limit=100&offset=100`."""
@@ -28,6 +30,9 @@ class HistoryPagination(pagination.LimitOffsetPagination):
                 "previous": self.get_previous_link(),
             }
         )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return page_schema(schema, "count", "uri-reference")
 
     def _link(self, offset: int) -> str:
         return f"?limit={self.limit}&offset={offset}"

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from django.contrib.postgres.expressions import ArraySubquery
@@ -26,7 +26,7 @@ from cohorts.models import Cohort, CohortMember
 from cohorts.properties import CompileError, condition
 from cohorts.sql import Sql
 from core6.analytics.models import DistinctId, Person
-from core6.api.pagination import without_key
+from core6.api.pagination import page_schema, without_key
 
 _MOST_DISTINCT_IDS = 10
 _NAME_PROPERTIES = ("email", "Email", "name", "Name", "username", "Username", "UserName")
@@ -85,10 +85,13 @@ def _condition(leaf: Leaf) -> Sql:
 class PersonSerializer(serializers.ModelSerializer[Person]):
     """A person, as a member of a cohort."""
 
-    type = serializers.SerializerMethodField()
-    id = serializers.UUIDField(source="uuid", read_only=True)
-    name = serializers.SerializerMethodField()
-    distinct_ids = serializers.ListField(child=serializers.CharField(), read_only=True)
+    type = serializers.SerializerMethodField(help_text="Always `person`.")
+    id = serializers.UUIDField(source="uuid", read_only=True, help_text="The same as `uuid`.")
+    properties = serializers.DictField(read_only=True, help_text="What is known of the person.")
+    name = serializers.SerializerMethodField(help_text="The email, else a name, else a distinct id, else the uuid.")
+    distinct_ids = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="The names by which events know the person."
+    )
     matched_recordings = serializers.SerializerMethodField(help_text="Always empty: there are no recordings here.")
     value_at_data_point = serializers.SerializerMethodField(help_text="Always null: a cohort is no chart.")
 
@@ -107,6 +110,11 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
             "value_at_data_point",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "uuid": {"help_text": "The person's id."},
+            "created_at": {"help_text": "When the person was first seen."},
+            "is_identified": {"help_text": "Whether somebody said who it is."},
+        }
 
     def get_type(self, person: Person) -> str:
         return "person"
@@ -141,12 +149,7 @@ class PersonPagination(pagination.LimitOffsetPagination):
         return Response({"results": data, "next": self._next, "previous": self._previous})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": "string", "format": "uri", "nullable": True}
-        return {
-            "type": "object",
-            "required": ["results", "next", "previous"],
-            "properties": {"results": schema, "next": link, "previous": link},
-        }
+        return page_schema(schema)
 
     def _page_link(self, request: Request, limit: int, offset: int) -> str | None:
         url = replace_query_param(request.build_absolute_uri(), self.limit_query_param, limit)

@@ -38,7 +38,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
     """Reads and writes a cohort; `person_ids` and `named` are whom a request names for a static one."""
 
     filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
-    created_by = UserBasicSerializer(read_only=True, allow_null=True)
+    created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
     last_error_message = serializers.SerializerMethodField(help_text="Why the last failed calculation failed.")
     experiment_set = serializers.SerializerMethodField(help_text="Ids of the experiments that use it.")
     _create_in_folder = serializers.CharField(
@@ -83,6 +83,17 @@ class CohortSerializer(ModelSerializer[Cohort]):
             *("errors_calculating", "count"),
         )
         extra_kwargs: ClassVar = {
+            "id": {"help_text": "The number by which addresses name the cohort."},
+            "name": {"help_text": "What people call it."},
+            "description": {"help_text": "What it is for."},
+            "version": {"help_text": "The definition that the members are of; null before the first calculation."},
+            "pending_version": {"help_text": "The definition that is to be computed, or was computed last."},
+            "is_calculating": {"help_text": "Whether the members are being computed."},
+            "created_at": {"help_text": "When it was made."},
+            "last_calculation": {"help_text": "When the members were computed last."},
+            "errors_calculating": {"help_text": "How many calculations failed since the last that did not."},
+            "count": {"help_text": "How many persons are in; null before the first calculation."},
+            "cohort_type": {"help_text": "What its criteria are about; found out from them."},
             "groups": {"help_text": "Deprecated: what `filters` says in an older form."},
             "deleted": {"help_text": "True hides the cohort; false brings it back."},
             "query": {"help_text": "Whom to put into a static cohort: an ActorsQuery over properties of persons."},
@@ -222,14 +233,18 @@ def told(function: Any, *values: Any, **named: Any) -> Any:
 class CalculationSerializer(serializers.ModelSerializer[Calculation]):
     """One run of the calculation (contract/cohorts.md 4.8)."""
 
-    duration_seconds = serializers.SerializerMethodField()
-    is_completed = serializers.SerializerMethodField()
-    is_successful = serializers.SerializerMethodField()
-    total_query_ms = serializers.SerializerMethodField()
-    total_memory_mb = serializers.SerializerMethodField()
-    total_read_rows = serializers.SerializerMethodField()
-    total_written_rows = serializers.SerializerMethodField()
-    main_query = serializers.SerializerMethodField()
+    filters = serializers.DictField(read_only=True, allow_null=True, help_text="The criteria that it computed.")
+    queries = serializers.ListField(
+        child=serializers.DictField(), read_only=True, allow_null=True, help_text="The statements with their figures."
+    )
+    duration_seconds = serializers.SerializerMethodField(help_text="How long it took; null while it runs.")
+    is_completed = serializers.SerializerMethodField(help_text="Whether it has ended.")
+    is_successful = serializers.SerializerMethodField(help_text="Whether it has ended without an error.")
+    total_query_ms = serializers.SerializerMethodField(help_text="Milliseconds in the database.")
+    total_memory_mb = serializers.SerializerMethodField(help_text="Not measured here: null.")
+    total_read_rows = serializers.SerializerMethodField(help_text="Not measured here: null.")
+    total_written_rows = serializers.SerializerMethodField(help_text="How many members came and went.")
+    main_query = serializers.SerializerMethodField(help_text="The statement, without its values.")
 
     class Meta:
         model = Calculation
@@ -251,6 +266,13 @@ class CalculationSerializer(serializers.ModelSerializer[Calculation]):
             "main_query",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id of the run."},
+            "count": {"help_text": "How many persons met them; null when it failed."},
+            "started_at": {"help_text": "When it began."},
+            "finished_at": {"help_text": "When it ended; null while it runs."},
+            "error": {"help_text": "Why it failed; null when it did not."},
+        }
 
     def get_duration_seconds(self, run: Calculation) -> float | None:
         return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None

@@ -19,6 +19,7 @@ from rest_framework.serializers import BaseSerializer
 
 from cohorts import changes
 from cohorts.dependencies import lock_definitions
+from cohorts.documentation import OPERATIONS
 from cohorts.filters import CohortFilter
 from cohorts.history import HistoryPagination
 from cohorts.models import Calculation, Cohort
@@ -30,7 +31,7 @@ from core6.api.renderers import JSONRenderer
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from projects.scoping import ProjectScopedViewSet
 
-DONE = inline_serializer("Success", {"success": serializers.BooleanField()})
+DONE = inline_serializer("Success", {"success": serializers.BooleanField(help_text="Always true.")})
 
 
 class CohortViewSet(
@@ -45,6 +46,7 @@ class CohortViewSet(
     """Create, read, update and soft-delete cohorts: sets of persons, by criteria or by lists."""
 
     scope = "cohort"
+    operations = OPERATIONS
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {"persons": ("cohort:read", "person:read")}
     activity_scope = "Cohort"
     queryset = (
@@ -135,7 +137,9 @@ class CohortViewSet(
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(
-        request=inline_serializer("PersonIds", {"person_ids": serializers.ListField(child=serializers.UUIDField())}),
+        request=inline_serializer(
+            "PersonIds", {"person_ids": serializers.ListField(child=serializers.UUIDField(), help_text="Whom.")}
+        ),
         responses=DONE,
     )
     @action(detail=True, methods=["patch"])
@@ -148,7 +152,9 @@ class CohortViewSet(
             self._log(cohort, "persons_added_manually", None)
         return Response({"success": True})
 
-    @extend_schema(request=inline_serializer("PersonId", {"person_id": serializers.UUIDField()}), responses=DONE)
+    @extend_schema(
+        request=inline_serializer("PersonId", {"person_id": serializers.UUIDField(help_text="Whom.")}), responses=DONE
+    )
     @action(detail=True, methods=["patch"])
     def remove_person_from_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Take a person out of a static cohort."""

@@ -122,6 +122,8 @@ INSTALLED_APPS = [
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django.contrib.staticfiles",
     "procrastinate.contrib.django",
     "core6",
     "core6.accounts",
@@ -136,9 +138,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core6.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.common.CommonMiddleware",
 ]
+STATIC_URL = "/static/"
+#: The pages' scripts are served as their packages bring them: nothing has to be collected.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 ROOT_URLCONF = "core6.urls"
 WSGI_APPLICATION = "core6.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
@@ -188,9 +196,21 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "AUTHENTICATION_WHITELIST": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
+    "SERVE_PUBLIC": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayOperationId": True},
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "core6.api.schema.without_gaps",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "CreationTypeEnum": "annotations.models.Annotation.CreationType",
         "AnnotationScopeEnum": "annotations.models.Annotation.Scope",
+        "EffectiveMembershipLevelEnum": "core6.accounts.models.Level",
         "CohortTypeEnum": "cohorts.models.Cohort.CohortType",
         "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
     },

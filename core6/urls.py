@@ -5,6 +5,7 @@ from django.urls import include, path
 import projects.urls
 
 urlpatterns = [
+    path("", include("core6.pages")),
     path("api/", include("core6.me.urls")),
     path("api/", include(projects.urls.root_urlpatterns)),
     path("api/organizations/<str:organization_id>/", include("projects.urls")),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import jwt
 from django.conf import settings
@@ -21,10 +21,25 @@ from core6.analytics.models import Dashboard, GroupType
 from core6.api.serializers import ModelSerializer
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
+from projects.documentation import FIELDS
 from projects.models import ProductIntent, Project
 from projects.modifiers import DEFAULTS
 
 _TOKEN_DAYS = 7
+#: What fields take beside what their columns say.
+_RULES: Final[Mapping[str, dict[str, Any]]] = {
+    "name": {"required": False},
+    "session_recording_sample_rate": {"min_value": 0, "max_value": 1},
+    "session_recording_minimum_duration_milliseconds": {"min_value": 0, "max_value": 30000},
+    "session_recording_linked_flag": {"validators": [settings_rules.check_linked_flag]},
+    "session_recording_network_payload_capture_config": {"validators": [settings_rules.check_network_payload]},
+    "session_recording_masking_config": {"validators": [settings_rules.check_masking]},
+    "session_replay_config": {"validators": [settings_rules.check_replay_config]},
+    "survey_config": {"validators": [settings_rules.check_dictionary]},
+    "modifiers": {"validators": [settings_rules.check_modifiers]},
+    "conversations_settings": {"validators": [settings_rules.check_dictionary]},
+    "logs_settings": {"validators": [settings_rules.check_dictionary]},
+}
 #: The names of the zones that Python's own data knows, the same on every machine.
 TIMEZONES = sorted(
     set(importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {"Factory"}
@@ -50,6 +65,7 @@ class ProjectBasicSerializer(serializers.ModelSerializer[Project]):
             "access_control",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {name: {"help_text": FIELDS[name]} for name in fields}
 
 
 class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
@@ -67,6 +83,15 @@ class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
             "created_at",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "group_type": {"help_text": "What events call it."},
+            "group_type_index": {"help_text": "Its number, from 0 to 4."},
+            "name_singular": {"help_text": "What people call one; null is as events do."},
+            "name_plural": {"help_text": "What people call several."},
+            "default_columns": {"help_text": "The columns of its lists."},
+            "detail_dashboard": {"help_text": "The id of the dashboard that is shown with one."},
+            "created_at": {"help_text": "When it was first seen."},
+        }
 
 
 class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
@@ -76,6 +101,12 @@ class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
         model = ProductIntent
         fields = ("product_type", "created_at", "onboarding_completed_at", "updated_at")
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "product_type": {"help_text": "The product."},
+            "created_at": {"help_text": "When it was first meant."},
+            "onboarding_completed_at": {"help_text": "When its onboarding was complete; null until then."},
+            "updated_at": {"help_text": "When this was changed last."},
+        }
 
 
 class DashboardField(serializers.PrimaryKeyRelatedField[Dashboard]):
@@ -111,16 +142,20 @@ class ProjectSerializer(ModelSerializer[Project]):
     """Reads and writes a project; the context holds the caller's `level`, and the `user` who acts, if any."""
 
     effective_membership_level = serializers.SerializerMethodField(help_text="1 member, 8 administrator, 15 owner.")
-    has_group_types = serializers.SerializerMethodField()
-    group_types = serializers.SerializerMethodField()
+    has_group_types = serializers.SerializerMethodField(help_text=FIELDS["has_group_types"])
+    group_types = serializers.SerializerMethodField(help_text=FIELDS["group_types"])
     live_events_token = serializers.SerializerMethodField(help_text="A JWT for the live events, good for 7 days.")
-    app_urls = HostsField(required=False)
-    timezone = serializers.ChoiceField(choices=TIMEZONES, required=False)
-    primary_dashboard = DashboardField(queryset=Dashboard.objects.none(), required=False, allow_null=True)
-    recording_domains = HostsField(required=False, allow_null=True)
-    person_on_events_querying_enabled = serializers.SerializerMethodField()
+    app_urls = HostsField(required=False, help_text=FIELDS["app_urls"])
+    timezone = serializers.ChoiceField(choices=TIMEZONES, required=False, help_text=FIELDS["timezone"])
+    primary_dashboard = DashboardField(
+        queryset=Dashboard.objects.none(), required=False, allow_null=True, help_text=FIELDS["primary_dashboard"]
+    )
+    recording_domains = HostsField(required=False, allow_null=True, help_text=FIELDS["recording_domains"])
+    person_on_events_querying_enabled = serializers.SerializerMethodField(
+        help_text=FIELDS["person_on_events_querying_enabled"]
+    )
     default_modifiers = serializers.SerializerMethodField(help_text="What each modifier is where none is set.")
-    product_intents = ProductIntentSerializer(many=True, read_only=True)
+    product_intents = ProductIntentSerializer(many=True, read_only=True, help_text=FIELDS["product_intents"])
 
     class Meta:
         model = Project
@@ -192,25 +227,14 @@ class ProjectSerializer(ModelSerializer[Project]):
             *("id", "organization", "created_at", "updated_at", "uuid", "api_token", "ingested_event"),
             *("secret_api_token", "secret_api_token_backup"),
         )
-        extra_kwargs: ClassVar = {
-            "name": {"required": False},
-            "session_recording_sample_rate": {"min_value": 0, "max_value": 1},
-            "session_recording_minimum_duration_milliseconds": {"min_value": 0, "max_value": 30000},
-            "session_recording_linked_flag": {"validators": [settings_rules.check_linked_flag]},
-            "session_recording_network_payload_capture_config": {"validators": [settings_rules.check_network_payload]},
-            "session_recording_masking_config": {"validators": [settings_rules.check_masking]},
-            "session_replay_config": {"validators": [settings_rules.check_replay_config]},
-            "survey_config": {"validators": [settings_rules.check_dictionary]},
-            "modifiers": {"validators": [settings_rules.check_modifiers]},
-            "conversations_settings": {"validators": [settings_rules.check_dictionary]},
-            "logs_settings": {"validators": [settings_rules.check_dictionary]},
-        }
+        extra_kwargs: ClassVar = {name: {"help_text": text, **_RULES.get(name, {})} for name, text in FIELDS.items()}
 
     @cached_property
     def _group_types(self) -> list[dict[str, Any]]:
         rows = GroupType.objects.filter(project=self.instance).order_by("group_type_index")
         return list(GroupTypeSerializer(rows, many=True).data)
 
+    @extend_schema_field(serializers.ChoiceField(choices=Level.choices, allow_null=True))
     def get_effective_membership_level(self, project: Project) -> int | None:
         level: int | None = self.context["level"]
         return level
@@ -305,7 +329,9 @@ WRITABLE = frozenset(name for name, field in ProjectSerializer().fields.items() 
 class ProjectDemoDataSerializer(ProjectSerializer):
     """A project, and whether its demo data are still being made (D5)."""
 
-    is_generating_demo_data = serializers.SerializerMethodField()
+    is_generating_demo_data = serializers.SerializerMethodField(
+        help_text="Whether the job that fills it is queued or running."
+    )
 
     class Meta(ProjectSerializer.Meta):
         fields = (*ProjectSerializer.Meta.fields, "is_generating_demo_data")  # type: ignore[assignment]  # one more

@@ -22,6 +22,7 @@ from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, TenantScopedViewSe
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from projects import tokens
 from projects.activity import log_deleted
+from projects.documentation import OPERATIONS
 from projects.models import Project
 from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
 from projects.scoping import projects_of
@@ -43,6 +44,7 @@ class ProjectViewSet(
     """Projects of an organization, and the actions on their tokens and onboarding."""
 
     scope = "project"
+    operations = OPERATIONS
     action_scopes: ClassVar = {"complete_product_onboarding": ("project:read",)}
     levels: ClassVar = dict.fromkeys(("create", "destroy", *TOKEN_ACTIONS), Level.ADMIN)
     bare_operations: ClassVar[Collection[str]] = (

@@ -12,10 +12,12 @@ from roles.models import Role, RoleMembership
 class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
     """A member of the organization."""
 
-    user = UserBasicSerializer(read_only=True)
+    user = UserBasicSerializer(read_only=True, help_text="Who it is.")
     is_2fa_enabled = serializers.SerializerMethodField(help_text="Always false: this server has no second factor.")
     has_social_auth = serializers.SerializerMethodField(help_text="Always false: this server has no social login.")
-    last_login = serializers.DateTimeField(source="user.last_login", read_only=True, allow_null=True)
+    last_login = serializers.DateTimeField(
+        source="user.last_login", read_only=True, allow_null=True, help_text="When the user logged in last."
+    )
 
     class Meta:
         model = Membership
@@ -30,6 +32,12 @@ class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
             "last_login",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id of the membership of the organization."},
+            "level": {"help_text": "1 member, 8 administrator, 15 owner."},
+            "joined_at": {"help_text": "When the user joined the organization."},
+            "updated_at": {"help_text": "When this was changed last."},
+        }
 
     def get_is_2fa_enabled(self, member: Membership) -> bool:
         return False
@@ -41,15 +49,20 @@ class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
 class RoleMembershipSerializer(ModelSerializer[RoleMembership]):
     """Puts a member, named by the uuid of the user, into the role of the URL."""
 
-    role_id = serializers.UUIDField(read_only=True)
-    organization_member = OrganizationMemberSerializer(read_only=True)
-    user = UserBasicSerializer(source="organization_member.user", read_only=True)
+    role_id = serializers.UUIDField(read_only=True, help_text="The role.")
+    organization_member = OrganizationMemberSerializer(read_only=True, help_text="Who is in the role.")
+    user = UserBasicSerializer(source="organization_member.user", read_only=True, help_text="The same as a user.")
     user_uuid = serializers.UUIDField(write_only=True, help_text="The user to add: an active member.")
 
     class Meta:
         model = RoleMembership
         fields = ("id", "role_id", "organization_member", "user", "joined_at", "updated_at", "user_uuid")
         read_only_fields = ("id", "joined_at", "updated_at")
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id of the membership of the role."},
+            "joined_at": {"help_text": "When the member came into the role."},
+            "updated_at": {"help_text": "When this was changed last."},
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         organization = self.context["view"].tenant.organization
@@ -63,7 +76,7 @@ class RoleMembershipSerializer(ModelSerializer[RoleMembership]):
 class RoleSerializer(ModelSerializer[Role]):
     """Reads and writes a role; only its name can be written."""
 
-    created_by = UserBasicSerializer(read_only=True, allow_null=True)
+    created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
     members = RoleMembershipSerializer(many=True, read_only=True, help_text="Who is in the role, in joining order.")
     is_default = serializers.BooleanField(read_only=True, help_text="Whether it is the organization's default role.")
 
@@ -71,4 +84,8 @@ class RoleSerializer(ModelSerializer[Role]):
         model = Role
         fields = ("id", "name", "created_at", "created_by", "members", "is_default")
         read_only_fields = ("id", "created_at")
-        extra_kwargs: ClassVar = {"name": {"help_text": "Unique in the organization, whatever its case."}}
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id by which addresses name the role."},
+            "name": {"help_text": "Unique in the organization, whatever its case."},
+            "created_at": {"help_text": "When it was made."},
+        }

@@ -10,6 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from core6.accounts.models import Level
 from core6.api.scoping import OrganizationScopedViewSet, parse_uuid
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
+from roles import documentation
 from roles.models import Role, RoleMembership
 from roles.serializers import RoleMembershipSerializer, RoleSerializer
 
@@ -22,6 +23,7 @@ class RoleViewSet(
     """Create, read, update and delete roles: named groups of an organization's members."""
 
     scope = "organization"
+    operations = documentation.ROLES
     write_level = Level.ADMIN
     queryset = (
         Role.objects.select_related("organization", "created_by")
@@ -43,6 +45,7 @@ class RoleMembershipViewSet(
     """Put members into a role and take them out (contract D.5)."""
 
     scope = "organization"
+    operations = documentation.MEMBERSHIPS
     write_level = Level.ADMIN
     queryset = MEMBERSHIPS
     serializer_class = RoleMembershipSerializer

@@ -14,6 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from core6.activity.models import ActivityLog, Change, change, log_activity
 from core6.activity.serializers import ActivityLogSerializer
+from core6.api.pagination import page_schema
 from core6.api.scoping import TenantScopedViewSet
 
 M = TypeVar("M", bound=Model)
@@ -38,12 +39,7 @@ class ActivityPagination(PageNumberPagination):
         )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": "string", "format": "uri", "nullable": True}
-        return {
-            "type": "object",
-            "required": ["results", "next", "previous", "total_count"],
-            "properties": {"results": schema, "next": link, "previous": link, "total_count": {"type": "integer"}},
-        }
+        return page_schema(schema, "total_count")
 
 
 class ActivityShown(TenantScopedViewSet[M]):

@@ -25,11 +25,23 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from exceptions_hog import exception_handler as render  # type: ignore[import-untyped]  # the library has no types
-from rest_framework import exceptions
+from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
 from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    """What was wrong, and how to do it right."""
+
+    type = serializers.CharField(
+        help_text="validation_error, invalid_request, authentication_error, throttled_error or server_error."
+    )
+    code = serializers.CharField(help_text="What kind of error it is, for programs: required, not_found, …")
+    detail = serializers.CharField(help_text="What is wrong, for people.")
+    attr = serializers.CharField(allow_null=True, help_text="The field that is wrong; null when it is none.")
+
 
 logger = logging.getLogger(__name__)
 

@@ -1,9 +1,11 @@
 """Limit/offset pages: one shape, bounded, links that keep every parameter but the key (D10, contract B)."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import pagination
 from rest_framework.utils.urls import remove_query_param
+
+_PAGE: Final = "http://api.example.org/accounts/?offset={}&limit=100"
 
 
 class LimitOffsetPagination(pagination.LimitOffsetPagination):
@@ -18,11 +20,27 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
     def get_previous_link(self) -> str | None:
         return without_key(super().get_previous_link())
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return page_schema(schema, "count")
+
 
 class LongPagination(LimitOffsetPagination):
     """The same with 1000 rows a page, as annotations have it."""
 
     default_limit = 1000
+
+
+def page_schema(results: dict[str, Any], count: str | None = None, link_format: str = "uri") -> dict[str, Any]:
+    """Return the schema of a page of `results`, with the key of the total where there is one."""
+    link = {"type": "string", "format": link_format, "nullable": True}
+    total = {count: {"type": "integer", "example": 123, "description": "How many rows there are on all pages."}}
+    properties = {
+        **(total if count else {}),
+        "next": {**link, "example": _PAGE.format(400), "description": "The page after this one; null on the last."},
+        "previous": {**link, "example": _PAGE.format(200), "description": "The page before; null on the first."},
+        "results": {**results, "description": "The rows of this page."},
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def without_key(link: Any) -> str | None:

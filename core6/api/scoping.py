@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.api.documentation import Operation
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -85,6 +86,8 @@ class ScopedViewSet(GenericViewSet[M]):
     scope: ClassVar[str] = ""
     #: Scopes of actions that differ from `<scope>:read` and `<scope>:write`.
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: What the schema says of each action.
+    operations: ClassVar[Mapping[str, Operation]] = {}
     #: Its own actions whose operationIds do not begin with the basename (D21).
     bare_operations: ClassVar[Collection[str]] = ()
     lookup_url_kwarg = "id"

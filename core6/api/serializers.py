@@ -81,6 +81,16 @@ class UserBasicSerializer(serializers.ModelSerializer[User]):
             "role_at_organization",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The number of the user."},
+            "uuid": {"help_text": "The user's id that is the same everywhere."},
+            "distinct_id": {"help_text": "The name by which the user's own events are sent."},
+            "first_name": {"help_text": "The first name; may be empty."},
+            "last_name": {"help_text": "The last name; may be empty."},
+            "email": {"help_text": "The address that the user logs in with."},
+            "is_email_verified": {"help_text": "Whether the address was verified; null when nobody tried."},
+            "role_at_organization": {"help_text": "What the user works as."},
+        }
 
     def get_hedgehog_config(self, user: User) -> dict[str, Any] | None:
         config = user.hedgehog_config

@@ -1,6 +1,6 @@
 """The caller's own things as JSON: the user, the organizations, the key."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.text import slugify
 from drf_spectacular.utils import extend_schema_field
@@ -25,6 +25,10 @@ class OrganizationBasicSerializer(serializers.ModelSerializer[Organization]):
         model = Organization
         fields = ("id", "name", "slug", "membership_level")
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id by which addresses name the organization."},
+            "name": {"help_text": "What people call it."},
+        }
 
     def get_slug(self, organization: Organization) -> str:
         return slugify(organization.name)
@@ -33,10 +37,12 @@ class OrganizationBasicSerializer(serializers.ModelSerializer[Organization]):
 class OrganizationSerializer(OrganizationBasicSerializer):
     """An organization that the caller belongs to, with its projects."""
 
-    member_count = serializers.IntegerField(read_only=True)
-    default_role_id = serializers.UUIDField(read_only=True, allow_null=True)
+    member_count = serializers.IntegerField(read_only=True, help_text="How many members it has.")
+    default_role_id = serializers.UUIDField(
+        read_only=True, allow_null=True, help_text="The role that new members get; null is none."
+    )
     teams = ProjectBasicSerializer(source="projects", many=True, read_only=True, help_text="As `projects`.")
-    projects = ProjectBasicSerializer(many=True, read_only=True)
+    projects = ProjectBasicSerializer(many=True, read_only=True, help_text="Its projects, oldest first.")
 
     class Meta:
         model = Organization
@@ -52,12 +58,16 @@ class OrganizationSerializer(OrganizationBasicSerializer):
             "projects",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            **OrganizationBasicSerializer.Meta.extra_kwargs,
+            "created_at": {"help_text": "When it was made."},
+        }
 
 
 class UserSerializer(UserBasicSerializer):
     """The caller: where `@current` leads, and every organization."""
 
-    date_joined = serializers.DateTimeField(source="created_at", read_only=True)
+    date_joined = serializers.DateTimeField(source="created_at", read_only=True, help_text="When the account was made.")
     team = serializers.SerializerMethodField(help_text="The project that `@current` means; null without one.")
     organization = serializers.SerializerMethodField(help_text="The organization that `@current` means.")
     organizations = serializers.SerializerMethodField(help_text="Every organization that the caller belongs to.")
@@ -69,6 +79,10 @@ class UserSerializer(UserBasicSerializer):
             *("is_staff", "team", "organization", "organizations"),
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            **UserBasicSerializer.Meta.extra_kwargs,
+            "is_staff": {"help_text": "Whether the user may use the console."},
+        }
 
     @extend_schema_field(ProjectBasicSerializer(allow_null=True))
     def get_team(self, user: User) -> Any:
@@ -88,7 +102,7 @@ class UserSerializer(UserBasicSerializer):
 class PersonalAPIKeySerializer(serializers.ModelSerializer[PersonalAPIKey]):
     """A personal API key and what it may do; its value was shown when it was made, and never again."""
 
-    user_id = serializers.IntegerField(read_only=True)
+    user_id = serializers.IntegerField(read_only=True, help_text="Whose key it is.")
 
     class Meta:
         model = PersonalAPIKey
@@ -104,3 +118,13 @@ class PersonalAPIKeySerializer(serializers.ModelSerializer[PersonalAPIKey]):
             "scoped_organizations",
         )
         read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id of the key."},
+            "label": {"help_text": "What its owner calls it."},
+            "mask_value": {"help_text": "Its first and last characters."},
+            "created_at": {"help_text": "When it was made."},
+            "last_used_at": {"help_text": "When it was used last, within an hour; null is never."},
+            "scopes": {"help_text": "What it may do: `annotation:read`, …; `*` is everything."},
+            "scoped_teams": {"help_text": "The projects that it is restricted to; null or empty is none."},
+            "scoped_organizations": {"help_text": "The organizations that it is restricted to, likewise."},
+        }

@@ -9,6 +9,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 
 from core6.accounts.models import Organization, PersonalAPIKey, User
 from core6.api.scoping import PROJECTS_ONLY, ScopedViewSet, membership_level, organizations_of
+from core6.me import documentation
 from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerializer, UserSerializer
 from projects.models import Project
 
@@ -17,6 +18,7 @@ class UserViewSet(RetrieveModelMixin, ScopedViewSet[User]):
     """Who calls: `/api/users/@me/`, with a restricted key, too."""
 
     scope = "user"
+    operations = documentation.USERS
     queryset = User.objects.all()
     serializer_class = UserSerializer
 
@@ -28,6 +30,7 @@ class PersonalAPIKeyViewSet(RetrieveModelMixin, ScopedViewSet[PersonalAPIKey]):
     """The key of the call: `/api/personal_api_keys/@current/`; it needs no scope to tell what its scopes are."""
 
     scope = "user"
+    operations = documentation.KEYS
     action_scopes: ClassVar = {"retrieve": (), "metadata": ()}
     queryset = PersonalAPIKey.objects.all()
     serializer_class = PersonalAPIKeySerializer
@@ -40,6 +43,7 @@ class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet[Orga
     """The organizations that the caller belongs to; every other one is 404, as if it were not there."""
 
     scope = "organization"
+    operations = documentation.ORGANIZATIONS
     queryset = Organization.objects.prefetch_related(Prefetch("projects", Project.objects.order_by("pk"))).order_by(
         "created_at", "pk"
     )

@@ -1,0 +1,62 @@
+"""How to call an operation, by three clients, for the pages of the schema."""
+
+import json
+import re
+from typing import Any, Final
+
+_HOST: Final = "http://127.0.0.1:8000"
+_PLACE: Final = re.compile(r"<(\w+)>")
+_PYTHON: Final = """\
+import os
+
+import requests
+
+response = requests.request(
+    "{method}",
+    {address},
+    headers={{"Authorization": f"Bearer {{os.environ['POSTHOG_PERSONAL_API_KEY']}}"}},
+{body}    timeout=30,
+)
+print(response.status_code, response.text)"""
+_JAVASCRIPT: Final = """\
+const response = await fetch(`{address}`, {{
+  method: "{method}",
+  headers: {{
+    Authorization: `Bearer ${{process.env.POSTHOG_PERSONAL_API_KEY}}`,
+{body}}});
+console.log(response.status, await response.text());"""
+
+
+def samples(method: str, path: str, body: Any) -> list[dict[str, str]]:
+    """Return the samples as `x-codeSamples` holds them.
+
+    `<ID>` in a path stands for a variable of the environment, as the key does. A body of None is none.
+    """
+    address = _HOST + path
+    sources = {
+        "Shell": _curl(method, address, body),
+        "Python": _python(method, address, body),
+        "JavaScript": _javascript(method, address, body),
+    }
+    return [{"lang": name, "source": source} for name, source in sources.items()]
+
+
+def _curl(method: str, address: str, body: Any) -> str:
+    place = _PLACE.sub(r"$\1", address)
+    lines = [f'curl -X {method} -H "Authorization: Bearer $POSTHOG_PERSONAL_API_KEY"', f'"{place}"']
+    if body is not None:
+        lines.append(f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'")
+    return " \\\n  ".join(lines)
+
+
+def _python(method: str, address: str, body: Any) -> str:
+    place = _PLACE.sub(r"{os.environ['\1']}", address)
+    quoted = f'"{place}"' if place == address else f'f"{place}"'
+    return _PYTHON.format(method=method, address=quoted, body="" if body is None else f"    json={body!r},\n")
+
+
+def _javascript(method: str, address: str, body: Any) -> str:
+    place = _PLACE.sub(r"${process.env.\1}", address)
+    sent = '    "Content-Type": "application/json",\n  }},\n  body: JSON.stringify({}),\n'
+    told = "  },\n" if body is None else sent.format(json.dumps(body))
+    return _JAVASCRIPT.format(method=method, address=place, body=told)
