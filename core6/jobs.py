@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
 
 
 def while_database_is_away(attempts: int) -> RetryStrategy:
@@ -17,22 +16,21 @@ def while_database_is_away(attempts: int) -> RetryStrategy:
 def enqueue(task: str, *, lock: str, is_once: bool, **arguments: Any) -> None:
     """Queue a job in the caller's transaction; jobs of one lock run one after the other.
 
-    With `is_once` a job of this lock that waits already is enough.
+    With `is_once` a job of this task and lock that waits already is enough; the caller sees to it that nobody else asks
+    at the same time. The library's own queueing lock is none: a job that runs could not be put back beside one that
+    waits for it, when its worker died or it is to be tried again, and both would stay where they are for ever.
     """
-    configured = app.configure_task(task, lock=lock, queueing_lock=lock if is_once else None)
-    try:
-        with transaction.atomic():  # a refused insert would spoil the caller's transaction
-            configured.defer(**arguments)
-    except AlreadyEnqueued:
-        return
+    if not (is_once and exists([lock], is_running_too=False, task=task)):
+        app.configure_task(task, lock=lock).defer(**arguments)
 
 
-def exists(locks: Collection[str], *, is_running_too: bool) -> bool:
-    """Tell whether a job of one of the locks waits, or waits or runs."""
+def exists(locks: Collection[str], *, is_running_too: bool, task: str | None = None) -> bool:
+    """Tell whether a job of one of the locks (and of a task) waits, or waits or runs."""
     states = ["todo", "doing"] if is_running_too else ["todo"]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 1 FROM procrastinate_jobs WHERE lock = ANY(%s) AND status::text = ANY(%s) LIMIT 1",
-            [list(locks), states],
+            "SELECT 1 FROM procrastinate_jobs WHERE lock = ANY(%s) AND status::text = ANY(%s)"
+            " AND task_name = coalesce(%s, task_name) LIMIT 1",
+            [list(locks), states, task],
         )
         return cursor.fetchone() is not None

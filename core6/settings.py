@@ -185,6 +185,8 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 2,
     "delete_jobs": "successful",
     "update_heartbeat_interval": 2.0,
+    # Who waits for another job of its lock is told of its end by nobody.
+    "fetch_job_polling_interval": 1.0,
     "stalled_worker_timeout": DEAD_WORKER_SECONDS,
     "shutdown_graceful_timeout": 5.0,
 }

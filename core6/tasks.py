@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import connection
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
 
 from core6 import jobs
 
@@ -16,7 +18,11 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # no
     """Queue again the jobs whose worker died while it ran them."""
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=settings.DEAD_WORKER_SECONDS):
-        await manager.retry_job(job)
+        try:
+            await manager.retry_job(job)
+        except UniqueViolation:
+            # One of its queueing lock waits already, perhaps for the end of this one, and does the same.
+            await manager.finish_job(job, Status.ABORTED, delete_job=True)
 
 
 @app.task(retry=jobs.while_database_is_away(10))

@@ -196,3 +196,12 @@ def serving(directory: Path, *arguments: str, **given: str) -> Iterator[Serve]:
         yield server.ready()
     finally:
         server.end()
+
+
+def child(server: Serve, name: str) -> psutil.Process | None:
+    """Return the process of a server whose command line has a word that ends so."""
+    for process in psutil.Process(server.process.pid).children():
+        with suppress(psutil.Error):
+            if any(part.endswith(name) for part in process.cmdline()):
+                return process
+    return None

@@ -1,12 +1,11 @@
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
 
 import psutil
 import pytest
 
 from tests.management.places import place
-from tests.management.serving import Serve, serving, survivors, wait_until
+from tests.management.serving import Serve, child, serving, survivors, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -14,14 +13,6 @@ def server() -> Iterator[Serve]:
     """A server whose children are killed by one test after another."""
     with place() as parent, serving(parent / "data") as server:
         yield server
-
-
-def child(server: Serve, name: str) -> psutil.Process | None:
-    for process in psutil.Process(server.process.pid).children():
-        with suppress(psutil.Error):
-            if any(part.endswith(name) for part in process.cmdline()):
-                return process
-    return None
 
 
 @pytest.mark.parametrize(
