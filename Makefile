@@ -19,7 +19,8 @@ define install
 		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 
-.PHONY: help run test lint bench schema lock install install-dev install-bench
+.PHONY: help run test lint bench schema lock install install-dev install-bench \
+	install-browser browser-test install-sdk sdk-test require-node client-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -39,13 +40,32 @@ lint: install-dev ## formatter, linter, types, import contracts, migrations chec
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/python -W error manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-bench: install-bench ## compute cohorts of 100,000 and of 1,000,000 persons beside DuckDB (ARGS: options)
-	$(BIN)/python -m tests.benchmarks.cohorts $(ARGS)
+bench: install-bench ## measure requests beside four peers, cohorts beside DuckDB (needs wrk; ARGS: --quick, --only NAME)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+browser-test: install-browser ## look at the pages in headless Chromium (ARGS: options of pytest)
+	@command -v chromium >/dev/null || \
+		{ echo "error: chromium is missing: install the package 'chromium' (apt-get install chromium)" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/browser/browser_*.py -n 0 $(ARGS)
+
+sdk-test: install-sdk ## call a server by clients that three generators make of the schema (ARGS: options of pytest)
+	@for each in node:nodejs npm:npm java:default-jre-headless curl:curl; do command -v $${each%:*} >/dev/null || \
+		{ echo "error: $${each%:*} is missing: install the package '$${each#*:}' (apt-get install $${each#*:})" >&2; \
+		exit 1; }; done
+	$(BIN)/python -m pytest tests/sdk/sdk_*.py -n 0 $(ARGS)
+
+client-test: require-node install-dev ## call a server by unmodified clients of npm and PyPI (ARGS: options of pytest)
+	$(BIN)/python -m pytest tests/clients/client_*.py $(ARGS)
+
+require-node:
+	@for each in node:nodejs npm:npm; do command -v $${each%:*} >/dev/null || \
+		{ echo "error: $${each%:*} is missing: install the package '$${each#*:}' (apt-get install $${each#*:})" >&2; \
+		exit 1; }; done
 
 schema: install-dev ## write the contract, tests/openapi.yml, anew from the code
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file tests/openapi.yml
 
-lock: ## write the lock files anew from pyproject.toml (needs uv)
+lock: ## write the lock files anew from pyproject.toml and package.json (needs uv and npm)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 pyproject.toml -o requirements.lock
@@ -53,6 +73,11 @@ lock: ## write the lock files anew from pyproject.toml (needs uv)
 		--python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --group browser -c requirements-dev.lock -o tests/browser/requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --group sdk -c requirements-dev.lock -o tests/sdk/requirements.lock
+	cd tests/sdk && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 
 install:
 	$(call install,requirements.lock)
@@ -62,3 +87,9 @@ install-dev:
 
 install-bench: install-dev
 	$(call install,tests/benchmarks/requirements.lock)
+
+install-browser: install-dev
+	$(call install,tests/browser/requirements.lock)
+
+install-sdk: install-dev
+	$(call install,tests/sdk/requirements.lock)

@@ -41,6 +41,9 @@ class SchemaView(SpectacularAPIView):
 urlpatterns = [
     path("", IndexView.as_view()),
     re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
-    re_path(r"^api/schema/swagger-ui/?$", SpectacularSwaggerView.as_view(url_name="schema")),
+    re_path(
+        r"^api/schema/swagger-ui/?$",
+        SpectacularSwaggerView.as_view(url_name="schema", template_name="core6/swagger_ui.html"),
+    ),
     re_path(r"^api/schema/redoc/?$", SpectacularRedocView.as_view(url_name="schema", template_name="core6/redoc.html")),
 ]

@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
 
-_BEARER = re.compile(r"Bearer\s+(\S.+)")
+BEARER = re.compile(r"Bearer\s+(\S.+)")
 #: `last_used_at` is written at most this often.
-_USE_NOTED_EVERY = timedelta(hours=1)
+USE_NOTED_EVERY = timedelta(hours=1)
 
 
 class PersonalAPIKeyAuthentication(BaseAuthentication):
@@ -39,7 +39,7 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         if key is None:
             raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
         now = timezone.now()
-        if key.last_used_at is None or key.last_used_at < now - _USE_NOTED_EVERY:
+        if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
             PersonalAPIKey.objects.filter(pk=key.pk).update(last_used_at=now)
         return key.user, key
 
@@ -47,7 +47,7 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
     def _find(self, request: Request) -> tuple[str, str] | None:
-        header = _BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", "").strip())
+        header = BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", "").strip())
         if header:
             return header[1], "Authorization header"
         body: Any = request.data
@@ -65,4 +65,8 @@ class PersonalAPIKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-u
     name = "PersonalAPIKeyAuth"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer"}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A personal API key, phx_…, with the scope that the operation names.",
+        }

@@ -93,6 +93,13 @@ class OperationSchema(AutoSchema):
     def get_extensions(self) -> dict[str, Any]:
         return {"x-codeSamples": samples(self.method, self._sample_path, self._told.body)}
 
+    def map_parsers(self) -> list[Any]:
+        """Tell of JSON alone, though forms are read as well.
+
+        Of several types with one component, a client by openapi-python-client sends the last or cannot be imported.
+        """
+        return ["application/json"]
+
     def get_response_serializers(self) -> Any:
         if self._viewset.action == "destroy" and isinstance(self._viewset, HardDeleteForbidden):
             return {405: OpenApiResponse(description="No response body")}
@@ -141,6 +148,7 @@ def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for response in operation["responses"].values():
                 response["description"] = response["description"] or "Done."
     schemas = result["components"]["schemas"]
+    _files_by_forms(result["paths"], schemas)
     null = {"$ref": "#/components/schemas/NullEnum"}
     for schema in schemas.values():
         for field in schema.get("properties", {}).values():
@@ -149,3 +157,18 @@ def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 field["oneOf"].remove(null)
     schemas.pop("NullEnum", None)
     return result
+
+
+def _files_by_forms(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Take files out of the components of JSON bodies, and tell of a form beside each that has them."""
+    contents = [
+        each["requestBody"]["content"] for path in paths.values() for each in path.values() if "requestBody" in each
+    ]
+    for name, component in schemas.items():
+        fields = component.get("properties", {})
+        plain = {field: told for field, told in fields.items() if told.get("format") != "binary"}
+        if plain != fields:
+            component["properties"] = plain
+            for content in contents:
+                if content["application/json"]["schema"].get("$ref") == f"#/components/schemas/{name}":
+                    content["multipart/form-data"] = {"schema": {"type": "object", "properties": fields}}
