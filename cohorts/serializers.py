@@ -82,6 +82,12 @@ class CohortSerializer(ModelSerializer[Cohort]):
             *("id", "version", "pending_version", "is_calculating", "created_at", "last_calculation"),
             *("errors_calculating", "count"),
         )
+        reads: ClassVar = {
+            "filters": ("filters", "groups"),
+            "last_error_message": ("error_code",),
+            "experiment_set": ("experiment_ids",),
+            "_create_static_person_ids": (),
+        }
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The number by which addresses name the cohort."},
             "name": {"help_text": "What people call it."},

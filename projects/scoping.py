@@ -47,6 +47,9 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
     not_a_member: ClassVar[str | None] = "You don't have access to the project."
     project: Project
 
+    def tenant_place(self) -> str:
+        return "project_id"
+
     def resolve_tenant(self) -> Tenant:
         # Of the project itself only its id is needed, and not its many settings.
         found = projects_of(self.caller, self.kwargs["project_id"]).only("organization").first()

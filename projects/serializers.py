@@ -227,11 +227,16 @@ class ProjectSerializer(ModelSerializer[Project]):
             *("id", "organization", "created_at", "updated_at", "uuid", "api_token", "ingested_event"),
             *("secret_api_token", "secret_api_token_backup"),
         )
+        reads: ClassVar = {
+            "live_events_token": ("pk", "api_token", "organization_id"),
+            **dict.fromkeys(("effective_membership_level", "has_group_types", "group_types"), ()),
+            **dict.fromkeys(("person_on_events_querying_enabled", "default_modifiers"), ()),
+        }
         extra_kwargs: ClassVar = {name: {"help_text": text, **_RULES.get(name, {})} for name, text in FIELDS.items()}
 
     @cached_property
     def _group_types(self) -> list[dict[str, Any]]:
-        rows = GroupType.objects.filter(project=self.instance).order_by("group_type_index")
+        rows = GroupType.objects.filter(project=self.instance and self.instance.pk).order_by("group_type_index")
         return list(GroupTypeSerializer(rows, many=True).data)
 
     @extend_schema_field(serializers.ChoiceField(choices=Level.choices, allow_null=True))

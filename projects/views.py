@@ -76,6 +76,9 @@ class ProjectViewSet(
             raise NotFound("Organization not found.")
         return Tenant(organization, organization.caller_level)
 
+    def tenant_place(self) -> str | None:
+        return "id" if self.detail else "organization_id"
+
     def check_level(self) -> None:
         if self.detail and self.tenant.level is None:
             raise NotFound
@@ -190,6 +193,9 @@ class RootProjectViewSet(ProjectViewSet):
             super().check_restrictions()
         elif self.key.scoped_teams:
             raise PermissionDenied(PROJECTS_ONLY)
+
+    def tenant_place(self) -> str | None:
+        return "id" if self.detail else None
 
     def check_level(self) -> None:
         if self.detail or self.request.method == "POST":

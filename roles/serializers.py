@@ -32,6 +32,7 @@ class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
             "last_login",
         )
         read_only_fields = fields
+        reads: ClassVar = {"is_2fa_enabled": (), "has_social_auth": ()}
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The id of the membership of the organization."},
             "level": {"help_text": "1 member, 8 administrator, 15 owner."},
@@ -84,6 +85,7 @@ class RoleSerializer(ModelSerializer[Role]):
         model = Role
         fields = ("id", "name", "created_at", "created_by", "members", "is_default")
         read_only_fields = ("id", "created_at")
+        reads: ClassVar = {"is_default": ("pk", "organization__default_role_id")}
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The id by which addresses name the role."},
             "name": {"help_text": "Unique in the organization, whatever its case."},

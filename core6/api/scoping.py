@@ -155,6 +155,10 @@ class TenantScopedViewSet(ScopedViewSet[M]):
     not_a_member: ClassVar[str | None] = None
     level_too_low: ClassVar[str] = "Your organization access level is insufficient."
 
+    def tenant_place(self) -> str | None:
+        """Return the name of the part of the URL whose id alone names the tenant; None where something else does."""
+        return None
+
     @cached_property
     def tenant(self) -> Tenant:
         """Resolve the tenant from the URL, once; raises NotFound with the parent's own text."""
@@ -186,6 +190,9 @@ class TenantScopedViewSet(ScopedViewSet[M]):
 
 class OrganizationScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/organizations/:organization_id/`."""
+
+    def tenant_place(self) -> str:
+        return "organization_id"
 
     def resolve_tenant(self) -> Tenant:
         segment = self.kwargs["organization_id"]

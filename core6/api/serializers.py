@@ -81,6 +81,7 @@ class UserBasicSerializer(serializers.ModelSerializer[User]):
             "role_at_organization",
         )
         read_only_fields = fields
+        reads: ClassVar = {"hedgehog_config": ("hedgehog_config",)}
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The number of the user."},
             "uuid": {"help_text": "The user's id that is the same everywhere."},

@@ -144,7 +144,7 @@ def test_filters_hold_on_the_detail_url_too(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize("rows", [1, 10, 100])
-def test_a_list_takes_four_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext, rows: int):
+def test_a_list_takes_two_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext, rows: int):
     alice.get(url(cast))  # the first use of a key notes it
     for i in range(rows):
         note(
@@ -156,12 +156,12 @@ def test_a_list_takes_four_queries(cast: Cast, alice: Caller, queries: CaptureQu
         )
     with queries:
         assert len(contents(alice.get(url(cast)))) == rows
-    assert len(queries) == 4  # the key with its user; the project with its organization and level; count; page
+    assert len(queries) == 2  # the key with its user, project and level; the page with its count
 
 
-def test_a_retrieve_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+def test_a_retrieve_takes_two_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
     detail = f"{url(cast)}{note(cast, 'x').pk}/"
     alice.get(detail)
     with queries:
         assert alice.get(detail).status_code == 200
-    assert len(queries) == 3  # the key with its user; the project with its organization and level; the row
+    assert len(queries) == 2  # the key with its user, project and level; the row
