@@ -129,6 +129,7 @@ INSTALLED_APPS = [
     "core6.accounts",
     "core6.activity",
     "core6.analytics",
+    "core6.revisions",
     "projects",
     "roles",
     "annotations",

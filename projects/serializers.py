@@ -18,7 +18,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
-from core6.api.serializers import ModelSerializer
+from core6.api.serializers import JSONField, ModelSerializer
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
 from projects.documentation import FIELDS
@@ -39,6 +39,36 @@ _RULES: Final[Mapping[str, dict[str, Any]]] = {
     "modifiers": {"validators": [settings_rules.check_modifiers]},
     "conversations_settings": {"validators": [settings_rules.check_dictionary]},
     "logs_settings": {"validators": [settings_rules.check_dictionary]},
+}
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {}})
+class ObjectField(JSONField):
+    """A JSON object."""
+
+
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class TextsField(JSONField):
+    """A JSON list of texts."""
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^(?:0|0?\.[0-9]{1,2}|0\.|1|1\.0{0,2})$"})
+class ShareField(serializers.DecimalField):
+    """A number from 0 to 1, as text."""
+
+
+#: Fields that are told of more exactly than their columns are.
+_FIELDS: Final[Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] = {
+    "autocapture_exceptions_errors_to_ignore": TextsField,
+    "session_recording_sample_rate": ShareField,
+    **dict.fromkeys(
+        """
+        session_recording_linked_flag session_recording_network_payload_capture_config
+        session_recording_masking_config session_replay_config survey_config modifiers conversations_settings
+        logs_settings
+        """.split(),
+        ObjectField,
+    ),
 }
 #: The names of the zones that Python's own data knows, the same on every machine.
 TIMEZONES = sorted(
@@ -227,12 +257,17 @@ class ProjectSerializer(ModelSerializer[Project]):
             *("id", "organization", "created_at", "updated_at", "uuid", "api_token", "ingested_event"),
             *("secret_api_token", "secret_api_token_backup"),
         )
+        volatile = ("live_events_token",)
         reads: ClassVar = {
             "live_events_token": ("pk", "api_token", "organization_id"),
             **dict.fromkeys(("effective_membership_level", "has_group_types", "group_types"), ()),
             **dict.fromkeys(("person_on_events_querying_enabled", "default_modifiers"), ()),
         }
         extra_kwargs: ClassVar = {name: {"help_text": text, **_RULES.get(name, {})} for name, text in FIELDS.items()}
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> tuple[type[Any], dict[str, Any]]:
+        field, options = super().build_standard_field(field_name, model_field)
+        return _FIELDS.get(field_name, field), options
 
     @cached_property
     def _group_types(self) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ framework, which alone knows the texts. Shape and rows are the declared serializ
 compiled goes the ordinary way, too. Without this module everything answers the same, slower.
 """
 
+import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, wraps
-from inspect import getattr_static
+from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -17,240 +18,44 @@ from uuid import UUID
 import orjson
 from django.core.exceptions import FieldError
 from django.db import DatabaseError, connection
-from django.db.models import BooleanField, QuerySet, UUIDField
-from django.db.models.expressions import RawSQL
-from django.db.models.sql.where import AND, OR, WhereNode
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.db.models import UUIDField
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, QueryDict
 from django.utils import timezone
-from rest_framework import fields, relations, serializers
+from django.utils.http import parse_etags
 
 from core6.accounts import keys, scopes
 from core6.accounts.models import Level, Organization, PersonalAPIKey, User
 from core6.api import scoping
 from core6.api.authentication import BEARER, USE_NOTED_EVERY
+from core6.api.compiled import (
+    STAND_IN,
+    NotCompilable,
+    Representation,
+    Row,
+    Statement,
+    among,
+    branches_of,
+    count_of,
+    page_of,
+    sql_of,
+)
+from core6.revisions.models import EVERYWHERE
 
+logger = logging.getLogger(__name__)
 _CALLER: Final = """
-SELECT k.scopes, k.scoped_teams, k.scoped_organizations, k.last_used_at, k.user_id, m.level, m.organization_id
+SELECT k.scopes, k.scoped_teams, k.scoped_organizations, k.last_used_at, k.user_id, m.level, m.organization_id,
+    (SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN (m.organization_id, '{everywhere}'))
 FROM accounts_personalapikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_membership m ON m.user_id = k.user_id AND m.organization_id = {organization}
 WHERE k.secure_value = %s"""
-_IN_ORGANIZATION: Final = _CALLER.format(organization="%s")
-_IN_PROJECT: Final = _CALLER.format(organization="(SELECT organization_id FROM projects_project WHERE id = %s)")
-#: Stand in a statement that is being compiled for what each request fills in.
-_PLACES: Final[Mapping[Any, str]] = {
-    UUID(int=0x6C6F6F6B_0000_7000_8000_000000000001): "organization",
-    UUID(int=0x6C6F6F6B_0000_7000_8000_000000000002): "uuid",
-    2**62 + 11: "project",
-    2**62 + 12: "number",
-    2**62 + 13: "user",
-    1_000_000_007: "limit",
-    1_000_000_009: "offset",
-    1_000_000_021: "end",
-}
-_STAND_IN: Final = {name: value for value, name in _PLACES.items()}
-_PAGE_PLACES = re.compile("|".join(["%s", *(str(_STAND_IN[name]) for name in ("limit", "offset", "end"))]))
-#: Fields whose JSON is the value of their column.
-_PLAIN: Final = (
-    *(fields.CharField, fields.IntegerField, fields.BooleanField, fields.UUIDField, fields.DateTimeField),
-    *(fields.ChoiceField, fields.JSONField, fields.DictField, relations.PrimaryKeyRelatedField),
+_IN_ORGANIZATION: Final = _CALLER.format(everywhere=EVERYWHERE, organization="%s")
+_IN_PROJECT: Final = _CALLER.format(
+    everywhere=EVERYWHERE, organization="(SELECT organization_id FROM projects_project WHERE id = %s)"
 )
+#: So many counts are kept by a plan.
+_MOST_COUNTS: Final = 10_000
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}|0")
-
-
-class NotCompilable(Exception):
-    """A field or a view does something that this module does not know."""
-
-
-class Row:
-    """The columns of a row as attributes, with the properties of their model: what a computed field is given."""
-
-    def __init__(self, model: Any, **columns: Any) -> None:
-        self.__dict__.update(columns, _model=model)
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr_static(self._model, name)
-        return found.fget(self) if isinstance(found, property) and found.fget else found
-
-
-class Statement:
-    """A query compiled once; each run fills in its places."""
-
-    def __init__(self, queryset: QuerySet[Any]) -> None:
-        compiler = queryset.query.get_compiler(connection=connection)
-        text, values = compiler.as_sql()
-        self._converters = compiler.get_converters([each[0] for each in compiler.select])
-        self._compiler = compiler
-        self._values: list[Any] = []
-        rest = iter(values)
-
-        def place(found: re.Match[str]) -> str:
-            self._values.append(next(rest) if found[0] == "%s" else int(found[0]))
-            return "%s"
-
-        self._text = _PAGE_PLACES.sub(place, text)
-        self._places = [_PLACES.get(value) if isinstance(value, int | UUID) else None for value in self._values]
-
-    def run(self, given: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Return the rows with the given values in their places."""
-        values = [given[place] if place else value for place, value in zip(self._places, self._values, strict=True)]
-        with connection.cursor() as cursor:
-            cursor.execute(self._text, values)
-            rows = cursor.fetchall()
-        return list(self._compiler.apply_converters(rows, self._converters)) if self._converters else rows
-
-
-class Representation:
-    """A serializer compiled to the columns that it needs and to the text of a function that makes its JSON of them."""
-
-    def __init__(self, serializer: serializers.Serializer[Any], prefetches: Mapping[str, QuerySet[Any]]) -> None:
-        self.columns: list[str] = []
-        self.children: list[Children] = []
-        self._constants: list[Any] = []
-        self._prefetches = prefetches
-        text = self._object(serializer, "", "s")
-        #: Takes the columns, the root serializer, and the rows of children by the key of their parent.
-        self.make = eval(f"lambda r, s, k: {text}", {"c": self._constants})  # noqa: S307  # of names of fields alone
-
-    def _object(self, serializer: Any, prefix: str, instance: str) -> str:
-        reads = getattr(serializer.Meta, "reads", {})
-        parts = [
-            f"{name!r}: {self._field(field, name, prefix, instance, reads.get(name))}"
-            for name, field in serializer.fields.items()
-            if not field.write_only
-        ]
-        return "{" + ", ".join(parts) + "}"
-
-    def _field(self, field: Any, name: str, prefix: str, instance: str, reads: Sequence[str] | None) -> str:
-        column = prefix + (field.source or name).replace(".", "__")
-        if isinstance(field, serializers.ListSerializer):
-            return self._many(field, column)
-        if isinstance(field, serializers.Serializer):
-            inner = self._object(field, f"{column}__", self._constant(field))
-            return f"(None if r[{self._column(f'{column}__pk')}] is None else {inner})"
-        if reads is not None:
-            return self._computed(field, name, prefix, instance, reads)
-        if type(field).get_attribute is not fields.Field.get_attribute and not isinstance(field, _PLAIN):
-            raise NotCompilable(name)
-        if isinstance(field, serializers.SerializerMethodField) or field.source == "*":
-            raise NotCompilable(name)
-        value = f"r[{self._column(column)}]"
-        if isinstance(field, _PLAIN):
-            return value
-        return f"(None if {value} is None else {self._constant(field.to_representation)}({value}))"
-
-    def _computed(self, field: Any, name: str, prefix: str, instance: str, reads: Sequence[str]) -> str:
-        """Return a call of what computes a field, with a row of the columns that its serializer says it reads."""
-        model = field.parent.Meta.model
-        places = {read: self._column(prefix + read) for read in reads}
-        if isinstance(field, serializers.SerializerMethodField):
-            compute, row = f"{instance}.{field.method_name}", self._constant(_row_maker(model, places))
-            return f"{compute}({row}(r))"
-        represent = self._constant(_attribute_reader(field, _row_maker(model, places)))
-        return f"{represent}(r)"
-
-    def _many(self, field: Any, column: str) -> str:
-        related = field.child.Meta.model._default_manager.all()
-        self.children.append(Children(field, column, self._prefetches.get(column, related)))
-        return f"k[{len(self.children) - 1}].get(r[{self._column('pk')}], [])"
-
-    def _column(self, name: str) -> int:
-        if name not in self.columns:
-            self.columns.append(name)
-        return self.columns.index(name)
-
-    def _constant(self, value: Any) -> str:
-        self._constants.append(value)
-        return f"c[{len(self._constants) - 1}]"
-
-
-class Children:
-    """The related rows that each row of a page lists, read by one more statement."""
-
-    def __init__(self, field: Any, relation: str, queryset: QuerySet[Any]) -> None:
-        self._field = field.child
-        self._parent = field.parent.Meta.model._meta.get_field(relation).field
-        self._queryset = queryset
-        self._compiled = Representation(field.child, {})
-
-    def prepare(self, page: tuple[str, Sequence[Any]]) -> None:
-        columns = [*self._compiled.columns, self._parent.attname]
-        self._statement = Statement(self._queryset.filter(_among(self._parent, page)).values_list(*columns))
-
-    def run(self, given: Mapping[str, Any]) -> dict[Any, list[dict[str, Any]]]:
-        found: dict[Any, list[dict[str, Any]]] = {}
-        for row in self._statement.run(given):
-            found.setdefault(row[-1], []).append(self._compiled.make(row, self._field, ()))
-        return found
-
-
-def _sql(queryset: QuerySet[Any], form: str) -> tuple[str, Sequence[Any]]:
-    """Return the text of a query in its place in another's, and its values."""
-    text, values = queryset.query.sql_with_params()
-    return form.format(text), values
-
-
-def _branches(queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
-    """Return a queryset in pieces that have no row in common where its scope is an OR, which no index has in order."""
-    ors = [i for i, each in enumerate(queryset.query.where.children) if getattr(each, "connector", "") == OR]
-    if len(ors) != 1:
-        return [queryset]
-    place = ors[0]
-    pieces: Any = queryset.query.where.children[place].children  # type: ignore[union-attr]  # a node, as it has OR
-    found = []
-    for i, piece in enumerate(pieces):
-        branch = queryset.all()
-        others = [WhereNode([each.clone()], AND, negated=True) for each in map(_as_node, pieces[:i])]
-        branch.query.where.children[place] = WhereNode([piece, *others], AND)
-        found.append(branch)
-    return found
-
-
-def _as_node(condition: Any) -> WhereNode:
-    return WhereNode([condition], AND)
-
-
-def _page_of(branches: Sequence[QuerySet[Any]]) -> tuple[str, Sequence[Any]]:
-    """Return the statement of the keys of a page: of each branch as many as reach its end, then of all its own."""
-    start, size, end = (_STAND_IN[name] for name in ("offset", "limit", "end"))
-    if len(branches) == 1:
-        return _sql(branches[0].values("pk")[start : start + size], "{}")
-    order = [(name.lstrip("-"), " DESC" if name[0] == "-" else "") for name in map(str, branches[0].query.order_by)]
-    names = [name for name, _ in order]
-    parts = [_sql(each.values_list("pk", *names)[:end], "({})") for each in branches]
-    text = " UNION ALL ".join(text for text, _ in parts)
-    by = ", ".join(f'"{name}"{direction}' for name, direction in order)
-    page = f"SELECT pk FROM ({text}) page ORDER BY {by} LIMIT {size} OFFSET {start}"  # noqa: S608  # Django's own text
-    return page, [value for _, values in parts for value in values]
-
-
-def _among(field: Any, page: tuple[str, Sequence[Any]]) -> RawSQL:
-    """Return the condition that a column is one of the keys of a page, which are found first, whatever is planned."""
-    text, values = page
-    place = f'"{field.model._meta.db_table}"."{field.column}"'
-    return RawSQL(f"{place} = ANY(ARRAY({text}))", values, output_field=BooleanField())  # noqa: S611  # as above
-
-
-def _row_maker(model: Any, places: Mapping[str, int]) -> Callable[[Sequence[Any]], Any]:
-    """Return what makes a Row of a row's columns; `organization__default_role_id` is an attribute of an attribute."""
-    plain = [(name, place) for name, place in places.items() if "__" not in name]
-    nested = [(name.split("__", 1), place) for name, place in places.items() if "__" in name]
-
-    def make(row: Sequence[Any]) -> Row:
-        made: dict[str, Any] = {name: row[place] for name, place in plain}
-        for (outer, inner), place in nested:
-            setattr(made.setdefault(outer, SimpleNamespace()), inner, row[place])
-        return Row(model, **made)
-
-    return make
-
-
-def _attribute_reader(field: Any, make: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
-    def read(row: Sequence[Any]) -> Any:
-        value = field.get_attribute(make(row))
-        return None if value is None else field.to_representation(value)
-
-    return read
 
 
 class Plan:
@@ -264,6 +69,7 @@ class Plan:
         self._compiled = Representation(serializer, prefetches)
         columns = self._compiled.columns
         self._serializer = type(serializer)
+        self._volatile = getattr(serializer.Meta, "volatile", ())
         self._headers = {"Allow": ", ".join(view.allowed_methods)}
         self._paginator = view.paginator if view.action == "list" else None
         self._is_uuid = isinstance(queryset.model._meta.pk, UUIDField)
@@ -272,18 +78,19 @@ class Plan:
         if self._paginator is None:
             bare = bare.filter(pk=view.kwargs["id"]).order_by()
             self._statement = Statement(bare.values_list(*columns))
-            page = _sql(bare.values("pk"), "{}")
+            page = sql_of(bare.values("pk"), "{}")
         else:
-            branches = _branches(bare)
-            page = _page_of(branches)
-            counts = [_sql(each.order_by().values("pk"), "(SELECT count(*) FROM ({}) counted)") for each in branches]
-            total = RawSQL(" + ".join(text for text, _ in counts), [value for _, values in counts for value in values])
             # The page first: what is joined and computed is so for its rows only.
-            self._statement = Statement(
-                bare.filter(_among(bare.model._meta.pk, page)).annotate(total=total).values_list(*columns, "total")
-            )
+            branches = branches_of(bare)
+            page = page_of(branches)
+            rows = bare.filter(among(bare.model._meta.pk, page))
+            self._statement = Statement(rows.values_list(*columns))
+            self._counting = Statement(rows.annotate(total=count_of(branches)).values_list(*columns, "total"))
+            self._counts: dict[tuple[Any, ...], int] = {}
         for children in self._compiled.children:
             children.prepare(page)
+        #: Another release may make something else of the same rows.
+        self._seal = blake2b(self._compiled.text.encode(), digest_size=4).hexdigest()
 
     def answer(self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked") -> HttpResponse | None:
         """Return the answer to a plain GET; None when only the ordinary way knows it."""
@@ -293,25 +100,72 @@ class Plan:
         given: dict[str, Any] = {"organization": caller.organization, "project": caller.project, "user": caller.user}
         if self._paginator is None:
             key = (scoping.parse_uuid if self._is_uuid else scoping.number)(kwargs["id"])
-            if key is None:
-                return None
-            given |= {"uuid": key, "number": key}
-        else:
-            given["limit"] = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
-            given["offset"], given["end"] = asked.offset, asked.offset + given["limit"]
+            found = key and self._one(caller, {**given, "uuid": key, "number": key})
+            return self._told(*found, request) if found else None
+        tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
+        if _is_known(tag, request):
+            return self._told(None, tag, request)
+        limit = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
+        given |= {"limit": limit, "offset": asked.offset, "end": asked.offset + limit}
+        body = self._page(request, caller, given)
+        return None if body is None else self._told(body, tag, request)
+
+    def _one(self, caller: "Caller", given: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
+        """Return a row's JSON and its tag, which is of its content, but for what differs each time."""
         rows = self._statement.run(given)
-        if not rows and (self._paginator is None or asked.offset):
+        if not rows:
             return None
-        children = [each.run(given) for each in self._compiled.children]
+        body = self._made(rows, caller, given, instance=Row(None, pk=given["number"]))[0]
+        lasting = {**body, **dict.fromkeys(self._volatile, timezone.now().date())} if self._volatile else body
+        return body, f'"{blake2b(_json(lasting), digest_size=12).hexdigest()}"'
+
+    def _page(self, request: HttpRequest, caller: "Caller", given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a page as LimitOffsetPagination makes it; the count is that of the revision, if it is known."""
+        place = (caller.organization, caller.project, caller.revision)
+        count = self._counts.get(place)
+        rows = (self._counting if count is None else self._statement).run(given)
+        if count is None:
+            if not rows and given["offset"]:
+                return None
+            count = rows[0][-1] if rows else 0
+            if len(self._counts) >= _MOST_COUNTS:
+                self._counts.clear()
+            self._counts[place] = count
+        limit, offset = given["limit"], given["offset"]
+        after, before = offset + limit, offset - limit
+        links: dict[str, str | None] = {"next": None, "previous": None}
+        if after < count:
+            links["next"] = request.build_absolute_uri(f"{request.path}?limit={limit}&offset={after}")
+        if offset > 0:
+            rest = f"&offset={before}" if before > 0 else ""
+            links["previous"] = request.build_absolute_uri(f"{request.path}?limit={limit}{rest}")
+        return {"count": count, **links, "results": self._made(rows, caller, given)}
+
+    def _made(
+        self, rows: Sequence[Any], caller: "Caller", given: Mapping[str, Any], instance: Row | None = None
+    ) -> list[dict[str, Any]]:
+        children = [each.run(given) for each in self._compiled.children] if rows else ()
         serializer = self._serializer(context={"level": caller.level, "user": Row(User, pk=caller.user)})
-        if self._paginator is None:
-            serializer.instance = Row(None, pk=key)
-            body = self._compiled.make(rows[0], serializer, children)
-        else:
-            found = [self._compiled.make(row, serializer, children) for row in rows]
-            body = _page(request, rows[0][-1] if rows else 0, given["limit"], given["offset"], found)
-        content = orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z)
-        return HttpResponse(content, content_type="application/json", headers=self._headers)
+        serializer.instance = instance
+        make = self._compiled.make
+        return [make(row, serializer, children) for row in rows]
+
+    def _told(self, body: dict[str, Any] | None, tag: str, request: HttpRequest) -> HttpResponse:
+        headers = {**self._headers, "ETag": tag}
+        if body is None or _is_known(tag, request):
+            return HttpResponseNotModified(headers=headers)
+        return HttpResponse(_json(body), content_type="application/json", headers=headers)
+
+
+def _json(body: Any) -> bytes:
+    return orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z)
+
+
+def _is_known(tag: str, request: HttpRequest) -> bool:
+    """Tell whether the client has the answer with this tag already."""
+    sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
+    known = [each.removeprefix("W/") for each in parse_etags(sent)] if sent else []
+    return sent == "*" or tag.removeprefix("W/") in known
 
 
 class Asked(NamedTuple):
@@ -330,6 +184,8 @@ class Caller(NamedTuple):
     level: int
     organization: UUID
     project: int | None
+    #: The state of everything that answers about the organization show.
+    revision: int | None
 
 
 def with_fast_reads(ordinary: Any) -> Any:
@@ -345,8 +201,13 @@ def with_fast_reads(ordinary: Any) -> Any:
         if asked and (found := plan()):
             try:
                 answer = found.answer(request, kwargs, asked)
-            except (DatabaseError, TypeError):
-                answer = None  # a database that is away, a number that orjson does not know
+            except DatabaseError as error:
+                # Perhaps it was restarted: the ordinary way tries once more, on another connection.
+                logger.warning("A read is tried again: %s", error)
+                connection.close_if_unusable_or_obsolete()
+                answer = None
+            except TypeError:
+                answer = None  # a number that orjson does not know
             if answer is not None:
                 return answer
         return ordinary(request, *args, **kwargs)
@@ -363,12 +224,12 @@ def _plan(view_class: Any, actions: Mapping[str, str]) -> Plan | None:
     for method, name in {**actions, "head": action}.items():
         setattr(view, method, getattr(view, name))
     # Whoever is restricted is refused before.
-    caller, key = User(pk=_STAND_IN["user"]), PersonalAPIKey()
+    caller, key = User(pk=STAND_IN["user"]), PersonalAPIKey()
     view.request = SimpleNamespace(method="GET", user=caller, auth=key, query_params=QueryDict())
-    organization = Organization(pk=_STAND_IN["organization"])
-    view.tenant = scoping.Tenant(organization, Level.MEMBER, _STAND_IN["project"])
+    organization = Organization(pk=STAND_IN["organization"])
+    view.tenant = scoping.Tenant(organization, Level.MEMBER, STAND_IN["project"])
     is_uuid = isinstance(view.queryset.model._meta.pk, UUIDField)
-    view.kwargs = {"id": _STAND_IN["uuid" if is_uuid else "number"]}
+    view.kwargs = {"id": STAND_IN["uuid" if is_uuid else "number"]}
     try:
         return Plan(view)
     except (NotCompilable, FieldError, KeyError):
@@ -405,7 +266,7 @@ def _caller(key: str, place: str, kwargs: Mapping[str, str]) -> Caller | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    held, teams, organizations, last_used_at, user, level, organization = row
+    held, teams, organizations, last_used_at, user, level, organization, revision = row
     project = None if is_organization else scoping.number(kwargs[place])
     is_restricted = (teams and project not in teams) or (organizations and organization not in organizations)
     is_to_be_noted = last_used_at is None or last_used_at < timezone.now() - USE_NOTED_EVERY
@@ -413,16 +274,4 @@ def _caller(key: str, place: str, kwargs: Mapping[str, str]) -> Caller | None:
         return None
     if place == "id" and "organization_id" in kwargs and scoping.parse_uuid(kwargs["organization_id"]) != organization:
         return None
-    return Caller(held, user, level, organization, project)
-
-
-def _page(request: HttpRequest, count: int, limit: int, offset: int, rows: list[Any]) -> dict[str, Any]:
-    """Return a page as LimitOffsetPagination makes it."""
-    after, before = offset + limit, offset - limit
-    links: dict[str, str | None] = {"next": None, "previous": None}
-    if after < count:
-        links["next"] = request.build_absolute_uri(f"{request.path}?limit={limit}&offset={after}")
-    if offset > 0:
-        rest = f"&offset={before}" if before > 0 else ""
-        links["previous"] = request.build_absolute_uri(f"{request.path}?limit={limit}{rest}")
-    return {"count": count, **links, "results": rows}
+    return Caller(held, user, level, organization, project, revision)

@@ -1,0 +1,235 @@
+"""Querysets and serializers compiled once: to statements whose values are filled in, to functions that make JSON."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from inspect import getattr_static
+from types import SimpleNamespace
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.sql.where import AND, OR, WhereNode
+from rest_framework import fields, relations, serializers
+
+#: Stand in a statement that is being compiled for what each request fills in.
+_PLACES: Final[Mapping[Any, str]] = {
+    UUID(int=0x6C6F6F6B_0000_7000_8000_000000000001): "organization",
+    UUID(int=0x6C6F6F6B_0000_7000_8000_000000000002): "uuid",
+    2**62 + 11: "project",
+    2**62 + 12: "number",
+    2**62 + 13: "user",
+    1_000_000_007: "limit",
+    1_000_000_009: "offset",
+    1_000_000_021: "end",
+}
+STAND_IN: Final = {name: value for value, name in _PLACES.items()}
+_PAGE_PLACES = re.compile("|".join(["%s", *(str(STAND_IN[name]) for name in ("limit", "offset", "end"))]))
+#: Fields whose JSON is the value of their column.
+_PLAIN: Final = (
+    *(fields.CharField, fields.IntegerField, fields.BooleanField, fields.UUIDField, fields.DateTimeField),
+    *(fields.ChoiceField, fields.JSONField, fields.DictField, relations.PrimaryKeyRelatedField),
+)
+
+
+class NotCompilable(Exception):
+    """A field or a view does something that this module does not know."""
+
+
+class Row:
+    """The columns of a row as attributes, with the properties of their model: what a computed field is given."""
+
+    def __init__(self, model: Any, **columns: Any) -> None:
+        self.__dict__.update(columns, _model=model)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr_static(self._model, name)
+        return found.fget(self) if isinstance(found, property) and found.fget else found
+
+
+class Statement:
+    """A query compiled once; each run fills in its places."""
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        compiler = queryset.query.get_compiler(connection=connection)
+        text, values = compiler.as_sql()
+        self._converters = compiler.get_converters([each[0] for each in compiler.select])
+        self._compiler = compiler
+        self._values: list[Any] = []
+        rest = iter(values)
+
+        def place(found: re.Match[str]) -> str:
+            self._values.append(next(rest) if found[0] == "%s" else int(found[0]))
+            return "%s"
+
+        self._text = _PAGE_PLACES.sub(place, text)
+        self._places = [_PLACES.get(value) if isinstance(value, int | UUID) else None for value in self._values]
+
+    def run(self, given: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return the rows with the given values in their places."""
+        values = [given[place] if place else value for place, value in zip(self._places, self._values, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(self._text, values)
+            rows = cursor.fetchall()
+        return list(self._compiler.apply_converters(rows, self._converters)) if self._converters else rows
+
+
+class Representation:
+    """A serializer compiled to the columns that it needs and to the text of a function that makes its JSON of them."""
+
+    def __init__(self, serializer: serializers.Serializer[Any], prefetches: Mapping[str, QuerySet[Any]]) -> None:
+        self.columns: list[str] = []
+        self.children: list[Children] = []
+        self._constants: list[Any] = []
+        self._prefetches = prefetches
+        self.text = self._object(serializer, "", "s")
+        #: Takes the columns, the root serializer, and the rows of children by the key of their parent.
+        self.make = eval(f"lambda r, s, k: {self.text}", {"c": self._constants})  # noqa: S307  # of names of fields alone
+
+    def _object(self, serializer: Any, prefix: str, instance: str) -> str:
+        reads = getattr(serializer.Meta, "reads", {})
+        parts = [
+            f"{name!r}: {self._field(field, name, prefix, instance, reads.get(name))}"
+            for name, field in serializer.fields.items()
+            if not field.write_only
+        ]
+        return "{" + ", ".join(parts) + "}"
+
+    def _field(self, field: Any, name: str, prefix: str, instance: str, reads: Sequence[str] | None) -> str:
+        column = prefix + (field.source or name).replace(".", "__")
+        if isinstance(field, serializers.ListSerializer):
+            return self._many(field, column)
+        if isinstance(field, serializers.Serializer):
+            inner = self._object(field, f"{column}__", self._constant(field))
+            return f"(None if r[{self._column(f'{column}__pk')}] is None else {inner})"
+        if reads is not None:
+            return self._computed(field, name, prefix, instance, reads)
+        if type(field).get_attribute is not fields.Field.get_attribute and not isinstance(field, _PLAIN):
+            raise NotCompilable(name)
+        if isinstance(field, serializers.SerializerMethodField) or field.source == "*":
+            raise NotCompilable(name)
+        value = f"r[{self._column(column)}]"
+        if isinstance(field, _PLAIN):
+            return value
+        return f"(None if {value} is None else {self._constant(field.to_representation)}({value}))"
+
+    def _computed(self, field: Any, name: str, prefix: str, instance: str, reads: Sequence[str]) -> str:
+        """Return a call of what computes a field, with a row of the columns that its serializer says it reads."""
+        model = field.parent.Meta.model
+        places = {read: self._column(prefix + read) for read in reads}
+        if isinstance(field, serializers.SerializerMethodField):
+            compute, row = f"{instance}.{field.method_name}", self._constant(_row_maker(model, places))
+            return f"{compute}({row}(r))"
+        represent = self._constant(_attribute_reader(field, _row_maker(model, places)))
+        return f"{represent}(r)"
+
+    def _many(self, field: Any, column: str) -> str:
+        related = field.child.Meta.model._default_manager.all()
+        self.children.append(Children(field, column, self._prefetches.get(column, related)))
+        return f"k[{len(self.children) - 1}].get(r[{self._column('pk')}], [])"
+
+    def _column(self, name: str) -> int:
+        if name not in self.columns:
+            self.columns.append(name)
+        return self.columns.index(name)
+
+    def _constant(self, value: Any) -> str:
+        self._constants.append(value)
+        return f"c[{len(self._constants) - 1}]"
+
+
+class Children:
+    """The related rows that each row of a page lists, read by one more statement."""
+
+    def __init__(self, field: Any, relation: str, queryset: QuerySet[Any]) -> None:
+        self._field = field.child
+        self._parent = field.parent.Meta.model._meta.get_field(relation).field
+        self._queryset = queryset
+        self._compiled = Representation(field.child, {})
+
+    def prepare(self, page: tuple[str, Sequence[Any]]) -> None:
+        columns = [*self._compiled.columns, self._parent.attname]
+        self._statement = Statement(self._queryset.filter(among(self._parent, page)).values_list(*columns))
+
+    def run(self, given: Mapping[str, Any]) -> dict[Any, list[dict[str, Any]]]:
+        found: dict[Any, list[dict[str, Any]]] = {}
+        for row in self._statement.run(given):
+            found.setdefault(row[-1], []).append(self._compiled.make(row, self._field, ()))
+        return found
+
+
+def sql_of(queryset: QuerySet[Any], form: str) -> tuple[str, Sequence[Any]]:
+    """Return the text of a query in its place in another's, and its values."""
+    text, values = queryset.query.sql_with_params()
+    return form.format(text), values
+
+
+def branches_of(queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
+    """Return a queryset in pieces that have no row in common where its scope is an OR, which no index has in order."""
+    ors = [i for i, each in enumerate(queryset.query.where.children) if getattr(each, "connector", "") == OR]
+    if len(ors) != 1:
+        return [queryset]
+    place = ors[0]
+    pieces: Any = queryset.query.where.children[place].children  # type: ignore[union-attr]  # a node, as it has OR
+    found = []
+    for i, piece in enumerate(pieces):
+        branch = queryset.all()
+        others = [WhereNode([each.clone()], AND, negated=True) for each in map(_as_node, pieces[:i])]
+        branch.query.where.children[place] = WhereNode([piece, *others], AND)
+        found.append(branch)
+    return found
+
+
+def _as_node(condition: Any) -> WhereNode:
+    return WhereNode([condition], AND)
+
+
+def page_of(branches: Sequence[QuerySet[Any]]) -> tuple[str, Sequence[Any]]:
+    """Return the statement of the keys of a page: of each branch as many as reach its end, then of all its own."""
+    start, size, end = (STAND_IN[name] for name in ("offset", "limit", "end"))
+    if len(branches) == 1:
+        return sql_of(branches[0].values("pk")[start : start + size], "{}")
+    order = [(name.lstrip("-"), " DESC" if name[0] == "-" else "") for name in map(str, branches[0].query.order_by)]
+    names = [name for name, _ in order]
+    parts = [sql_of(each.values_list("pk", *names)[:end], "({})") for each in branches]
+    text = " UNION ALL ".join(text for text, _ in parts)
+    by = ", ".join(f'"{name}"{direction}' for name, direction in order)
+    page = f"SELECT pk FROM ({text}) page ORDER BY {by} LIMIT {size} OFFSET {start}"  # noqa: S608  # Django's own text
+    return page, [value for _, values in parts for value in values]
+
+
+def count_of(branches: Sequence[QuerySet[Any]]) -> RawSQL:
+    """Return the number of all rows of the branches, as a column."""
+    counts = [sql_of(each.order_by().values("pk"), "(SELECT count(*) FROM ({}) counted)") for each in branches]
+    values = [value for _, values in counts for value in values]
+    return RawSQL(" + ".join(text for text, _ in counts), values)  # noqa: S611  # Django's own text
+
+
+def among(field: Any, page: tuple[str, Sequence[Any]]) -> RawSQL:
+    """Return the condition that a column is one of the keys of a page, which are found first, whatever is planned."""
+    text, values = page
+    place = f'"{field.model._meta.db_table}"."{field.column}"'
+    return RawSQL(f"{place} = ANY(ARRAY({text}))", values, output_field=BooleanField())  # noqa: S611  # as above
+
+
+def _row_maker(model: Any, places: Mapping[str, int]) -> Callable[[Sequence[Any]], Any]:
+    """Return what makes a Row of a row's columns; `organization__default_role_id` is an attribute of an attribute."""
+    plain = [(name, place) for name, place in places.items() if "__" not in name]
+    nested = [(name.split("__", 1), place) for name, place in places.items() if "__" in name]
+
+    def make(row: Sequence[Any]) -> Row:
+        made: dict[str, Any] = {name: row[place] for name, place in plain}
+        for (outer, inner), place in nested:
+            setattr(made.setdefault(outer, SimpleNamespace()), inner, row[place])
+        return Row(model, **made)
+
+    return make
+
+
+def _attribute_reader(field: Any, make: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+    def read(row: Sequence[Any]) -> Any:
+        value = field.get_attribute(make(row))
+        return None if value is None else field.to_representation(value)
+
+    return read
