@@ -8,12 +8,17 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from annotations.models import Annotation
+from core6.api.filters import told
 
 
 class AnnotationFilter(django_filters.FilterSet):
     """Narrows annotations by scope and by the time that they mark."""
 
-    scope = django_filters.CharFilter(method="filter_scope", help_text="Only annotations of this scope.")
+    scope = told(
+        django_filters.CharFilter(method="filter_scope", help_text="Only annotations of this scope."),
+        type="string",
+        enum=["insight", *Annotation.Scope.values],
+    )
     date_from = django_filters.CharFilter(method="filter_dates", help_text="ISO 8601: marked at or after this time.")
     date_to = django_filters.CharFilter(method="filter_dates", help_text="ISO 8601: marked at or before this time.")
 

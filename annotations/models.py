@@ -40,12 +40,18 @@ class Annotation(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # The list's order: of a project's own rows, and of those its organization shares.
-            models.Index(fields=["project", "-date_marker", "-id"], name="annotation_of_a_project"),
+            # The list's order: of a project's own rows, and of those its organization shares. Nothing else decides what
+            # is listed, so that pages and counts are found without a look at the rows.
+            models.Index(
+                fields=["project", "-date_marker", "-id"],
+                condition=models.Q(deleted=False),
+                name="annotations_of_a_project",
+            ),
             models.Index(
                 fields=["organization", "-date_marker", "-id"],
-                condition=models.Q(scope="organization"),
-                name="annotation_of_an_organization",
+                condition=models.Q(scope="organization", deleted=False),
+                include=["project"],
+                name="annotations_shared",
             ),
         ]
         constraints: ClassVar = [

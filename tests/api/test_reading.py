@@ -51,7 +51,7 @@ def world(cast: Cast) -> Cast:
         role = Role.objects.create(
             organization=cast.acme, name=f"Role {number}", created_by=[None, cast.bob, cast.carol][number]
         )
-        for member in Membership.objects.filter(organization=cast.acme).order_by("pk")[:number]:
+        for member in Membership.objects.filter(organization=cast.acme).order_by("user__email")[:number]:
             RoleMembership.objects.create(role=role, organization_member=member)
     cast.acme.default_role = role
     cast.acme.save()
