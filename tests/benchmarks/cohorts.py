@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import duckdb
 import psutil
 
 from core6.settings import BASE_DIR
+from tests.benchmarks.goals import Goal
 from tests.benchmarks.people import EVENTS_EACH, TRIES, Try, write
 from tests.management.places import place
 from tests.management.serving import MANAGE, Serve, environment, serving, wait_until
@@ -32,12 +34,27 @@ def main() -> None:
     parser.add_argument("--persons", type=int, action="append", help="how many; may be repeated (100000, 1000000)")
     parser.add_argument("--json", type=Path, help="the figures, for machines")
     options = parser.parse_args()
-    found = [_measure(persons) for persons in options.persons or [100_000, 1_000_000]]
+    found = [measure(persons) for persons in options.persons or [100_000, 1_000_000]]
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def _measure(persons: int) -> dict[str, Any]:
+#: How fast each calculation is to be beside DuckDB; the others, which need the events, are only told.
+_LEAST = {"exact": 1.0, "two ANDed": 1.0, "range": 0.8, "icontains": 0.6}
+
+
+def goals(found: dict[str, Any]) -> Iterator[Goal]:
+    """Yield the goals of one size."""
+    for row in found["cohorts"]:
+        figures = {"core6": f"{row['again_ms']:.0f} ms", "DuckDB": f"{row['duckdb_ms']:.0f} ms"}
+        yield Goal(f"cohort {row['name']}", row["ratio"], "DuckDB", _LEAST.get(row["name"]), figures=figures)
+    most = max(row["written_again"] for row in found["cohorts"])
+    figures = {"core6": f"wrote {most} rows"}
+    yield Goal("cohort unchanged", most, "", most=0, figures=figures, said="writes nothing")
+
+
+def measure(persons: int) -> dict[str, Any]:
+    """Load persons and compute every cohort; print a table."""
     with place() as directory:
         counts = write(directory, persons)
         with serving(directory / "data", "--workers", "1") as server:
@@ -91,7 +108,6 @@ def _compare(server: Serve, peer: "_Peer", each: Try, project: int, key: str, ex
         status, answer = server.call("PATCH", f"{path}{cohort['id']}/", {"filters": each.filters}, key)
         assert status == 200, answer
         ours.append(_calculation(server, f"{path}{cohort['id']}/", key, expected))
-    assert {row["written_rows"] for row in ours} == {0}
     again, duck = statistics.median(row["query_ms"] for row in ours), statistics.median(theirs)
     print(f"  {each.name:24} {expected:>9,}   first {first['query_ms']:>6} ms   again {again:>6.0f} ms", end="   ")
     print(f"DuckDB {duck:>6.0f} ms   x{duck / again:.2f}", flush=True)
@@ -102,6 +118,7 @@ def _compare(server: Serve, peer: "_Peer", each: Try, project: int, key: str, ex
         "again_ms": again,
         "duckdb_ms": duck,
         "ratio": duck / again,
+        "written_again": max(row["written_rows"] for row in ours),
     }
 
 

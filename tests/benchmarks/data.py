@@ -1,0 +1,179 @@
+"""What is read and written by the benchmark of requests: one world, the same rows at each run.
+
+An organization of 20 members with 10 roles of 20 members each; a project that lists 10,000 annotations, ten of them
+shared by its sibling, and 100 cohorts; an empty project to write into; and another organization's 10,000 annotations.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core6.database import connection_settings
+from tests.benchmarks.people import TRIES
+from tests.management.places import connect
+from tests.management.serving import Serve, manage
+
+ANNOTATIONS = 10_000
+COHORTS = 100
+_SHARED, _DELETED, _MEMBERS, _ROLES = 10, 100, 20, 10
+_EMAILS = [f"member{i}@example.com" for i in range(_MEMBERS)]
+
+
+@dataclass(frozen=True)
+class World:
+    """Ids and keys of what was made."""
+
+    organization: str
+    project: int
+    writing: int
+    annotation: int
+    key: str
+    #: Keys that must not reach the project, by the status that each gets instead.
+    refused: dict[str, int]
+
+
+def fill(server: Serve) -> World:
+    """Make the world through the server's own commands and API, and its many rows by SQL."""
+    given = server.directory.with_name("world.json")
+    given.write_text(json.dumps(_declared()))
+    done = manage(server.directory, "provision", str(given))
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    ours = made["organizations"]["Bench"]
+    project, sibling, writing = (ours["projects"][name]["id"] for name in ("Read", "Sibling", "Written"))
+    foreign = made["organizations"]["Other"]["projects"]["Foreign"]["id"]
+    keys = {label: entry["value"] for label, entry in made["api_keys"].items()}
+    for number in range(COHORTS):
+        body = {"name": f"Cohort {number}", "filters": TRIES[number % len(TRIES)].filters}
+        status, cohort = server.call("POST", f"/api/projects/{project}/cohorts/", body, keys["bench"])
+        assert status == 201, cohort
+    with connect(server.directory) as connection:
+        for of, scope, rows in (
+            (project, "project", ANNOTATIONS - _SHARED + _DELETED),
+            (sibling, "project", ANNOTATIONS // 10),
+            (sibling, "organization", _SHARED),
+            (foreign, "project", ANNOTATIONS),
+        ):
+            connection.execute(_ANNOTATIONS, {"project": of, "scope": scope, "rows": rows})
+        connection.execute(_SOME_DELETED, {"project": project, "deleted": _DELETED})
+        connection.execute(_COMPUTED, {"project": project})
+        connection.execute(_SOME_FAILED, {"project": project})
+        row = connection.execute(_ONE_OF_ALL, {"project": project}).fetchone()
+        assert row
+    steady(server.directory)
+    refused = {"phx_of_nobody_at_all": 401, keys["asleep"]: 401, keys["stranger"]: 403, keys["scopeless"]: 403}
+    return World(ours["id"], project, writing, row[0], keys["bench"], refused)
+
+
+def steady(directory: Path) -> None:
+    """Let the database do nothing on its own: whom a vacuum or a checkpoint hits would be chance."""
+    with connect(directory) as connection:
+        connection.autocommit = True
+        for name, value in (("autovacuum", "off"), ("checkpoint_timeout", "'1h'"), ("max_wal_size", "'8GB'")):
+            connection.execute(f"ALTER SYSTEM SET {name} = {value}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("VACUUM (ANALYZE, FREEZE)")
+        connection.execute("CHECKPOINT")
+
+
+def take_back(directory: Path, world: World) -> tuple[int, int]:
+    """Remove what was written; return how many annotations and how many rows of the activity log there were."""
+    with connect(directory) as connection:
+        connection.autocommit = True
+        made, logged = (
+            connection.execute(f"DELETE FROM {rows} AND project_id = %s".encode(), (world.writing,)).rowcount
+            for rows in ("annotations_annotation WHERE true", "activity_activitylog WHERE scope = 'Annotation'")
+        )
+        connection.execute("VACUUM annotations_annotation, activity_activitylog")
+    return made, logged
+
+
+def environment_of_peers(directory: Path) -> dict[str, str]:
+    """Return where the database is, in the variables that every Postgres client reads."""
+    where = connection_settings(directory)
+    return {
+        "PGHOST": where["HOST"],
+        "PGPORT": where["PORT"],
+        "PGUSER": where["USER"],
+        "PGDATABASE": where["NAME"],
+        "PGPASSFILE": where["OPTIONS"]["passfile"],
+        "CORE6_DATA_DIR": str(directory),
+    }
+
+
+def _declared() -> dict[str, Any]:
+    users: list[dict[str, Any]] = [
+        {"email": email, "first_name": f"Member {i}", "last_name": "Of Bench", "role_at_organization": "engineering"}
+        for i, email in enumerate(_EMAILS)
+    ]
+    users[1]["hedgehog_config"] = {"color": "red", "skin": "default", "unknown": 1}
+    users += [{"email": "asleep@example.com", "is_active": False}, {"email": "stranger@example.com"}]
+    return {
+        "users": users,
+        "organizations": [
+            {
+                "name": "Bench",
+                "members": {**dict.fromkeys([*_EMAILS, "asleep@example.com"], "member"), _EMAILS[0]: "owner"},
+                "roles": [{"name": f"Role {i}", "members": _EMAILS} for i in range(_ROLES)],
+                "default_role": "Role 3",
+                "projects": [
+                    {
+                        "name": "Read",
+                        "dashboards": [{"name": f"Dashboard {i}"} for i in range(5)],
+                        "insights": [{"name": f"Insight {i}", "derived_name": f"Trend {i}"} for i in range(5)],
+                        "group_types": [{"group_type": "company"}],
+                    },
+                    {"name": "Sibling"},
+                    {"name": "Written"},
+                ],
+            },
+            {"name": "Other", "members": {"stranger@example.com": "owner"}, "projects": [{"name": "Foreign"}]},
+        ],
+        "api_keys": [
+            {"label": "bench", "user": _EMAILS[0], "scopes": ["*"]},
+            {"label": "asleep", "user": "asleep@example.com", "scopes": ["*"]},
+            {"label": "stranger", "user": "stranger@example.com", "scopes": ["*"]},
+            {"label": "scopeless", "user": _EMAILS[0], "scopes": ["person:read"]},
+        ],
+    }
+
+
+# Notes of a size that people write, spread over authors; every seventh belongs to a dashboard, every eleventh to an
+# insight; some of the moments have parts of a second.
+_ANNOTATIONS = b"""
+INSERT INTO annotations_annotation (organization_id, project_id, content, date_marker, creation_type,
+    dashboard_item_id, dashboard_id, created_by_id, created_at, updated_at, deleted, scope)
+SELECT p.organization_id, p.id, format('Release %%s of the web shop: faster search', n),
+    timestamptz '2026-01-01 00:00Z' + n * interval '37 minutes',
+    CASE WHEN n %% 5 = 0 THEN 'GIT' ELSE 'USR' END,
+    CASE WHEN n %% 11 = 0 THEN i.ids[n %% 5 + 1] END, CASE WHEN n %% 7 = 0 THEN d.ids[n %% 5 + 1] END,
+    m.ids[n %% cardinality(m.ids) + 1],
+    timestamptz '2026-01-01 00:00:01Z' + n * interval '37 minutes 1.230 milliseconds',
+    timestamptz '2026-01-01 00:00:02Z' + n * interval '37 minutes 1.237 milliseconds', false, %(scope)s
+FROM projects_project p, generate_series(1, %(rows)s) n,
+    LATERAL (SELECT array_agg(id ORDER BY id) ids FROM analytics_dashboard WHERE project_id = p.id) d,
+    LATERAL (SELECT array_agg(id ORDER BY id) ids FROM analytics_insight WHERE project_id = p.id) i,
+    LATERAL (SELECT array_agg(user_id ORDER BY user_id) ids FROM accounts_membership
+             WHERE organization_id = p.organization_id) m
+WHERE p.id = %(project)s
+"""
+_SOME_DELETED = b"""
+UPDATE annotations_annotation SET deleted = true
+WHERE project_id = %(project)s AND id IN (SELECT id FROM annotations_annotation WHERE project_id = %(project)s
+    ORDER BY id %% 89, id LIMIT %(deleted)s)
+"""
+_ONE_OF_ALL = b"""
+SELECT min(id) FROM annotations_annotation
+WHERE project_id = %(project)s AND NOT deleted AND dashboard_id IS NOT NULL AND dashboard_item_id IS NOT NULL
+"""
+_COMPUTED = b"""
+UPDATE cohorts_cohort SET is_calculating = false, version = pending_version, count = id * 7,
+    last_calculation = created_at + interval '3 seconds'
+WHERE project_id = %(project)s
+"""
+_SOME_FAILED = b"""
+INSERT INTO cohorts_calculation (id, cohort_id, filters, started_at, finished_at, error, error_code)
+SELECT uuidv7(), id, filters, now(), now(), 'It took too long.', 'timeout' FROM cohorts_cohort
+WHERE project_id = %(project)s AND id %% 10 = 0
+"""

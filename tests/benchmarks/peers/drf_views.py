@@ -1,0 +1,122 @@
+"""Peer `a`: the API as most people would write it, ModelViewSets; gunicorn runs it."""
+
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import transaction
+from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.urls import include, path
+from rest_framework.routers import DefaultRouter
+from rest_framework.viewsets import ModelViewSet
+
+from annotations.models import Annotation
+from cohorts.models import Calculation, Cohort
+from core6.accounts.models import Level, Membership
+from core6.activity.models import ActivityLog
+from core6.analytics.models import Experiment
+from projects.models import Project
+from roles.models import Role, RoleMembership
+from tests.benchmarks.peers import drf_serializers
+from tests.benchmarks.peers.drf_access import IsMember
+
+
+class ScopedViewSet(ModelViewSet):
+    permission_classes = (IsMember,)
+    scope = ""
+    level = Level.MEMBER
+    membership: Membership
+
+
+class AnnotationViewSet(ScopedViewSet):
+    scope = "annotation"
+    serializer_class = drf_serializers.AnnotationSerializer
+    queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by").order_by(
+        "-date_marker", "-id"
+    )
+
+    def get_queryset(self) -> Any:
+        shared = Q(scope=Annotation.Scope.ORGANIZATION, organization=self.membership.organization_id)
+        return super().get_queryset().filter(Q(project=self.kwargs["project_id"]) | shared, deleted=False)
+
+    @transaction.atomic
+    def perform_create(self, serializer: Any) -> None:
+        organization, project = self.membership.organization_id, self.kwargs["project_id"]
+        note = serializer.save(organization_id=organization, project_id=project, created_by=self.request.user)
+        context = {
+            "scope": note.scope,
+            "dashboard_id": note.dashboard_id,
+            "dashboard_name": note.dashboard.name if note.dashboard else None,
+            "dashboard_item_id": note.dashboard_item_id,
+            "dashboard_item_short_id": note.dashboard_item.short_id if note.dashboard_item else None,
+            "dashboard_item_name": note.dashboard_item.name if note.dashboard_item else None,
+        }
+        ActivityLog.objects.create(
+            organization_id=organization,
+            project_id=project,
+            user_id=self.request.user.pk,
+            scope="Annotation",
+            item_id=str(note.pk),
+            activity="created",
+            detail={"changes": None, "name": note.content, "context": context},
+        )
+
+
+class RoleViewSet(ScopedViewSet):
+    scope = "organization"
+    serializer_class = drf_serializers.RoleSerializer
+    queryset = (
+        Role.objects.select_related("organization", "created_by")
+        .prefetch_related(
+            Prefetch(
+                "members",
+                RoleMembership.objects.select_related("organization_member__user").order_by("joined_at", "id"),
+            )
+        )
+        .order_by("created_at", "id")
+    )
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(organization=self.kwargs["organization_id"])
+
+
+class CohortViewSet(ScopedViewSet):
+    scope = "cohort"
+    serializer_class = drf_serializers.CohortSerializer
+    queryset = (
+        Cohort.objects.select_related("created_by")
+        .annotate(
+            error_code=Subquery(
+                Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="")
+                .order_by("-started_at")
+                .values("error_code")[:1]
+            ),
+            experiment_ids=ArraySubquery(
+                Experiment.objects.filter(exposure_cohort=OuterRef("pk")).order_by("pk").values("pk")
+            ),
+        )
+        .order_by("-created_at", "-id")
+    )
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(project=self.kwargs["project_id"], deleted=False)
+
+
+class ProjectViewSet(ScopedViewSet):
+    scope = "project"
+    lookup_url_kwarg = "project_id"
+    serializer_class = drf_serializers.ProjectSerializer
+    queryset = Project.objects.prefetch_related("product_intents")
+
+
+def _routes(name: str, view: type[ScopedViewSet]) -> Any:
+    router = DefaultRouter()
+    router.register(name, view)
+    return include(router.urls)
+
+
+urlpatterns = [
+    path("api/projects/<int:project_id>/", ProjectViewSet.as_view({"get": "retrieve"})),
+    path("api/projects/<int:project_id>/", _routes("annotations", AnnotationViewSet)),
+    path("api/projects/<int:project_id>/", _routes("cohorts", CohortViewSet)),
+    path("api/organizations/<uuid:organization_id>/", _routes("roles", RoleViewSet)),
+]

@@ -1,0 +1,55 @@
+"""Installs the clients from their lock files, each into a place of its own: their dependencies exclude each other."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from core6.settings import BASE_DIR
+
+HERE = Path(__file__).parent
+#: Beside what `make` installs, and thrown away with it.
+PLACES = BASE_DIR / ".venv" / "clients"
+
+
+def python_client(name: str) -> Path:
+    """Return the virtual environment of a client of PyPI."""
+    place, lock = PLACES / name, HERE / f"{name}.lock"
+    if not _is_installed(place, lock):
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        base = Path(sys.base_prefix, "bin", f"python{version}")
+        options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
+        _run(place, base, "-m", "venv", "--without-pip", place)
+        _run(place, base, "-m", "pip", "--python", place / "bin" / "python", "install", *options, "-r", lock)
+        _remember(place, lock)
+    return place
+
+
+def node_client(package: str) -> Path:
+    """Return the directory of a package of npm that package.json names."""
+    place, lock = PLACES / "npm", HERE / "package-lock.json"
+    if not _is_installed(place, lock):
+        for file in (HERE / "package.json", lock):
+            shutil.copy(file, place)
+        _run(place, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        _remember(place, lock)
+    return place / "node_modules" / package
+
+
+def _is_installed(place: Path, lock: Path) -> bool:
+    """Tell whether what this lock names is there; if not, leave an empty directory."""
+    with_lock = place / "installed"
+    if with_lock.is_file() and with_lock.read_bytes() == lock.read_bytes():
+        return True
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    return False
+
+
+def _remember(place: Path, lock: Path) -> None:
+    shutil.copy(lock, place / "installed")
+
+
+def _run(place: Path, *command: str | Path) -> None:
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
