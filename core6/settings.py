@@ -93,7 +93,7 @@ else:
     except ValueError as error:
         raise ImproperlyConfigured("DATABASE_URL is no address: use postgres://user:password@host:5432/name") from error
 _connection.setdefault("OPTIONS", {})["connect_timeout"] = 3
-DATABASES = {"default": {**_connection, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": {**_connection, "ENGINE": "core6.postgres", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
 
 #: What web workers add to the options above (core6/wsgi.py): statements prepared once for each connection, and no
 #: request that waits for ever. Migrations and commands run without, they send several commands in one statement.

@@ -32,9 +32,12 @@ def required(resource: str, method: str) -> str:
     return f"{resource}:{'read' if method in _READING_METHODS else 'write'}"
 
 
-def grants(held: Collection[str] | None, scope: str) -> bool:
-    """Tell whether a key that holds `held` may do what `scope` names; write satisfies read, none means no access."""
-    if not held:
-        return False
+def granting(scope: str) -> frozenset[str]:
+    """Return the scopes of which a key must hold one to do what `scope` names: write includes read, `*` everything."""
     name, _, action = scope.partition(":")
-    return ALL in held or scope in held or (action == "read" and f"{name}:write" in held)
+    return frozenset({ALL, scope, *([f"{name}:write"] if action == "read" else [])})
+
+
+def grants(held: Collection[str] | None, scope: str) -> bool:
+    """Tell whether a key that holds `held` may do what `scope` names; none means no access."""
+    return not granting(scope).isdisjoint(held or ())

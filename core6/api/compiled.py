@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.sql.where import AND, OR, WhereNode
+from psycopg.sql import Literal
 from rest_framework import fields, relations, serializers
 
 #: Stand in a statement that is being compiled for what each request fills in.
@@ -49,28 +50,45 @@ class Row:
 
 
 class Statement:
-    """A query compiled once; each run fills in its places."""
+    """A query compiled once; each run fills in its places, which are all that it binds.
 
-    def __init__(self, queryset: QuerySet[Any]) -> None:
-        compiler = queryset.query.get_compiler(connection=connection)
-        text, values = compiler.as_sql()
-        self._converters = compiler.get_converters([each[0] for each in compiler.select])
-        self._compiler = compiler
-        self._values: list[Any] = []
+    What a declaration compares with stands in the text: with values that are bound no partial index would be used.
+    `form` is the text around the query's, `names` are the places in front of it and `columns` the number of its
+    columns; `known` is what stands in a place that is not bound.
+    """
+
+    def __init__(
+        self,
+        queryset: QuerySet[Any],
+        form: str = "{}",
+        names: Sequence[str] = (),
+        columns: int = 0,
+        known: Mapping[str, str] | None = None,
+    ) -> None:
+        self._compiler = queryset.query.get_compiler(connection=connection)
+        text, values = self._compiler.as_sql()
+        found = self._compiler.get_converters([each[0] for each in self._compiler.select])
+        self._converters = {place + columns: each for place, each in found.items()}
+        self._places = list(names)
         rest = iter(values)
 
-        def place(found: re.Match[str]) -> str:
-            self._values.append(next(rest) if found[0] == "%s" else int(found[0]))
+        def fill(found: re.Match[str]) -> str:
+            value = next(rest) if found[0] == "%s" else int(found[0])
+            name = _PLACES.get(value) if isinstance(value, int | UUID) else None
+            if name is None:
+                connection.ensure_connection()
+                return str(Literal(value).as_string(connection.connection)).replace("%", "%%")
+            if known and name in known:
+                return known[name]
+            self._places.append(name)
             return "%s"
 
-        self._text = _PAGE_PLACES.sub(place, text)
-        self._places = [_PLACES.get(value) if isinstance(value, int | UUID) else None for value in self._values]
+        self._text = form.format(_PAGE_PLACES.sub(fill, text))
 
     def run(self, given: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Return the rows with the given values in their places."""
-        values = [given[place] if place else value for place, value in zip(self._places, self._values, strict=True)]
         with connection.cursor() as cursor:
-            cursor.execute(self._text, values)
+            cursor.execute(self._text, [given[name] for name in self._places])
             rows = cursor.fetchall()
         return list(self._compiler.apply_converters(rows, self._converters)) if self._converters else rows
 

@@ -42,17 +42,20 @@ from core6.api.compiled import (
 from core6.revisions.models import EVERYWHERE
 
 logger = logging.getLogger(__name__)
+#: Who calls where: a member of the tenant, whose key is not restricted to others and whose use is noted already.
 _CALLER: Final = """
-SELECT k.scopes, k.scoped_teams, k.scoped_organizations, k.last_used_at, k.user_id, m.level, m.organization_id,
+SELECT k.user_id, m.level, m.organization_id,
     (SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN (m.organization_id, '{everywhere}'))
 FROM accounts_personalapikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_membership m ON m.user_id = k.user_id AND m.organization_id = {organization}
-WHERE k.secure_value = %s"""
-_IN_ORGANIZATION: Final = _CALLER.format(everywhere=EVERYWHERE, organization="%s")
-_IN_PROJECT: Final = _CALLER.format(
-    everywhere=EVERYWHERE, organization="(SELECT organization_id FROM projects_project WHERE id = %s)"
-)
+WHERE k.secure_value = %s AND k.last_used_at >= %s AND {scopes} AND {teams}
+AND (coalesce(cardinality(k.scoped_organizations), 0) = 0 OR m.organization_id = ANY(k.scoped_organizations))"""
+_ONE: Final = """
+WITH caller AS MATERIALIZED ({caller})
+SELECT caller.*, found.* FROM caller JOIN LATERAL ({{}}) found ON true"""
+_ALL_TEAMS: Final = "coalesce(cardinality(k.scoped_teams), 0) = 0"
+_OF_CALLER: Final = 4
 #: So many counts are kept by a plan.
 _MOST_COUNTS: Final = 10_000
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}|0")
@@ -71,13 +74,16 @@ class Plan:
         self._serializer = type(serializer)
         self._volatile = getattr(serializer.Meta, "volatile", ())
         self._headers = {"Allow": ", ".join(view.allowed_methods)}
-        self._paginator = view.paginator if view.action == "list" else None
+        self._paginator: Any = view.paginator if view.action == "list" else None
         self._is_uuid = isinstance(queryset.model._meta.pk, UUIDField)
-        self.scopes = view.required_scopes()
         self._place = view.tenant_place()
+        caller, names = _caller_statement(self._place, view.required_scopes())
         if self._paginator is None:
+            # Who calls and the row, in one.
             bare = bare.filter(pk=view.kwargs["id"]).order_by()
-            self._statement = Statement(bare.values_list(*columns))
+            form = _ONE.format(caller=caller)
+            known = {name: f"(SELECT {name}_id FROM caller)" for name in ("organization", "user")}
+            self._statement = Statement(bare.values_list(*columns), form, names, _OF_CALLER, known)
             page = sql_of(bare.values("pk"), "{}")
         else:
             # The page first: what is joined and computed is so for its rows only.
@@ -87,6 +93,7 @@ class Plan:
             self._statement = Statement(rows.values_list(*columns))
             self._counting = Statement(rows.annotate(total=count_of(branches)).values_list(*columns, "total"))
             self._counts: dict[tuple[Any, ...], int] = {}
+            self._caller = (caller, names)
         for children in self._compiled.children:
             children.prepare(page)
         #: Another release may make something else of the same rows.
@@ -94,34 +101,55 @@ class Plan:
 
     def answer(self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked") -> HttpResponse | None:
         """Return the answer to a plain GET; None when only the ordinary way knows it."""
-        caller = _caller(asked.key, self._place, kwargs)
-        if caller is None or not all(scopes.grants(caller.scopes, scope) for scope in self.scopes):
+        tenant = (scoping.parse_uuid if self._place == "organization_id" else scoping.number)(kwargs[self._place])
+        given: dict[str, Any] = {"tenant": tenant, "key": keys.digest(asked.key)}
+        given |= {"project": tenant, "since": timezone.now() - USE_NOTED_EVERY}
+        if not tenant:
             return None
-        given: dict[str, Any] = {"organization": caller.organization, "project": caller.project, "user": caller.user}
-        if self._paginator is None:
-            key = (scoping.parse_uuid if self._is_uuid else scoping.number)(kwargs["id"])
-            found = key and self._one(caller, {**given, "uuid": key, "number": key})
-            return self._told(*found, request) if found else None
-        tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
-        if _is_known(tag, request):
-            return self._told(None, tag, request)
-        limit = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
-        given |= {"limit": limit, "offset": asked.offset, "end": asked.offset + limit}
-        body = self._page(request, caller, given)
-        return None if body is None else self._told(body, tag, request)
+        return (self._list if self._paginator else self._retrieve)(request, kwargs, asked, given)
 
-    def _one(self, caller: "Caller", given: Mapping[str, Any]) -> tuple[dict[str, Any], str] | None:
-        """Return a row's JSON and its tag, which is of its content, but for what differs each time."""
-        rows = self._statement.run(given)
+    def _retrieve(
+        self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
+    ) -> HttpResponse | None:
+        key = (scoping.parse_uuid if self._is_uuid else scoping.number)(kwargs["id"])
+        given |= {"uuid": key, "number": key}
+        rows = self._statement.run(given) if key else []
         if not rows:
             return None
-        body = self._made(rows, caller, given, instance=Row(None, pk=given["number"]))[0]
+        caller = Caller(*rows[0][:_OF_CALLER])
+        given |= {"organization": caller.organization, "user": caller.user}
+        named = kwargs.get("organization_id")
+        if named and scoping.parse_uuid(named) != caller.organization:
+            return None
+        (body,) = self._made([rows[0][_OF_CALLER:]], caller, given, Row(None, pk=key))
+        # The tag is of the content, but for what differs each time.
         lasting = {**body, **dict.fromkeys(self._volatile, timezone.now().date())} if self._volatile else body
-        return body, f'"{blake2b(_json(lasting), digest_size=12).hexdigest()}"'
+        content = _json(lasting)
+        tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
+        return self._told(content if lasting is body else _json(body), tag, request)
+
+    def _list(
+        self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
+    ) -> HttpResponse | None:
+        statement, names = self._caller
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [given[name] for name in names])
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        caller = Caller(*row)
+        tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
+        if _is_known(tag, request):
+            return self._told(b"", tag, request)
+        limit = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
+        given |= {"limit": limit, "offset": asked.offset, "end": asked.offset + limit}
+        given |= {"organization": caller.organization, "user": caller.user}
+        body = self._page(request, caller, given)
+        return None if body is None else self._told(_json(body), tag, request)
 
     def _page(self, request: HttpRequest, caller: "Caller", given: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a page as LimitOffsetPagination makes it; the count is that of the revision, if it is known."""
-        place = (caller.organization, caller.project, caller.revision)
+        place = (given["tenant"], caller.revision)
         count = self._counts.get(place)
         rows = (self._counting if count is None else self._statement).run(given)
         if count is None:
@@ -150,11 +178,11 @@ class Plan:
         make = self._compiled.make
         return [make(row, serializer, children) for row in rows]
 
-    def _told(self, body: dict[str, Any] | None, tag: str, request: HttpRequest) -> HttpResponse:
+    def _told(self, content: bytes, tag: str, request: HttpRequest) -> HttpResponse:
         headers = {**self._headers, "ETag": tag}
-        if body is None or _is_known(tag, request):
+        if _is_known(tag, request):
             return HttpResponseNotModified(headers=headers)
-        return HttpResponse(_json(body), content_type="application/json", headers=headers)
+        return HttpResponse(content, content_type="application/json", headers=headers)
 
 
 def _json(body: Any) -> bytes:
@@ -177,14 +205,11 @@ class Asked(NamedTuple):
 
 
 class Caller(NamedTuple):
-    """Who calls where: a member of the tenant, by a key that is not restricted to others."""
+    """Who calls where; `revision` is the state of everything that answers about the organization show."""
 
-    scopes: Sequence[str] | None
     user: int
     level: int
     organization: UUID
-    project: int | None
-    #: The state of everything that answers about the organization show.
     revision: int | None
 
 
@@ -255,23 +280,15 @@ def _asked(request: HttpRequest) -> Asked | None:
     return Asked(header[1], **told)
 
 
-def _caller(key: str, place: str, kwargs: Mapping[str, str]) -> Caller | None:
-    """Return who calls, by one statement; None for whoever is refused, for reasons that the ordinary way tells."""
-    is_organization = place == "organization_id"
-    tenant = (scoping.parse_uuid if is_organization else scoping.number)(kwargs.get(place, ""))
-    if tenant is None:
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute(_IN_ORGANIZATION if is_organization else _IN_PROJECT, [tenant, keys.digest(key)])
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    held, teams, organizations, last_used_at, user, level, organization, revision = row
-    project = None if is_organization else scoping.number(kwargs[place])
-    is_restricted = (teams and project not in teams) or (organizations and organization not in organizations)
-    is_to_be_noted = last_used_at is None or last_used_at < timezone.now() - USE_NOTED_EVERY
-    if is_restricted or is_to_be_noted:
-        return None
-    if place == "id" and "organization_id" in kwargs and scoping.parse_uuid(kwargs["organization_id"]) != organization:
-        return None
-    return Caller(held, user, level, organization, project, revision)
+def _caller_statement(place: str, needed: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the statement of who calls for a part of the URL that names the tenant, and the names of its places."""
+    held = " AND ".join(
+        f"k.scopes::text[] && ARRAY[{', '.join(repr(each) for each in sorted(scopes.granting(scope)))}]"
+        for scope in needed
+    )
+    if place == "organization_id":
+        form = {"organization": "%s", "teams": _ALL_TEAMS}
+        return _CALLER.format(everywhere=EVERYWHERE, scopes=held, **form), ["tenant", "key", "since"]
+    form = {"organization": "(SELECT organization_id FROM projects_project WHERE id = %s)"}
+    form["teams"] = f"({_ALL_TEAMS} OR %s = ANY(k.scoped_teams))"
+    return _CALLER.format(everywhere=EVERYWHERE, scopes=held, **form), ["tenant", "key", "since", "project"]

@@ -208,7 +208,7 @@ def test_a_list_takes_two_queries(cast: Cast, alice: Caller, queries: CaptureQue
 
 
 @pytest.mark.parametrize("rows", [1, 5])
-def test_a_project_takes_four_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext, rows: int):
+def test_a_project_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext, rows: int):
     alice.get(ROOT)
     for i in range(rows):
         GroupType.objects.create(project=cast.web, group_type=str(i), group_type_index=i)
@@ -216,7 +216,7 @@ def test_a_project_takes_four_queries(cast: Cast, alice: Caller, queries: Captur
     for path in (nested(cast, f"{cast.web.pk}/"), f"{ROOT}{cast.web.pk}/"):
         with queries:
             assert len(alice.get(path).json()["group_types"]) == rows
-        assert len(queries) == 4  # key with level; project; its intents; its group types
+        assert len(queries) == 3  # key with level and project; its intents; its group types
 
 
 def test_changes_take_a_constant_number_of_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
