@@ -4,6 +4,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
 BIN := .venv/bin
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+COMPILE_NPM := npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 
 # Install a lock file into .venv unless it is installed already; uv is faster where it is on PATH.
 define install
@@ -65,19 +67,17 @@ require-node:
 schema: install-dev ## write the contract, tests/openapi.yml, anew from the code
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file tests/openapi.yml
 
-lock: ## write the lock files anew from pyproject.toml and package.json (needs uv and npm)
+lock: ## write every lock file anew (needs uv and npm)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --group browser -c requirements-dev.lock -o tests/browser/requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-		--python-version 3.11 --group sdk -c requirements-dev.lock -o tests/sdk/requirements.lock
-	cd tests/sdk && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
+	$(COMPILE) --group browser -c requirements-dev.lock -o tests/browser/requirements.lock
+	$(COMPILE) --group sdk -c requirements-dev.lock -o tests/sdk/requirements.lock
+	$(COMPILE) tests/clients/arcade.in -o tests/clients/arcade.lock
+	$(COMPILE) tests/clients/airbyte.in -o tests/clients/airbyte.lock
+	cd tests/sdk && $(COMPILE_NPM)
+	cd tests/clients && $(COMPILE_NPM)
 
 install:
 	$(call install,requirements.lock)
