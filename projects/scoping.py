@@ -1,11 +1,13 @@
 """Views whose rows belong to a project named in the URL; annotations and cohorts inherit from here."""
 
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from django.db.models import Case, Model, Q, QuerySet, Subquery, When
 from rest_framework.exceptions import NotFound
 
 from core6.accounts.models import User
+from core6.api.compiled import STAND_IN, Objects
 from core6.api.scoping import (
     CURRENT,
     CallerLevel,
@@ -28,9 +30,7 @@ def projects_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Project, 
 
     `@current` is the one the user last looked at, else the first of the current organization.
     """
-    projects = Project.objects.select_related("organization").annotate(
-        caller_level=membership_level(user, "organization")
-    )
+    projects = _with_level(user)
     if segment != CURRENT:
         key = number(segment)
         return projects.none() if key is None else projects.filter(pk=key)
@@ -39,6 +39,16 @@ def projects_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Project, 
     return projects.filter(is_current | Q(organization=organization), caller_level__isnull=False).order_by(
         Case(When(is_current, then=0), default=1), "pk"
     )
+
+
+def _with_level(user: User) -> "QuerySet[WithAnnotations[Project, CallerLevel]]":
+    return Project.objects.select_related("organization").annotate(caller_level=membership_level(user, "organization"))
+
+
+@cache
+def _projects() -> Objects:
+    """Return the compiled query of a project by its id, of which only the organization is read whole."""
+    return Objects(_with_level(User(pk=STAND_IN["user"])).filter(pk=STAND_IN["number"]).only("organization"))
 
 
 class ProjectScopedViewSet(TenantScopedViewSet[M]):
@@ -52,7 +62,11 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
 
     def resolve_tenant(self) -> Tenant:
         # Of the project itself only its id is needed, and not its many settings.
-        found = projects_of(self.caller, self.kwargs["project_id"]).only("organization").first()
+        segment = self.kwargs["project_id"]
+        if key := number(segment):
+            found = _projects().first({"user": self.caller.pk, "number": key})
+        else:
+            found = projects_of(self.caller, segment).only("organization").first()
         if found is None:
             raise NotFound("Project not found.")
         self.project = found

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
+from django.db.models.query import get_related_populators
 from django.db.models.sql.where import AND, OR, WhereNode
 from psycopg.sql import Literal
 from rest_framework import fields, relations, serializers
@@ -24,6 +25,7 @@ _PLACES: Final[Mapping[Any, str]] = {
     1_000_000_007: "limit",
     1_000_000_009: "offset",
     1_000_000_021: "end",
+    "\ufdd0 the digest of a key": "key",
 }
 STAND_IN: Final = {name: value for value, name in _PLACES.items()}
 _PAGE_PLACES = re.compile("|".join(["%s", *(str(STAND_IN[name]) for name in ("limit", "offset", "end"))]))
@@ -74,7 +76,7 @@ class Statement:
 
         def fill(found: re.Match[str]) -> str:
             value = next(rest) if found[0] == "%s" else int(found[0])
-            name = _PLACES.get(value) if isinstance(value, int | UUID) else None
+            name = _PLACES.get(value) if isinstance(value, int | UUID | str) else None
             if name is None:
                 connection.ensure_connection()
                 return str(Literal(value).as_string(connection.connection)).replace("%", "%%")
@@ -91,6 +93,34 @@ class Statement:
             cursor.execute(self._text, [given[name] for name in self._places])
             rows = cursor.fetchall()
         return list(self._compiler.apply_converters(rows, self._converters)) if self._converters else rows
+
+
+class Objects(Statement):
+    """A query of whole objects compiled once, with what it selects of related ones and its annotations."""
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        super().__init__(queryset)
+        info: Any = self._compiler.klass_info
+        self._model, self._database = info["model"], queryset.db
+        fields_of = [
+            column[0].target.attname for column in map(self._compiler.select.__getitem__, info["select_fields"])
+        ]
+        self._names, self._columns = fields_of, slice(info["select_fields"][0], info["select_fields"][-1] + 1)
+        self._related = get_related_populators(info, self._compiler.select, self._database)  # type: ignore[call-arg]
+        self._annotations = list(self._compiler.annotation_col_map.items())
+
+    def first(self, given: Mapping[str, Any]) -> Any:
+        """Return the first object, or None."""
+        rows = self.run(given)
+        if not rows:
+            return None
+        row = rows[0]
+        found = self._model.from_db(self._database, self._names, row[self._columns])
+        for related in self._related:
+            related.populate(row, found)
+        for name, place in self._annotations:
+            setattr(found, name, row[place])
+        return found
 
 
 class Representation:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast, final
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.api.compiled import STAND_IN, Objects
 from core6.api.documentation import Operation
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Orga
     return organizations.filter(memberships__user=user).order_by(
         Case(When(is_current, then=0), default=1), "memberships__joined_at", "pk"
     )
+
+
+@cache
+def _organizations() -> Objects:
+    """Return the compiled query of an organization by its id, as `organizations_of` finds it."""
+    return Objects(organizations_of(User(pk=STAND_IN["user"]), str(STAND_IN["uuid"])))
 
 
 class ScopedViewSet(GenericViewSet[M]):
@@ -196,7 +203,10 @@ class OrganizationScopedViewSet(TenantScopedViewSet[M]):
 
     def resolve_tenant(self) -> Tenant:
         segment = self.kwargs["organization_id"]
-        found = organizations_of(self.caller, segment).first()
+        if key := parse_uuid(segment):
+            found = _organizations().first({"user": self.caller.pk, "uuid": key})
+        else:
+            found = organizations_of(self.caller, segment).first()
         if found is None:
             raise NotFound("Organization not found.")
         return Tenant(organization=found, level=found.caller_level)

@@ -1,5 +1,6 @@
 """What serializers of more than one resource share."""
 
+import copy
 import json
 import re
 from typing import Any, ClassVar, TypeVar
@@ -14,6 +15,7 @@ from core6.api.parsers import check_depth
 M = TypeVar("M", bound=models.Model)
 # An escaped NUL, not an escaped backslash before "u0000".
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_FIELDS: dict[type[Any], dict[str, serializers.Field[Any, Any, Any, Any]]] = {}
 _HEDGEHOG_KEYS = ("use_as_profile", "color", "accessories", "skin")
 
 
@@ -54,6 +56,12 @@ class ModelSerializer(serializers.ModelSerializer[M]):
         models.JSONField: JSONField,
     }
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Return copies of the fields, which are made of the model once for each class."""
+        if type(self) not in _FIELDS:
+            _FIELDS[type(self)] = super().get_fields()
+        return copy.deepcopy(_FIELDS[type(self)])
+
     def update(self, instance: M, validated_data: dict[str, Any]) -> M:
         stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
         for name, value in validated_data.items():
@@ -62,7 +70,7 @@ class ModelSerializer(serializers.ModelSerializer[M]):
         return instance
 
 
-class UserBasicSerializer(serializers.ModelSerializer[User]):
+class UserBasicSerializer(ModelSerializer[User]):
     """A user as other objects show them (contract G)."""
 
     hedgehog_config = serializers.SerializerMethodField(help_text="The user's hedgehog, null when there is none.")
