@@ -223,18 +223,20 @@ def with_fast_reads(ordinary: Any) -> Any:
     @wraps(ordinary)
     def view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         asked = _asked(request)
-        if asked and (found := plan()):
-            try:
+        answer = None
+        try:
+            if asked and (found := plan()):
                 answer = found.answer(request, kwargs, asked)
-            except DatabaseError as error:
-                # Perhaps it was restarted: the ordinary way tries once more, on another connection.
-                logger.warning("A read is tried again: %s", error)
-                connection.close_if_unusable_or_obsolete()
-                answer = None
-            except TypeError:
-                answer = None  # a number that orjson does not know
-            if answer is not None:
-                return answer
+        except orjson.JSONEncodeError:
+            pass  # a number beyond 64 bits
+        except DatabaseError as error:
+            # Perhaps it was restarted: the ordinary way tries once more, on another connection.
+            logger.warning("A read is tried again: %s", error)
+            connection.close_if_unusable_or_obsolete()
+        except Exception:
+            logger.exception("A read goes the ordinary way")
+        if answer is not None:
+            return answer
         return ordinary(request, *args, **kwargs)
 
     return view

@@ -132,7 +132,7 @@ def test_what_is_raised_in_a_view(
         raise raised
 
     monkeypatch.setattr(AnnotationViewSet, "in_scope", fail)
-    response = alice.get(url(cast))
+    response = alice.get(url(cast), search="x")
     assert (response.status_code, response.json()) == (status, body)
     assert ("Retry-After" in response) == (status == 503)
 
@@ -144,7 +144,7 @@ def test_an_unknown_error_is_logged_and_not_told(
         raise RuntimeError("the reason")
 
     monkeypatch.setattr(AnnotationViewSet, "in_scope", fail)
-    alice.get(url(cast))
+    alice.get(url(cast), search="x")
     assert "the reason" in caplog.text
     assert str(alice.key) not in caplog.text
 
