@@ -24,6 +24,7 @@ from projects.activity import change, log_updated
 from projects.documentation import FIELDS
 from projects.models import ProductIntent, Project
 from projects.modifiers import DEFAULTS
+from projects.onboarding import OnboardingSerializer
 
 _TOKEN_DAYS = 7
 #: What fields take beside what their columns say.
@@ -40,6 +41,11 @@ _RULES: Final[Mapping[str, dict[str, Any]]] = {
     "conversations_settings": {"validators": [settings_rules.check_dictionary]},
     "logs_settings": {"validators": [settings_rules.check_dictionary]},
 }
+
+
+@extend_schema_field({"not": {"enum": [None]}})
+class AnythingField(JSONField):
+    """Any JSON but null."""
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})
@@ -61,6 +67,7 @@ class ShareField(serializers.DecimalField):
 _FIELDS: Final[Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] = {
     "autocapture_exceptions_errors_to_ignore": TextsField,
     "session_recording_sample_rate": ShareField,
+    **dict.fromkeys(("data_attributes", "test_account_filters"), AnythingField),
     **dict.fromkeys(
         """
         session_recording_linked_flag session_recording_network_payload_capture_config
@@ -378,6 +385,14 @@ class ProjectDemoDataSerializer(ProjectSerializer):
 
     def get_is_generating_demo_data(self, project: Project) -> bool:
         return demo.is_generating(project.pk)
+
+
+@extend_schema_serializer(component_name="CompleteProductOnboarding")
+class CompleteOnboardingSerializer(OnboardingSerializer, ProjectSerializer):
+    """What the schema says `complete_product_onboarding` takes: fields of the project, and the product."""
+
+    class Meta(ProjectSerializer.Meta):
+        fields = (*ProjectSerializer.Meta.fields, "product_type", "intent_context", "metadata")  # type: ignore[assignment]  # three more
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -26,7 +26,13 @@ from projects.documentation import OPERATIONS
 from projects.models import Project
 from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
 from projects.scoping import projects_of
-from projects.serializers import WRITABLE, ProjectBasicSerializer, ProjectDemoDataSerializer, ProjectSerializer
+from projects.serializers import (
+    WRITABLE,
+    CompleteOnboardingSerializer,
+    ProjectBasicSerializer,
+    ProjectDemoDataSerializer,
+    ProjectSerializer,
+)
 
 TOKEN_ACTIONS = (
     "reset_token",
@@ -131,6 +137,7 @@ class ProjectViewSet(
         instance.delete()
         jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_once=True, project_id=key)
 
+    @extend_schema(request=CompleteOnboardingSerializer)
     @action(detail=True, methods=["patch"])
     def complete_product_onboarding(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Note that the project has completed the onboarding of a product (D4)."""

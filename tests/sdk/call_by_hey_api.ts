@@ -46,10 +46,10 @@ async function callProjectActions(): Promise<void> {
     "complete_product_onboarding_partial_update",
     sdk.completeProductOnboardingPartialUpdate({
       path,
-      body: { timezone: "GMT+0", week_start_day: 1, has_completed_onboarding_for: { surveys: true } },
+      body: { timezone: "GMT+0", week_start_day: 1, product_type: "surveys" },
     }),
   );
-  assert.deepEqual(project.has_completed_onboarding_for, { surveys: true });
+  assert.deepEqual(project.product_intents.map((intent) => intent.product_type), ["surveys"]);
   assert.deepEqual([project.timezone, project.week_start_day], ["GMT+0", 1]);
 }
 

@@ -46,17 +46,17 @@ def call_project_actions() -> None:
     )
     assert project.name == "Shop"
     assert project.conversations_settings["widget_public_token"]
-    changes = sdk.PatchedProjectBackwardCompatRequest(
+    changes = sdk.PatchedCompleteProductOnboardingRequest(
         timezone=sdk.TimezoneEnum.GMT_MINUS_0,
         week_start_day=sdk.WeekStartDayEnum.NUMBER_1,
-        has_completed_onboarding_for={"surveys": True},
+        product_type=sdk.ProductTypeEnum.SURVEYS,
     )
     project = call(
         api.complete_product_onboarding_partial_update_with_http_info,
         **ids,
-        patched_project_backward_compat_request=changes,
+        patched_complete_product_onboarding_request=changes,
     )
-    assert project.has_completed_onboarding_for["surveys"] is True
+    assert [each.product_type for each in project.product_intents] == ["surveys"]
     assert (project.timezone, project.week_start_day) == (changes.timezone, changes.week_start_day)
 
 

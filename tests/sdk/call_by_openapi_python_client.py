@@ -62,8 +62,7 @@ def call_project_actions() -> None:
     assert call(delete_secret_token_backup_partial_update, *ids).secret_api_token_backup is None
     project = call(generate_conversations_public_token_create, *ids)
     assert project.conversations_settings["widget_public_token"]
-    body = models.PatchedProjectBackwardCompatRequest(timezone="GMT-0")
-    body["product_type"] = "surveys"
+    body = models.PatchedCompleteProductOnboardingRequest(timezone="GMT-0", product_type="surveys")
     project = call(complete_product_onboarding_partial_update, *ids, body=body)
     assert [each.product_type for each in project.product_intents] == ["surveys"]
     assert project.timezone == "GMT-0"
