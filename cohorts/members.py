@@ -58,27 +58,29 @@ def replace_members(persons: Sql, *, project_id: int, cohort_id: int) -> tuple[i
 
     Runs in the caller's transaction; readers see the members before it or after it, never a mix.
     """
+    members = "SELECT person_uuid FROM cohorts_cohortmember WHERE project_id = %s AND cohort_id = %s"
     with connection.cursor() as cursor:
-        # Apart from the statement that writes: one that only reads may use several processors.
-        cursor.execute(f"CREATE TEMPORARY TABLE wanted ON COMMIT DROP AS {persons.text}", persons.values)
-        cursor.execute("ANALYZE wanted")
-        cursor.execute("SELECT count(*) FROM wanted")
-        count = int(cursor.fetchone()[0])
+        # Apart from the statements that write: one that only reads may use several processors.
         cursor.execute(
-            "DELETE FROM cohorts_cohortmember m WHERE m.project_id = %s AND m.cohort_id = %s"
-            " AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.uuid = m.person_uuid)",
+            "CREATE TEMPORARY TABLE change ON COMMIT DROP AS SELECT w.uuid AS came, m.person_uuid AS went"
+            f" FROM ({persons.text}) AS w(uuid) FULL JOIN ({members}) AS m ON m.person_uuid = w.uuid"
+            " WHERE w.uuid IS NULL OR m.person_uuid IS NULL",
+            [*persons.values, project_id, cohort_id],
+        )
+        cursor.execute(
+            "DELETE FROM cohorts_cohortmember m USING change c"
+            " WHERE m.project_id = %s AND m.cohort_id = %s AND m.person_uuid = c.went",
             [project_id, cohort_id],
         )
         changes = cursor.rowcount
         cursor.execute(
             "INSERT INTO cohorts_cohortmember (project_id, cohort_id, person_uuid)"
-            " SELECT %s, %s, w.uuid FROM wanted w WHERE NOT EXISTS (SELECT 1 FROM cohorts_cohortmember m"
-            " WHERE m.project_id = %s AND m.cohort_id = %s AND m.person_uuid = w.uuid)",
-            [project_id, cohort_id, project_id, cohort_id],
+            " SELECT %s, %s, c.came FROM change c WHERE c.came IS NOT NULL ORDER BY c.came",
+            [project_id, cohort_id],
         )
         changes += cursor.rowcount
-        cursor.execute("DROP TABLE wanted")  # before the commit, for a caller who computes twice in one transaction
-        return count, changes
+        cursor.execute("DROP TABLE change")  # before the commit, for a caller who computes twice in one transaction
+    return count_members(project_id=project_id, cohort_id=cohort_id), changes
 
 
 def delete_members(*, project_id: int, cohort_id: int) -> None:
