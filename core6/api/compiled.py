@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from inspect import getattr_static
 from types import SimpleNamespace
 from typing import Any, Final
@@ -48,8 +49,13 @@ class Row:
         self.__dict__.update(columns, _model=model)
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr_static(self._model, name)
+        found = _static(self._model, name)
         return found.fget(self) if isinstance(found, property) and found.fget else found
+
+
+@cache
+def _static(model: Any, name: str) -> Any:
+    return getattr_static(model, name)
 
 
 class Statement:
