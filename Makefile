@@ -3,6 +3,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
+EXAMPLES ?= 100
 BIN := .venv/bin
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 COMPILE_NPM := npm install --silent --package-lock-only --omit-lockfile-registry-resolved
@@ -21,7 +22,7 @@ define install
 		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 
-.PHONY: help run test lint bench schema lock install install-dev install-bench \
+.PHONY: help run test contract-test lint bench schema lock install install-dev install-bench \
 	install-browser browser-test install-sdk sdk-test require-node client-test
 
 help: ## list the targets
@@ -32,6 +33,9 @@ run: install ## set up, then serve on HOST and PORT (ARGS: more options of `mana
 
 test: install-dev ## set up, then run the whole test suite on a Postgres it starts itself (ARGS: options of pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+contract-test: install-dev ## call every operation with much data made from the schema (EXAMPLES of each; ARGS: of pytest)
+	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/api/test_contract.py -n 0 $(ARGS)
 
 lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
 	$(BIN)/ruff format --check --quiet .

@@ -16,7 +16,7 @@ from core6.analytics.models import Experiment, Insight, Person
 from core6.api.scoping import parse_uuid
 from projects.models import Project
 
-_MOST_BY_HAND: Final = 1000
+MOST_BY_HAND: Final = 1000
 _MOST_NAMES: Final = 5
 
 
@@ -140,7 +140,7 @@ def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
         raise ValidationError("person_ids must be a list")
     if not ids:
         raise ValidationError("person_ids cannot be empty")
-    if len(ids) > _MOST_BY_HAND:
+    if len(ids) > MOST_BY_HAND:
         raise ValidationError("List size exceeds limit")
     parsed = [parse_uuid(each) if isinstance(each, str) else None for each in ids]
     uuids = [each for each in parsed if each is not None]

@@ -8,17 +8,27 @@ from django.db.models import QuerySet
 from cohorts.criteria import is_behavioral, references
 from cohorts.dependencies import dependents
 from cohorts.models import Cohort
+from core6.api.filters import told
 
 
 class CohortFilter(django_filters.FilterSet):
     """Narrows the list of cohorts."""
 
     type = django_filters.CharFilter(method="filter_type", help_text="`static` or `dynamic`.")
-    created_by_id = django_filters.NumberFilter(
-        field_name="created_by", min_value=0, max_value=2**63 - 1, decimal_places=0, help_text="Id of the creator."
+    created_by_id = told(
+        django_filters.NumberFilter(
+            field_name="created_by", min_value=0, max_value=2**63 - 1, decimal_places=0, help_text="Id of the creator."
+        ),
+        type="integer",
+        minimum=0,
+        maximum=2**63 - 1,
     )
-    search = django_filters.CharFilter(
-        field_name="name", lookup_expr="icontains", max_length=200, help_text="A part of the name."
+    search = told(
+        django_filters.CharFilter(
+            field_name="name", lookup_expr="icontains", max_length=200, help_text="A part of the name."
+        ),
+        type="string",
+        maxLength=200,
     )
     hide_behavioral_cohorts = django_filters.CharFilter(
         method="filter_behavioral", help_text="`true` leaves out those that depend on events."

@@ -25,6 +25,11 @@ class CriteriaField(JSONField):
         return instance.criteria
 
 
+@extend_schema_field({"type": "array", "items": {}})
+class GroupsField(JSONField):
+    """The older form of the filters, a list."""
+
+
 class PersonIdsField(serializers.ListField):
     """Ids of persons to put in; in the answer to the request that sent them, those that were really added (D7)."""
 
@@ -38,6 +43,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
     """Reads and writes a cohort; `person_ids` and `named` are whom a request names for a static one."""
 
     filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
+    groups = GroupsField(required=False, help_text="Deprecated: what `filters` says in an older form.")
     created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
     last_error_message = serializers.SerializerMethodField(help_text="Why the last failed calculation failed.")
     experiment_set = serializers.SerializerMethodField(help_text="Ids of the experiments that use it.")
@@ -100,7 +106,6 @@ class CohortSerializer(ModelSerializer[Cohort]):
             "errors_calculating": {"help_text": "How many calculations failed since the last that did not."},
             "count": {"help_text": "How many persons are in; null before the first calculation."},
             "cohort_type": {"help_text": "What its criteria are about; found out from them."},
-            "groups": {"help_text": "Deprecated: what `filters` says in an older form."},
             "deleted": {"help_text": "True hides the cohort; false brings it back."},
             "query": {"help_text": "Whom to put into a static cohort: an ActorsQuery over properties of persons."},
             "is_static": {"help_text": "Whether its members are given, and not computed."},

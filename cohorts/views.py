@@ -106,7 +106,7 @@ class CohortViewSet(
         parameters=[
             OpenApiParameter("search", OpenApiTypes.STR, description="A part of email, name, person or distinct id."),
             OpenApiParameter("properties", OpenApiTypes.STR, description="A JSON list of person filters."),
-            OpenApiParameter("is_csv_export", OpenApiTypes.BOOL, description="Answer a table."),
+            OpenApiParameter("is_csv_export", OpenApiTypes.BOOL, description="Answer a table, whatever the value."),
         ],
     )
     @action(
@@ -138,7 +138,12 @@ class CohortViewSet(
 
     @extend_schema(
         request=inline_serializer(
-            "PersonIds", {"person_ids": serializers.ListField(child=serializers.UUIDField(), help_text="Whom.")}
+            "PersonIds",
+            {
+                "person_ids": serializers.ListField(
+                    child=serializers.UUIDField(), min_length=1, max_length=changes.MOST_BY_HAND, help_text="Whom."
+                )
+            },
         ),
         responses=DONE,
     )

@@ -43,11 +43,6 @@ _RULES: Final[Mapping[str, dict[str, Any]]] = {
 }
 
 
-@extend_schema_field({"not": {"enum": [None]}})
-class AnythingField(JSONField):
-    """Any JSON but null."""
-
-
 @extend_schema_field({"type": "object", "additionalProperties": {}})
 class ObjectField(JSONField):
     """A JSON object."""
@@ -67,7 +62,6 @@ class ShareField(serializers.DecimalField):
 _FIELDS: Final[Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] = {
     "autocapture_exceptions_errors_to_ignore": TextsField,
     "session_recording_sample_rate": ShareField,
-    **dict.fromkeys(("data_attributes", "test_account_filters"), AnythingField),
     **dict.fromkeys(
         """
         session_recording_linked_flag session_recording_network_payload_capture_config

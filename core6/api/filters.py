@@ -1,12 +1,15 @@
 """Query parameters that more than one resource has."""
 
-from typing import Any
+from typing import Any, TypeVar
 
+import django_filters
+from drf_spectacular.drainage import set_override
 from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 _LONGEST_SEARCH = 200
+F = TypeVar("F", bound=django_filters.Filter)
 
 
 class SearchFilter(filters.SearchFilter):
@@ -16,3 +19,13 @@ class SearchFilter(filters.SearchFilter):
         if len(request.query_params.get(self.search_param, "")) > _LONGEST_SEARCH:
             raise ValidationError({self.search_param: f"Ensure this value has at most {_LONGEST_SEARCH} characters."})
         return super().get_search_terms(request)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        told = super().get_schema_operation_parameters(view)
+        return [{**each, "schema": {**each["schema"], "maxLength": _LONGEST_SEARCH}} for each in told]
+
+
+def told(query_parameter: F, **schema: Any) -> F:
+    """Return the filter; the schema tells of it in these words, since the library does not see what a filter takes."""
+    set_override(query_parameter, "field", {**schema, "description": query_parameter.extra["help_text"]})
+    return query_parameter
