@@ -1,5 +1,6 @@
 """What every command does that needs the database: find it or start it, bring it up to date, say errors in one line."""
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -44,11 +45,18 @@ def prepare() -> None:
     """Bring the answering database up to date, and make the secret key of the embedded mode where there is none."""
     if settings.IS_SECRET_KEY_GENERATED:
         settings.SECRET_KEY = data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
-    with connection.cursor() as cursor:
-        # Two servers may start on one database at once.
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+    # Two servers may start on one database at once. Who waits in a statement is waited for by an index that is built
+    # beside its table's use, so each only asks.
+    while not _is_ours_to_migrate():
+        time.sleep(0.1)
     try:
         call_command("migrate", verbosity=0, interactive=False)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+
+
+def _is_ours_to_migrate() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+        return bool(cursor.fetchone()[0])
