@@ -1,6 +1,7 @@
 """How the cost of a request grows with everything else that is stored: `python -m tests.benchmarks.growth`."""
 
 from argparse import ArgumentParser
+from itertools import pairwise
 
 from psycopg.sql import SQL, Literal
 
@@ -20,30 +21,31 @@ WITH organization AS (
     SELECT id, row_number() OVER () + {first} - 1 AS i FROM organization
 ), project AS (
     INSERT INTO projects_project
-    SELECT (jsonb_populate_record(p, jsonb_build_object('id', {base} + n.i, 'uuid', gen_random_uuid(),
+    SELECT (jsonb_populate_record(p.one, jsonb_build_object('id', {base} + n.i, 'uuid', gen_random_uuid(),
         'organization_id', n.id, 'api_token', 'other ' || n.i))).* FROM numbered n,
-        (SELECT * FROM projects_project ORDER BY id LIMIT 1) p RETURNING 1
+        (SELECT t AS one FROM projects_project t ORDER BY id LIMIT 1) p RETURNING 1
 ), person AS (
     INSERT INTO accounts_user
-    SELECT (jsonb_populate_record(u, jsonb_build_object('id', {base} + n.i, 'uuid', gen_random_uuid(),
+    SELECT (jsonb_populate_record(u.one, jsonb_build_object('id', {base} + n.i, 'uuid', gen_random_uuid(),
         'email', n.i || '@other.example', 'distinct_id', 'other ' || n.i,
         'current_project_id', NULL, 'current_organization_id', NULL))).* FROM numbered n,
-        (SELECT * FROM accounts_user ORDER BY id LIMIT 1) u RETURNING 1
+        (SELECT t AS one FROM accounts_user t ORDER BY id LIMIT 1) u RETURNING 1
 ), member AS (
     INSERT INTO accounts_membership (id, organization_id, user_id, level, joined_at, updated_at)
     SELECT gen_random_uuid(), n.id, {base} + n.i, 15, now(), now() FROM numbered n RETURNING 1
 )
 INSERT INTO accounts_personalapikey
-SELECT (jsonb_populate_record(k, jsonb_build_object('id', 'other ' || n.i, 'user_id', {base} + n.i,
+SELECT (jsonb_populate_record(k.one, jsonb_build_object('id', 'other ' || n.i, 'user_id', {base} + n.i,
     'secure_value', 'sha256$' || encode(sha256(n.i::text::bytea), 'hex')))).* FROM numbered n,
-    (SELECT * FROM accounts_personalapikey ORDER BY id LIMIT 1) k
+    (SELECT t AS one FROM accounts_personalapikey t ORDER BY id LIMIT 1) k
 """
 _BASE = 1_000_000
 _ANNOTATIONS = """
 INSERT INTO annotations_annotation
-SELECT (jsonb_populate_record(a, jsonb_build_object('id', {base} + i,
-    'date_marker', a.date_marker - i * interval '1 s'))).*
-FROM generate_series({first}, {last}) i, (SELECT * FROM annotations_annotation WHERE project_id = {project} LIMIT 1) a
+SELECT (jsonb_populate_record(a.one, jsonb_build_object('id', {base} + i,
+    'date_marker', (a.one).date_marker - i * interval '1 s'))).*
+FROM generate_series({first}, {last}) i,
+    (SELECT t AS one FROM annotations_annotation t WHERE project_id = {project} LIMIT 1) a
 """
 
 
@@ -62,11 +64,11 @@ def main() -> None:
             "roles": Lane("core6", "core6", f"/api/organizations/{world.organization}/roles/"),
         }
         print(f"{'stored':44}" + "".join(f"{name:>12}" for name in lanes) + "   (CPU ms a request, c=16)")
-        for size in (10, 1_000, 100_000):
-            _insert(server, _OTHERS, 10 if size > 10 else 1, size)
+        for before, size in pairwise((0, 10, 1_000, 100_000)):
+            _insert(server, _OTHERS, before, size)
             _told(f"{size:,} organizations, projects, users, keys", bench, lanes)
-        for size in (20_000, 100_000, 500_000):
-            _insert(server, _ANNOTATIONS, 10_000 if size == 20_000 else size // 5, size, world)
+        for before, size in pairwise((10_000, 20_000, 100_000, 500_000)):
+            _insert(server, _ANNOTATIONS, before, size, world)
             _told(f"{size:,} annotations in the project", bench, lanes)
 
 
