@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from core6.api.documentation import ACTIVITY, Operation
+from core6.api.documentation import ACTIVITY, ADMINISTRATORS, Operation
 
 _APPLIES: Final = " The fields of the body are applied as by an update."
-_ADMINISTRATORS: Final = " Takes an administrator of the organization."
 
 OPERATIONS: Final = {
     "list": Operation("List all projects", "The projects of the organization in their short form, oldest first."),
     "create": Operation(
         "Create projects",
-        f"Makes a project; `is_demo` fills it with invented people.{_ADMINISTRATORS}",
+        f"Makes a project; `is_demo` fills it with invented people.{ADMINISTRATORS}",
         {"name": "Mobile app", "timezone": "Europe/Berlin"},
     ),
     "retrieve": Operation("Retrieve projects", "One project with all its settings."),
@@ -21,7 +20,7 @@ OPERATIONS: Final = {
     "partial_update": Operation(
         "Update projects", "Changes the settings that are sent.", {"anonymize_ips": True, "week_start_day": 1}
     ),
-    "destroy": Operation("Delete projects", f"Ends the project and everything in it, for good.{_ADMINISTRATORS}"),
+    "destroy": Operation("Delete projects", f"Ends the project and everything in it, for good.{ADMINISTRATORS}"),
     "complete_product_onboarding": Operation(
         "Update complete product onboarding",
         "Notes that the onboarding of the product `product_type` is complete. The fields of the body are applied, too,"
@@ -30,12 +29,12 @@ OPERATIONS: Final = {
     ),
     "delete_secret_token_backup": Operation(
         "Update delete secret token backup",
-        f"Ends the secret token that was kept when the present one was made.{_APPLIES}{_ADMINISTRATORS}",
+        f"Ends the secret token that was kept when the present one was made.{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "generate_conversations_public_token": Operation(
         "Create generate conversations public token",
-        f"Gives the project's conversations widget another public token.{_APPLIES}{_ADMINISTRATORS}",
+        f"Gives the project's conversations widget another public token.{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "is_generating_demo_data": Operation(
@@ -44,13 +43,13 @@ OPERATIONS: Final = {
     ),
     "reset_token": Operation(
         "Update reset token",
-        f"Gives the project another `api_token`; the old one is dead at once.{_APPLIES}{_ADMINISTRATORS}",
+        f"Gives the project another `api_token`; the old one is dead at once.{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "rotate_secret_token": Operation(
         "Update rotate secret token",
         f"Gives the project another `secret_api_token` and keeps the one before it as a backup."
-        f"{_APPLIES}{_ADMINISTRATORS}",
+        f"{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "activity": ACTIVITY,

@@ -15,6 +15,7 @@ class Operation:
 
 ACTIVITY = Operation("List the activity of one", "What was changed, by whom and when; newest first.")
 ALL_ACTIVITY = Operation("List the activity", "What was changed in the project, by whom and when; newest first.")
+ADMINISTRATORS = " Takes an administrator of the organization."
 HARD_DELETE = (
     "Always 405 with an empty body: nothing is deleted for good. PATCH `deleted` to true instead, and to false to bring"
     " it back."
