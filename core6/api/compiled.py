@@ -218,7 +218,7 @@ class Children:
         return found
 
 
-def sql_of(queryset: QuerySet[Any], form: str) -> tuple[str, Sequence[Any]]:
+def sql_of(queryset: QuerySet[Any], form: str = "{}") -> tuple[str, Sequence[Any]]:
     """Return the text of a query in its place in another's, and its values."""
     text, values = queryset.query.sql_with_params()
     return form.format(text), values
@@ -234,21 +234,17 @@ def branches_of(queryset: QuerySet[Any]) -> list[QuerySet[Any]]:
     found = []
     for i, piece in enumerate(pieces):
         branch = queryset.all()
-        others = [WhereNode([each.clone()], AND, negated=True) for each in map(_as_node, pieces[:i])]
-        branch.query.where.children[place] = WhereNode([piece, *others], AND)
+        before = [WhereNode(pieces[:i], OR, negated=True)] if i else []
+        branch.query.where.children[place] = WhereNode([piece, *before], AND)
         found.append(branch)
     return found
-
-
-def _as_node(condition: Any) -> WhereNode:
-    return WhereNode([condition], AND)
 
 
 def page_of(branches: Sequence[QuerySet[Any]]) -> tuple[str, Sequence[Any]]:
     """Return the statement of the keys of a page: of each branch as many as reach its end, then of all its own."""
     start, size, end = (STAND_IN[name] for name in ("offset", "limit", "end"))
     if len(branches) == 1:
-        return sql_of(branches[0].values("pk")[start : start + size], "{}")
+        return sql_of(branches[0].values("pk")[start : start + size])
     order = [(name.lstrip("-"), " DESC" if name[0] == "-" else "") for name in map(str, branches[0].query.order_by)]
     names = [name for name, _ in order]
     parts = [sql_of(each.values_list("pk", *names)[:end], "({})") for each in branches]

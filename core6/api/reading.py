@@ -84,7 +84,7 @@ class Plan:
             form = _ONE.format(caller=caller)
             known = {name: f"(SELECT {name}_id FROM caller)" for name in ("organization", "user")}
             self._statement = Statement(bare.values_list(*columns), form, names, _OF_CALLER, known)
-            page = sql_of(bare.values("pk"), "{}")
+            page = sql_of(bare.values("pk"))
         else:
             # The page first: what is joined and computed is so for its rows only.
             branches = branches_of(bare)
@@ -101,7 +101,7 @@ class Plan:
 
     def answer(self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked") -> HttpResponse | None:
         """Return the answer to a plain GET; None when only the ordinary way knows it."""
-        tenant = (scoping.parse_uuid if self._place == "organization_id" else scoping.number)(kwargs[self._place])
+        tenant = scoping.parse_id(kwargs[self._place], is_uuid=self._place == "organization_id")
         given: dict[str, Any] = {"tenant": tenant, "key": keys.digest(asked.key)}
         given |= {"project": tenant, "since": timezone.now() - USE_NOTED_EVERY}
         if not tenant:
@@ -111,7 +111,7 @@ class Plan:
     def _retrieve(
         self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
     ) -> HttpResponse | None:
-        key = (scoping.parse_uuid if self._is_uuid else scoping.number)(kwargs["id"])
+        key = scoping.parse_id(kwargs["id"], is_uuid=self._is_uuid)
         given |= {"uuid": key, "number": key}
         rows = self._statement.run(given) if key else []
         if not rows:
@@ -265,12 +265,14 @@ def _plan(view_class: Any, actions: Mapping[str, str]) -> Plan | None:
 
 def _asked(request: HttpRequest) -> Asked | None:
     """Return what a GET asks for when it is as plain as this module takes it."""
+    if request.method != "GET":
+        return None
     meta = request.META
     header = BEARER.fullmatch(meta.get("HTTP_AUTHORIZATION", "").strip())
     accept = meta.get("HTTP_ACCEPT", "*/*")
     is_json = ";" not in accept and ("*/*" in accept or "application/json" in accept)
     has_body = meta.get("CONTENT_LENGTH") not in (None, "", "0") or "HTTP_TRANSFER_ENCODING" in meta
-    if request.method != "GET" or not header or not is_json or has_body:
+    if not header or not is_json or has_body:
         return None
     told = {"limit": 0, "offset": 0}
     query = meta.get("QUERY_STRING", "")

@@ -62,6 +62,11 @@ def parse_uuid(text: str) -> uuid.UUID | None:
         return None
 
 
+def parse_id(text: str, *, is_uuid: bool) -> uuid.UUID | int | None:
+    """Return the id of either kind that a path segment holds, or None."""
+    return parse_uuid(text) if is_uuid else number(text)
+
+
 def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Organization, CallerLevel]]":
     """Return the organization that a path segment names, with the caller's level in it as `caller_level`.
 
@@ -141,7 +146,7 @@ class ScopedViewSet(GenericViewSet[M]):
         """Return the row named in the URL; what is no id at all is 404 like an unknown one (D11)."""
         key = self.kwargs[self.lookup_url_kwarg]
         is_uuid = isinstance(self.get_queryset().model._meta.pk, UUIDField)
-        parsed = parse_uuid(key) if is_uuid else number(key)
+        parsed = parse_id(key, is_uuid=is_uuid)
         if parsed is None:
             raise Http404
         self.kwargs[self.lookup_url_kwarg] = parsed
