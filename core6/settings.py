@@ -140,7 +140,8 @@ MIDDLEWARE = [
     "core6.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    # Nobody else's page may call unless one is named: then no request has to be looked at.
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "django.middleware.common.CommonMiddleware",
 ]
 STATIC_URL = "/static/"

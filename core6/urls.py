@@ -4,14 +4,15 @@ from django.urls import include, path
 
 import projects.urls
 
+# No two match one address. Each is tried in turn: those come first that are asked the most.
 urlpatterns = [
-    path("", include("core6.pages")),
-    path("api/", include("core6.me.urls")),
-    path("api/", include(projects.urls.root_urlpatterns)),
-    path("api/organizations/<str:organization_id>/", include("projects.urls")),
-    path("api/organizations/<str:organization_id>/", include("roles.urls")),
     path("api/projects/<str:project_id>/", include("annotations.urls")),
     path("api/projects/<str:project_id>/", include("cohorts.urls")),
+    path("api/organizations/<str:organization_id>/", include("roles.urls")),
+    path("api/organizations/<str:organization_id>/", include("projects.urls")),
+    path("api/", include(projects.urls.root_urlpatterns)),
+    path("api/", include("core6.me.urls")),
+    path("", include("core6.pages")),
 ]
 
 handler400 = "core6.api.errors.bad_request"

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Final
 
 import jwt
@@ -18,6 +18,7 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
+from core6.api.compiled import STAND_IN, Listed
 from core6.api.serializers import JSONField, ModelSerializer
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
@@ -123,6 +124,12 @@ class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
             "detail_dashboard": {"help_text": "The id of the dashboard that is shown with one."},
             "created_at": {"help_text": "When it was first seen."},
         }
+
+
+@cache
+def _group_types() -> Listed:
+    rows = GroupType.objects.filter(project=STAND_IN["project"]).order_by("group_type_index")
+    return Listed(GroupTypeSerializer(), rows)
 
 
 class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
@@ -272,8 +279,7 @@ class ProjectSerializer(ModelSerializer[Project]):
 
     @cached_property
     def _group_types(self) -> list[dict[str, Any]]:
-        rows = GroupType.objects.filter(project=self.instance and self.instance.pk).order_by("group_type_index")
-        return list(GroupTypeSerializer(rows, many=True).data)
+        return _group_types().run({"project": self.instance.pk}) if self.instance else []
 
     @extend_schema_field(serializers.ChoiceField(choices=Level.choices, allow_null=True))
     def get_effective_membership_level(self, project: Project) -> int | None:

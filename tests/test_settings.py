@@ -55,8 +55,14 @@ def test_a_bad_value_stops_the_start_with_one_line(tmp_path: Path, name: str, va
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_cors_is_closed_unless_opened(client, settings):
-    headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
-    assert "Access-Control-Allow-Origin" not in client.options("/api/x/", headers=headers)
-    settings.CORS_ALLOWED_ORIGINS = ["https://app.example"]
-    assert client.options("/api/x/", headers=headers)["Access-Control-Allow-Origin"] == "https://app.example"
+@pytest.mark.parametrize(("allowed", "told"), [("", "None"), ("https://app.example", "https://app.example")])
+def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, told: str):
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "headers = {'Origin': 'https://app.example', 'Access-Control-Request-Method': 'GET', 'Host': 'localhost'}\n"
+        "print(Client().options('/api/x/', headers=headers).get('Access-Control-Allow-Origin'))"
+    )
+    given = {"DJANGO_SETTINGS_MODULE": "core6.settings", "SECRET_KEY": "x" * 50, "CORE6_DATA_DIR": str(tmp_path)}
+    done = python(code, CORS_ALLOWED_ORIGINS=allowed, **given)
+    assert done.stdout.strip() == told, done.stderr

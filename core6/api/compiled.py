@@ -218,6 +218,17 @@ class Children:
         return found
 
 
+class Listed:
+    """What a serializer makes of the rows of a queryset, both compiled."""
+
+    def __init__(self, serializer: serializers.Serializer[Any], queryset: QuerySet[Any]) -> None:
+        self._serializer, self._compiled = serializer, Representation(serializer, {})
+        self._statement = Statement(queryset.values_list(*self._compiled.columns))
+
+    def run(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [self._compiled.make(row, self._serializer, ()) for row in self._statement.run(given)]
+
+
 def sql_of(queryset: QuerySet[Any], form: str = "{}") -> tuple[str, Sequence[Any]]:
     """Return the text of a query in its place in another's, and its values."""
     text, values = queryset.query.sql_with_params()

@@ -1,9 +1,10 @@
 """The fast way of plain lists and retrieves: what a viewset declares, compiled once into statements and a function.
 
 A GET with a bearer key, no body and of query parameters only `limit` and `offset` is answered here by two statements:
-who calls where, and the page. Whatever is not so plain, or not allowed, or not found, goes the ordinary way of REST
-framework, which alone knows the texts. Shape and rows are the declared serializer's and queryset's; what cannot be
-compiled goes the ordinary way, too. Without this module everything answers the same, slower.
+who calls where, and the page; by the first alone where nothing changed since the page was made. Whatever is not so
+plain, or not allowed, or not found, goes the ordinary way of REST framework, which alone knows the texts. Shape and
+rows are the declared serializer's and queryset's; what cannot be compiled goes the ordinary way, too. Without this
+module everything answers the same, slower.
 """
 
 import logging
@@ -11,11 +12,13 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache, wraps
 from hashlib import blake2b
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
+from cachetools import LRUCache
 from django.core.exceptions import FieldError
 from django.db import DatabaseError, connection
 from django.db.models import UUIDField
@@ -44,13 +47,14 @@ from core6.revisions.models import EVERYWHERE
 logger = logging.getLogger(__name__)
 #: Who calls where: a member of the tenant, whose key is not restricted to others and whose use is noted already.
 _CALLER: Final = """
-SELECT k.user_id, m.level, m.organization_id,
-    (SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN (m.organization_id, '{everywhere}'))
+SELECT k.user_id, m.level, m.organization_id, {revision}
 FROM accounts_personalapikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_membership m ON m.user_id = k.user_id AND m.organization_id = {organization}
 WHERE k.secure_value = %s AND k.last_used_at >= %s AND {scopes} AND {teams}
 AND (coalesce(cardinality(k.scoped_organizations), 0) = 0 OR m.organization_id = ANY(k.scoped_organizations))"""
+_REVISION: Final = f"""
+(SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN (m.organization_id, '{EVERYWHERE}'))"""
 _ONE: Final = """
 WITH caller AS MATERIALIZED ({caller})
 SELECT caller.*, found.* FROM caller JOIN LATERAL ({{}}) found ON true"""
@@ -58,6 +62,10 @@ _ALL_TEAMS: Final = "coalesce(cardinality(k.scoped_teams), 0) = 0"
 _OF_CALLER: Final = 4
 #: So many counts are kept by a plan.
 _MOST_COUNTS: Final = 10_000
+#: Pages as they were told last, with the revision that they are of: so many bytes of them, and of one.
+_PAGES: Final[LRUCache[tuple[Any, ...], tuple[int | None, bytes]]] = LRUCache(8 * 2**20, lambda page: len(page[1]))
+_LARGEST_PAGE: Final = 2**20
+_LOCK: Final = Lock()
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}|0")
 
 
@@ -72,12 +80,14 @@ class Plan:
         self._compiled = Representation(serializer, prefetches)
         columns = self._compiled.columns
         self._serializer = type(serializer)
+        self._is_computed = bool(getattr(serializer.Meta, "reads", {}))
         self._volatile = getattr(serializer.Meta, "volatile", ())
         self._headers = {"Allow": ", ".join(view.allowed_methods)}
         self._paginator: Any = view.paginator if view.action == "list" else None
         self._is_uuid = isinstance(queryset.model._meta.pk, UUIDField)
         self._place = view.tenant_place()
-        caller, names = _caller_statement(self._place, view.required_scopes())
+        revision = "NULL" if self._paginator is None else _REVISION
+        caller, names = _caller_statement(self._place, view.required_scopes(), revision)
         if self._paginator is None:
             # Who calls and the row, in one.
             bare = bare.filter(pk=view.kwargs["id"]).order_by()
@@ -126,7 +136,9 @@ class Plan:
         lasting = {**body, **dict.fromkeys(self._volatile, timezone.now().date())} if self._volatile else body
         content = _json(lasting)
         tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
-        return self._told(content if lasting is body else _json(body), tag, request)
+        if unchanged := self._unchanged(tag, request):
+            return unchanged
+        return self._told(content if lasting is body else _json(body), tag)
 
     def _list(
         self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
@@ -139,15 +151,26 @@ class Plan:
             return None
         caller = Caller(*row)
         tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
-        if _is_known(tag, request):
-            return self._told(b"", tag, request)
+        if unchanged := self._unchanged(tag, request):
+            return unchanged
         limit = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
-        given |= {"limit": limit, "offset": asked.offset, "end": asked.offset + limit}
-        given |= {"organization": caller.organization, "user": caller.user}
-        body = self._page(request, caller, given)
-        return None if body is None else self._told(_json(body), tag, request)
+        address = request.build_absolute_uri(request.path)
+        place = (address, caller.user, limit, asked.offset)
+        with _LOCK:
+            revision, content = _PAGES.get(place, (None, b""))
+        if not content or revision != caller.revision:
+            given |= {"limit": limit, "offset": asked.offset, "end": asked.offset + limit}
+            given |= {"organization": caller.organization, "user": caller.user}
+            body = self._page(address, caller, given)
+            if body is None:
+                return None
+            content = _json(body)
+            if len(content) <= _LARGEST_PAGE and not self._volatile:
+                with _LOCK:
+                    _PAGES[place] = (caller.revision, content)
+        return self._told(content, tag)
 
-    def _page(self, request: HttpRequest, caller: "Caller", given: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _page(self, address: str, caller: "Caller", given: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a page as LimitOffsetPagination makes it; the count is that of the revision, if it is known."""
         place = (given["tenant"], caller.revision)
         count = self._counts.get(place)
@@ -163,37 +186,36 @@ class Plan:
         after, before = offset + limit, offset - limit
         links: dict[str, str | None] = {"next": None, "previous": None}
         if after < count:
-            links["next"] = request.build_absolute_uri(f"{request.path}?limit={limit}&offset={after}")
+            links["next"] = f"{address}?limit={limit}&offset={after}"
         if offset > 0:
             rest = f"&offset={before}" if before > 0 else ""
-            links["previous"] = request.build_absolute_uri(f"{request.path}?limit={limit}{rest}")
+            links["previous"] = f"{address}?limit={limit}{rest}"
         return {"count": count, **links, "results": self._made(rows, caller, given)}
 
     def _made(
         self, rows: Sequence[Any], caller: "Caller", given: Mapping[str, Any], instance: Row | None = None
     ) -> list[dict[str, Any]]:
         children = [each.run(given) for each in self._compiled.children] if rows else ()
-        serializer = self._serializer(context={"level": caller.level, "user": Row(User, pk=caller.user)})
-        serializer.instance = instance
+        serializer = None
+        if self._is_computed:
+            serializer = self._serializer(context={"level": caller.level, "user": Row(User, pk=caller.user)})
+            serializer.instance = instance
         make = self._compiled.make
         return [make(row, serializer, children) for row in rows]
 
-    def _told(self, content: bytes, tag: str, request: HttpRequest) -> HttpResponse:
-        headers = {**self._headers, "ETag": tag}
-        if _is_known(tag, request):
-            return HttpResponseNotModified(headers=headers)
-        return HttpResponse(content, content_type="application/json", headers=headers)
+    def _unchanged(self, tag: str, request: HttpRequest) -> HttpResponse | None:
+        """Return 304 to a client that has the answer with this tag already."""
+        sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
+        known = [each.removeprefix("W/") for each in parse_etags(sent)] if sent else []
+        is_known = sent == "*" or tag.removeprefix("W/") in known
+        return HttpResponseNotModified(headers={**self._headers, "ETag": tag}) if is_known else None
+
+    def _told(self, content: bytes, tag: str) -> HttpResponse:
+        return HttpResponse(content, content_type="application/json", headers={**self._headers, "ETag": tag})
 
 
 def _json(body: Any) -> bytes:
     return orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z)
-
-
-def _is_known(tag: str, request: HttpRequest) -> bool:
-    """Tell whether the client has the answer with this tag already."""
-    sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
-    known = [each.removeprefix("W/") for each in parse_etags(sent)] if sent else []
-    return sent == "*" or tag.removeprefix("W/") in known
 
 
 class Asked(NamedTuple):
@@ -284,15 +306,15 @@ def _asked(request: HttpRequest) -> Asked | None:
     return Asked(header[1], **told)
 
 
-def _caller_statement(place: str, needed: Sequence[str]) -> tuple[str, list[str]]:
+def _caller_statement(place: str, needed: Sequence[str], revision: str) -> tuple[str, list[str]]:
     """Return the statement of who calls for a part of the URL that names the tenant, and the names of its places."""
     held = " AND ".join(
         f"k.scopes::text[] && ARRAY[{', '.join(repr(each) for each in sorted(scopes.granting(scope)))}]"
         for scope in needed
     )
+    form = {"revision": revision, "scopes": held, "organization": "%s", "teams": _ALL_TEAMS}
     if place == "organization_id":
-        form = {"organization": "%s", "teams": _ALL_TEAMS}
-        return _CALLER.format(everywhere=EVERYWHERE, scopes=held, **form), ["tenant", "key", "since"]
-    form = {"organization": "(SELECT organization_id FROM projects_project WHERE id = %s)"}
+        return _CALLER.format(**form), ["tenant", "key", "since"]
+    form["organization"] = "(SELECT organization_id FROM projects_project WHERE id = %s)"
     form["teams"] = f"({_ALL_TEAMS} OR %s = ANY(k.scoped_teams))"
-    return _CALLER.format(everywhere=EVERYWHERE, scopes=held, **form), ["tenant", "key", "since", "project"]
+    return _CALLER.format(**form), ["tenant", "key", "since", "project"]

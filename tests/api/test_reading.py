@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import Level, Membership, PersonalAPIKey, User
 from core6.analytics.models import Dashboard, Experiment, GroupType, Insight
+from core6.api import reading
 from core6.revisions.models import Revision
 from projects.models import ProductIntent, Project
 from roles.models import Role, RoleMembership
@@ -254,6 +256,41 @@ def test_an_unchanged_list_takes_one_query(world: Cast, queries: CaptureQueriesC
     with queries:
         assert alice.client.get(path, headers={"If-None-Match": tag}).status_code == 304
     assert len(queries) == 1  # the key with its user, project, level and revision
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_page_that_was_told_is_told_again_by_one_query(world: Cast, queries: CaptureQueriesContext, kind: str):
+    path, alice = tags(world, kind)
+    first = alice.get(path)
+    with queries:
+        again = alice.get(path)
+    assert (again.content, again.headers) == (first.content, first.headers)
+    assert len(queries) == 1  # the key with its user, project, level and revision
+
+
+def test_a_kept_page_is_told_at_the_same_address_only(world: Cast):
+    path, alice = tags(world, "first page")
+    assert "http://testserver/" in alice.get(path).json()["next"]
+    assert "http://localhost/" in alice.client.get(path, headers={"Host": "localhost"}).json()["next"]
+    for other in (f"{path}&offset=1", path.replace("=2", "=1"), path.replace("/?", "?")):
+        assert alice.get(other).content == alice.client.get(other, headers=ORDINARY).content
+
+
+def test_a_kept_page_opens_nothing_to_whoever_is_refused(world: Cast):
+    path, alice = tags(world, "annotations")
+    alice.get(path)
+    for who in (world.caller(world.dave), world.caller(world.alice, "insight:read")):
+        assert who.get(path).status_code == 403
+    assert Client().get(path).status_code == 401
+
+
+def test_a_page_too_large_to_keep_is_read_anew(world: Cast, queries: CaptureQueriesContext, monkeypatch):
+    path, alice = tags(world, "annotations")
+    monkeypatch.setattr(reading, "_LARGEST_PAGE", 10)
+    first = alice.get(path)
+    with queries:
+        assert alice.get(path).content == first.content
+    assert len(queries) == 2  # who calls, and the page
 
 
 def test_the_tag_of_a_list_opens_nothing_to_whoever_is_refused(world: Cast):
