@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from core6.accounts.ids import uuid7
+from core6.postgres.rows import insert
 
 
 class Change(TypedDict):
@@ -56,7 +57,7 @@ def log_activity(
     detail: dict[str, Any],
 ) -> None:
     """Write one row; call it in the transaction of the change itself, so that neither exists without the other."""
-    ActivityLog.objects.create(
+    row = ActivityLog(
         organization_id=organization_id,
         project_id=project_id,
         user_id=user_id,
@@ -65,3 +66,4 @@ def log_activity(
         activity=activity,
         detail=detail,
     )
+    insert(row)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BooleanField, F, QuerySet, TextField
+from django.db.models import BooleanField, F, QuerySet, TextField, prefetch_related_objects
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from django.db.models.query import get_related_populators
@@ -103,12 +103,13 @@ class Statement:
 
 
 class Objects(Statement):
-    """A query of whole objects compiled once, with what it selects of related ones and its annotations."""
+    """A query of whole objects compiled once, with what it selects and fetches of related ones and its annotations."""
 
     def __init__(self, queryset: QuerySet[Any]) -> None:
         super().__init__(queryset)
         info: Any = self._compiler.klass_info
         self._model, self._database = info["model"], queryset.db
+        self._prefetched = queryset._prefetch_related_lookups  # type: ignore[attr-defined]  # Django has no public name
         fields_of = [
             column[0].target.attname for column in map(self._compiler.select.__getitem__, info["select_fields"])
         ]
@@ -127,6 +128,8 @@ class Objects(Statement):
             related.populate(row, found)
         for name, place in self._annotations:
             setattr(found, name, row[place])
+        if self._prefetched:
+            prefetch_related_objects([found], *self._prefetched)
         return found
 
 

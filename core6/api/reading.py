@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache, wraps
 from hashlib import blake2b
 from threading import Lock
-from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -21,17 +20,15 @@ import orjson
 from cachetools import LRUCache
 from django.core.exceptions import FieldError
 from django.db import DatabaseError, connection
-from django.db.models import UUIDField
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils import timezone
 from django.utils.http import parse_etags
 
 from core6.accounts import keys, scopes
-from core6.accounts.models import Level, Organization, PersonalAPIKey, User
+from core6.accounts.models import User
 from core6.api import scoping
 from core6.api.authentication import BEARER, USE_NOTED_EVERY
 from core6.api.compiled import (
-    STAND_IN,
     NotCompilable,
     Representation,
     Row,
@@ -84,7 +81,7 @@ class Plan:
         self._volatile = getattr(serializer.Meta, "volatile", ())
         self._headers = {"Allow": ", ".join(view.allowed_methods)}
         self._paginator: Any = view.paginator if view.action == "list" else None
-        self._is_uuid = isinstance(queryset.model._meta.pk, UUIDField)
+        self._is_uuid = scoping.has_uuids(view)
         self._place = view.tenant_place()
         revision = "NULL" if self._paginator is None else _REVISION
         caller, names = _caller_statement(self._place, view.required_scopes(), revision)
@@ -266,19 +263,14 @@ def with_fast_reads(ordinary: Any) -> Any:
 
 def _plan(view_class: Any, actions: Mapping[str, str]) -> Plan | None:
     """Compile what GET does in a viewset of these actions by method; None when it cannot be."""
-    view, action = view_class(), actions["get"]
-    view.action, view.detail = action, action == "retrieve"
-    if not issubclass(view_class, scoping.TenantScopedViewSet) or view.tenant_place() is None:
+    action = actions["get"]
+    if not issubclass(view_class, scoping.TenantScopedViewSet):
+        return None
+    view = scoping.stand_in(view_class, action, "GET")
+    if view.tenant_place() is None:
         return None
     for method, name in {**actions, "head": action}.items():
         setattr(view, method, getattr(view, name))
-    # Whoever is restricted is refused before.
-    caller, key = User(pk=STAND_IN["user"]), PersonalAPIKey()
-    view.request = SimpleNamespace(method="GET", user=caller, auth=key, query_params=QueryDict())
-    organization = Organization(pk=STAND_IN["organization"])
-    view.tenant = scoping.Tenant(organization, Level.MEMBER, STAND_IN["project"])
-    is_uuid = isinstance(view.queryset.model._meta.pk, UUIDField)
-    view.kwargs = {"id": STAND_IN["uuid" if is_uuid else "number"]}
     try:
         return Plan(view)
     except (NotCompilable, FieldError, KeyError):
