@@ -61,9 +61,9 @@ class Bench:
             if lane.server == "hello":
                 continue
             if "/annotations/" in lane.path:
-                same.check_refusals(server, lane.path, self.world, lane.body)
+                same.check_refusals(server, lane.example, self.world, lane.body)
             if server is not reference:
-                same.compare(reference, server, lane.path, self.world.key, lane.body)
+                same.compare(reference, server, lane.example, self.world.key, lane.body)
         self._take_back()
 
     def measure(self, work: Work) -> None:
@@ -118,7 +118,7 @@ class Bench:
             mine, theirs = figures.get(aim.ours), figures.get(aim.of)
             ratio = None
             if mine and theirs:
-                ratio = mine.cpu_ms / theirs.cpu_ms if aim.least is None else theirs.cpu_ms / mine.cpu_ms
+                ratio = theirs.cpu_ms / mine.cpu_ms if aim.most is None else mine.cpu_ms / theirs.cpu_ms
             told = {name: f"{each.cpu_ms:.2f} ms" for name, each in ((aim.ours, mine), (aim.of, theirs)) if each}
             yield Goal(aim.work, ratio, aim.of, aim.least, aim.most, told, aim.is_later)
 

@@ -21,6 +21,11 @@ class Lane:
     #: With the ETag of the answer before; the server must then answer 304.
     is_conditional: bool = False
 
+    @property
+    def example(self) -> str:
+        """Return the path of one request; `offset=any` stands for another offset each time."""
+        return self.path.replace("offset=any", "offset=300")
+
 
 @dataclass(frozen=True)
 class Work:
@@ -33,7 +38,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Aim:
-    """Our processor time of a work beside that of another lane."""
+    """Our processor time of a work beside that of another lane; with neither bound it is only told."""
 
     work: str
     of: str
@@ -47,6 +52,9 @@ AIMS = (
     Aim("list-100", "a", 12),
     Aim("list-100", "f", 2.0),
     Aim("list-100", "f-best", 1.0, is_later=True),
+    Aim("another page", "a"),
+    Aim("another page", "f"),
+    Aim("another page", "f-best"),
     Aim("list-1", "a", 12),
     Aim("list-1", "f", 2.5),
     Aim("list-1", "f-best", 1.0, is_later=True),
@@ -74,6 +82,8 @@ def works(world: World) -> Sequence[Work]:
     page, hello = f"{notes}?limit=100", Lane("hello", "hello", "/")
     return (
         Work("list-100", _lanes(page, "core6", "a", "f", "f-best")),
+        # Never the page before, which we keep.
+        Work("another page", _lanes(f"{page}&offset=any", "core6", "a", "f", "f-best")),
         Work("list-1", _lanes(f"{notes}?limit=1", "core6", "a", "f", "f-best")),
         Work("retrieve", (*_lanes(f"{notes}{world.annotation}/", "core6", "a", "f", "f-best"), hello)),
         Work("create", _lanes(written, "core6", "a", "f", body=body)),

@@ -1,11 +1,15 @@
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from tests.management.places import place
+from tests.management.places import ask, connect, place
 from tests.management.serving import Serve, child, serving, survivors, wait_until
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +48,18 @@ def test_a_web_worker_that_dies_is_replaced(server: Serve):
         process.kill()
     wait_until(lambda: len({process.pid for process in web.children()} - before) == len(before), "new workers")
     wait_until(server.is_answering, "answer after the death")
+
+
+def test_it_lives_while_every_request_waits(server: Serve):
+    with ThreadPoolExecutor(8) as clients, connect(server.directory) as holder:
+        holder.execute("LOCK TABLE annotations_annotation")
+        waiting = [clients.submit(server.call, "GET", server.annotations) for _ in range(8)]
+        wait_until(lambda: ask(server.directory, _WAITING)[0] >= 2, "requests that wait")
+        began = time.monotonic()
+        assert server.call("GET", "/_livez") == (200, {"status": "ok"})
+        assert time.monotonic() - began < 1
+        holder.rollback()
+        assert {answer.result()[0] for answer in waiting} == {200}
 
 
 def test_it_ends_cleanly_after_every_death(server: Serve):
