@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from core6 import data_directory, database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+_WINDOWS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
@@ -33,6 +34,17 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _limits(text: str) -> dict[int, int]:
+    """Return how many calls a key may make in so many seconds."""
+    found: dict[int, int] = {}
+    for each in _names(text):
+        calls, _, window = each.partition("/")
+        if window not in _WINDOWS:
+            raise ValueError("use limits such as 480/minute,4800/hour")
+        found[_WINDOWS[window]] = _positive(calls)
+    return found
+
+
 def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         raise ValueError("use DEBUG, INFO, WARNING, ERROR or CRITICAL")
@@ -50,6 +62,7 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "CORS_ALLOWED_ORIGINS": (_names, ""),
     "IS_BEHIND_PROXY": (_boolean, "false"),
     "WEB_WORKERS": (_positive, str(max(2, min(4, os.cpu_count() or 2)))),
+    "RATE_LIMITS": (_limits, ""),
     "COHORT_REFRESH_MINUTES": (_positive, "15"),
     "COHORT_CALCULATION_SECONDS": (_positive, "600"),
     "LOG_LEVEL": (_level, "WARNING"),
@@ -73,6 +86,7 @@ ALLOWED_HOSTS: list[str] = _read("ALLOWED_HOSTS")
 CORS_ALLOWED_ORIGINS: list[str] = _read("CORS_ALLOWED_ORIGINS")
 IS_BEHIND_PROXY: bool = _read("IS_BEHIND_PROXY")
 WEB_WORKERS: int = _read("WEB_WORKERS")
+RATE_LIMITS: dict[int, int] = _read("RATE_LIMITS")
 COHORT_REFRESH_MINUTES: int = _read("COHORT_REFRESH_MINUTES")
 COHORT_CALCULATION_SECONDS: int = _read("COHORT_CALCULATION_SECONDS")
 LOG_LEVEL: str = _read("LOG_LEVEL")
@@ -130,6 +144,8 @@ INSTALLED_APPS = [
     "core6.activity",
     "core6.analytics",
     "core6.revisions",
+    "core6.idempotency",
+    "core6.rate_limits",
     "projects",
     "roles",
     "annotations",
@@ -137,6 +153,7 @@ INSTALLED_APPS = [
     "core6.demo",
 ]
 MIDDLEWARE = [
+    "core6.request_id.RequestIdMiddleware",
     "core6.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -166,6 +183,7 @@ if IS_BEHIND_PROXY:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["core6.api.permissions.IsAllowed"],
+    "DEFAULT_THROTTLE_CLASSES": ["core6.api.rate_limits.KeyThrottle"],
     "DEFAULT_PARSER_CLASSES": [
         "core6.api.parsers.JSONParser",
         "core6.api.parsers.FormParser",
@@ -223,8 +241,9 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "core6.request_id.RequestIdFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # A refused request is the caller's news, not the operator's.
     "loggers": {

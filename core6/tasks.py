@@ -2,12 +2,15 @@
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
 from core6 import jobs
+from core6.api.idempotency import KEPT
+from core6.idempotency.models import Answer
 
 _PEOPLE_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
 
@@ -23,6 +26,13 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # no
         except UniqueViolation:
             # One of its queueing lock waits already, perhaps for the end of this one, and does the same.
             await manager.finish_job(job, Status.ABORTED, delete_job=True)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queueing_lock="forget_answers")
+def forget_answers(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
+    """Delete the answers of requests that can no longer be repeated."""
+    Answer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
 
 
 @app.task(retry=jobs.while_database_is_away(10))

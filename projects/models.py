@@ -9,7 +9,8 @@ from django.utils.timezone import now
 
 from core6.accounts.ids import uuid7
 from core6.accounts.models import Organization
-from projects.tokens import EncryptedField, api_token
+from core6.encryption import EncryptedField
+from projects.tokens import api_token
 
 
 def data_attributes() -> list[str]:

@@ -16,6 +16,7 @@ from rest_framework.serializers import BaseSerializer
 from core6 import jobs
 from core6.accounts import scopes
 from core6.accounts.models import Level, User
+from core6.api import preconditions
 from core6.api.activity import ActivityShown
 from core6.api.filters import SearchFilter
 from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
@@ -116,6 +117,7 @@ class ProjectViewSet(
         project = self.get_queryset().filter(pk=self.project.pk).first()
         if project is None:
             raise NotFound
+        preconditions.check(self, project)
         return project
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:

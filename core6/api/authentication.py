@@ -27,6 +27,11 @@ def _keys() -> Objects:
     return Objects(active.filter(secure_value=STAND_IN["key"]))
 
 
+def note_use(api_key: str) -> None:
+    """Note that a key, by its id, is used now."""
+    PersonalAPIKey.objects.filter(pk=api_key).update(last_used_at=timezone.now())
+
+
 class PersonalAPIKeyAuthentication(BaseAuthentication):
     """Sets `request.user` to the key's owner and `request.auth` to the key; its scopes are core6.api.permissions' part.
 
@@ -42,9 +47,8 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         key = _keys().first({"key": keys.digest(text)})
         if key is None:
             raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
-        now = timezone.now()
-        if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
-            PersonalAPIKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        if key.last_used_at is None or key.last_used_at < timezone.now() - USE_NOTED_EVERY:
+            note_use(key.pk)
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

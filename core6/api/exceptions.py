@@ -39,3 +39,30 @@ class ServiceUnavailable(exceptions.APIException):
     default_type: ClassVar[str] = "server_error"
     default_detail = "The database is not available at the moment: try again."
     wait = 1
+
+
+class Conflict(exceptions.APIException):
+    """Something else is under way that excludes this request."""
+
+    status_code = 409
+    default_code = "conflict"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "Something else is under way: try again."
+
+
+class PreconditionFailed(exceptions.APIException):
+    """The object is not as the caller's `If-Match` says."""
+
+    status_code = 412
+    default_code = "precondition_failed"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "The object has changed since it was read: read it again."
+
+
+class IdempotencyKeyReused(exceptions.APIException):
+    """The `Idempotency-Key` came with another request before."""
+
+    status_code = 422
+    default_code = "idempotency_key_reused"
+    default_type: ClassVar[str] = "invalid_request"
+    default_detail = "This Idempotency-Key was used with another request: send a new one."

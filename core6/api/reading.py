@@ -18,6 +18,7 @@ from uuid import UUID
 
 import orjson
 from cachetools import LRUCache
+from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -26,8 +27,8 @@ from django.utils.http import parse_etags
 
 from core6.accounts import keys, scopes
 from core6.accounts.models import User
-from core6.api import scoping
-from core6.api.authentication import BEARER, USE_NOTED_EVERY
+from core6.api import rate_limits, scoping
+from core6.api.authentication import BEARER, USE_NOTED_EVERY, note_use
 from core6.api.compiled import (
     NotCompilable,
     Representation,
@@ -39,16 +40,18 @@ from core6.api.compiled import (
     page_of,
     sql_of,
 )
+from core6.api.preconditions import lasting, tag_of
+from core6.rate_limits.models import count_call
 from core6.revisions.models import EVERYWHERE
 
 logger = logging.getLogger(__name__)
-#: Who calls where: a member of the tenant, whose key is not restricted to others and whose use is noted already.
+#: Who calls where: a member of the tenant, whose key is not restricted to others.
 _CALLER: Final = """
-SELECT k.user_id, m.level, m.organization_id, {revision}
+SELECT k.id, k.last_used_at >= %s, k.user_id, m.level, m.organization_id, {revision}
 FROM accounts_personalapikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_membership m ON m.user_id = k.user_id AND m.organization_id = {organization}
-WHERE k.secure_value = %s AND k.last_used_at >= %s AND {scopes} AND {teams}
+WHERE k.secure_value = %s AND {scopes} AND {teams}
 AND (coalesce(cardinality(k.scoped_organizations), 0) = 0 OR m.organization_id = ANY(k.scoped_organizations))"""
 _REVISION: Final = f"""
 (SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN (m.organization_id, '{EVERYWHERE}'))"""
@@ -56,7 +59,7 @@ _ONE: Final = """
 WITH caller AS MATERIALIZED ({caller})
 SELECT caller.*, found.* FROM caller JOIN LATERAL ({{}}) found ON true"""
 _ALL_TEAMS: Final = "coalesce(cardinality(k.scoped_teams), 0) = 0"
-_OF_CALLER: Final = 4
+_OF_CALLER: Final = 6
 #: So many counts are kept by a plan.
 _MOST_COUNTS: Final = 10_000
 #: Pages as they were told last, with the revision that they are of: so many bytes of them, and of one.
@@ -129,13 +132,11 @@ class Plan:
         if named and scoping.parse_uuid(named) != caller.organization:
             return None
         (body,) = self._made([rows[0][_OF_CALLER:]], caller, given, Row(None, pk=key))
-        # The tag is of the content, but for what differs each time.
-        lasting = {**body, **dict.fromkeys(self._volatile, timezone.now().date())} if self._volatile else body
-        content = _json(lasting)
-        tag = f'"{blake2b(content, digest_size=12).hexdigest()}"'
-        if unchanged := self._unchanged(tag, request):
-            return unchanged
-        return self._told(content if lasting is body else _json(body), tag)
+        content = _json(lasting(body, self._volatile))
+        tag = tag_of(content)
+        if _is_known(tag, request):
+            return self._told(None, tag, caller, request)
+        return self._told(_json(body) if self._volatile else content, tag, caller, request)
 
     def _list(
         self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
@@ -148,8 +149,8 @@ class Plan:
             return None
         caller = Caller(*row)
         tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
-        if unchanged := self._unchanged(tag, request):
-            return unchanged
+        if _is_known(tag, request):
+            return self._told(None, tag, caller, request)
         limit = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
         address = request.build_absolute_uri(request.path)
         place = (address, caller.user, limit, asked.offset)
@@ -165,7 +166,7 @@ class Plan:
             if len(content) <= _LARGEST_PAGE and not self._volatile:
                 with _LOCK:
                     _PAGES[place] = (caller.revision, content)
-        return self._told(content, tag)
+        return self._told(content, tag, caller, request)
 
     def _page(self, address: str, caller: "Caller", given: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a page as LimitOffsetPagination makes it; the count is that of the revision, if it is known."""
@@ -200,15 +201,30 @@ class Plan:
         make = self._compiled.make
         return [make(row, serializer, children) for row in rows]
 
-    def _unchanged(self, tag: str, request: HttpRequest) -> HttpResponse | None:
-        """Return 304 to a client that has the answer with this tag already."""
-        sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
-        known = [each.removeprefix("W/") for each in parse_etags(sent)] if sent else []
-        is_known = sent == "*" or tag.removeprefix("W/") in known
-        return HttpResponseNotModified(headers={**self._headers, "ETag": tag}) if is_known else None
+    def _told(self, content: bytes | None, tag: str, caller: "Caller", request: HttpRequest) -> HttpResponse | None:
+        """Return the answer, 304 where there is nothing to tell; None to a caller who has called too often."""
+        used = count_call(caller.api_key, settings.RATE_LIMITS) if settings.RATE_LIMITS else ()
+        if any(use.is_over for use in used):
+            request.META[rate_limits.COUNTED] = used
+            return None
+        if not caller.is_noted:
+            note_use(caller.api_key)
+        headers = {**self._headers, "ETag": tag}
+        response = (
+            HttpResponseNotModified(headers=headers)
+            if content is None
+            else HttpResponse(content, content_type="application/json", headers=headers)
+        )
+        if used:
+            rate_limits.tell(response, used)
+        return response
 
-    def _told(self, content: bytes, tag: str) -> HttpResponse:
-        return HttpResponse(content, content_type="application/json", headers={**self._headers, "ETag": tag})
+
+def _is_known(tag: str, request: HttpRequest) -> bool:
+    """Tell whether the client has the answer with this tag already."""
+    sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
+    known = [each.removeprefix("W/") for each in parse_etags(sent)] if sent else []
+    return sent == "*" or tag.removeprefix("W/") in known
 
 
 def _json(body: Any) -> bytes:
@@ -226,6 +242,8 @@ class Asked(NamedTuple):
 class Caller(NamedTuple):
     """Who calls where; `revision` is the state of everything that answers about the organization show."""
 
+    api_key: str
+    is_noted: bool | None
     user: int
     level: int
     organization: UUID
@@ -306,7 +324,7 @@ def _caller_statement(place: str, needed: Sequence[str], revision: str) -> tuple
     )
     form = {"revision": revision, "scopes": held, "organization": "%s", "teams": _ALL_TEAMS}
     if place == "organization_id":
-        return _CALLER.format(**form), ["tenant", "key", "since"]
+        return _CALLER.format(**form), ["since", "tenant", "key"]
     form["organization"] = "(SELECT organization_id FROM projects_project WHERE id = %s)"
     form["teams"] = f"({_ALL_TEAMS} OR %s = ANY(k.scoped_teams))"
-    return _CALLER.format(**form), ["tenant", "key", "since", "project"]
+    return _CALLER.format(**form), ["since", "tenant", "key", "project"]

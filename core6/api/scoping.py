@@ -11,12 +11,16 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Case, Model, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.http import Http404, QueryDict
 from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.api import preconditions, rate_limits
 from core6.api.compiled import STAND_IN, Objects
 from core6.api.documentation import Operation
+from core6.api.idempotency import once
+from core6.rate_limits.models import Use
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -109,6 +113,9 @@ class ScopedViewSet(GenericViewSet[M]):
     operations: ClassVar[Mapping[str, Operation]] = {}
     #: Its own actions whose operationIds do not begin with the basename (D21).
     bare_operations: ClassVar[Collection[str]] = ()
+    #: The rate limits after this call; empty when there are none.
+    used: Sequence[Use] = ()
+    post: Any
     lookup_url_kwarg = "id"
     lookup_value_regex = "[^/]+"
 
@@ -128,6 +135,21 @@ class ScopedViewSet(GenericViewSet[M]):
     def key(self) -> PersonalAPIKey:
         """Return the key of the call; only behind the permission, too."""
         return cast("PersonalAPIKey", self.request.auth)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let nobody pass who may not; a POST with an `Idempotency-Key` happens once."""
+        is_once = request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in request.META
+        if is_once:
+            _ = request._request.body  # kept, before it is parsed
+        super().initial(request, *args, **kwargs)
+        if is_once and self.action:
+            self.post = once(self.post)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell what is left of the rate limits, if there are any."""
+        if self.used:
+            rate_limits.tell(response, self.used)
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def check_restrictions(self) -> None:
         """Refuse a key that is restricted to organizations or projects which this endpoint is not about."""
@@ -155,7 +177,9 @@ class ScopedViewSet(GenericViewSet[M]):
         if key is None:
             raise Http404
         self.kwargs[self.lookup_url_kwarg] = key
-        return super().get_object()
+        found = super().get_object()
+        preconditions.check(self, found)
+        return found
 
     def required_scopes(self) -> Sequence[str]:
         """Return the scopes that this request needs; none for a method that the view does not support (D48)."""
@@ -195,6 +219,7 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         if found is None:
             raise Http404
         self.check_object_permissions(self.request, found)
+        preconditions.check(self, found)
         return cast("M", found)
 
     def check_restrictions(self) -> None:

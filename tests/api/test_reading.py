@@ -139,10 +139,9 @@ def test_the_fast_answer_is_the_ordinary_one(world: Cast, queries: CaptureQuerie
     assert fast.status_code == ordinary.status_code == 200
     assert told(fast) == told(ordinary)
     assert taken == statements
-    assert {name: value for name, value in fast.headers.items() if name != "ETag"} == {
-        **ordinary.headers,
-        "Content-Type": "application/json",
-    }
+    own = {name: value for name, value in fast.headers.items() if name not in ("ETag", "X-Request-Id")}
+    others = {name: value for name, value in ordinary.headers.items() if name != "X-Request-Id"}
+    assert own == {**others, "Content-Type": "application/json"}
 
 
 def told(response: Any) -> bytes:
@@ -264,7 +263,7 @@ def test_a_page_that_was_told_is_told_again_by_one_query(world: Cast, queries: C
     first = alice.get(path)
     with queries:
         again = alice.get(path)
-    assert (again.content, again.headers) == (first.content, first.headers)
+    assert (again.content, again["ETag"]) == (first.content, first["ETag"])
     assert len(queries) == 1  # the key with its user, project, level and revision
 
 

@@ -1,0 +1,73 @@
+"""POST that happens once: with an `Idempotency-Key`, a repeated request gets the answer of the first for 24 hours.
+
+The answer is stored in the transaction of the write: neither is there without the other. What was refused is not
+stored, so that the request can be put right and sent again.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any, Final, cast
+
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from core6.accounts.models import PersonalAPIKey
+from core6.api.exceptions import Conflict, IdempotencyKeyReused
+from core6.api.renderers import JSONRenderer
+from core6.idempotency.models import LONGEST, Answer
+
+KEPT: Final = timedelta(hours=24)
+#: The header of an answer that was given before.
+REPLAYED: Final = "Idempotency-Replayed"
+
+
+def once(handler: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Return the handler of a POST with an `Idempotency-Key`, which runs `handler` for the first of its kind alone.
+
+    Raises ValidationError (400) for a key that is none, IdempotencyKeyReused (422) when the key came with another
+    request, Conflict (409) while the first is being answered.
+    """
+
+    def answer(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        name = request.META["HTTP_IDEMPOTENCY_KEY"].strip()
+        if not 0 < len(name) <= LONGEST or not (name.isascii() and name.isprintable()):
+            detail = f"Send an Idempotency-Key of 1 to {LONGEST} printable ASCII characters."
+            raise ValidationError(detail, code="invalid_input")
+        api_key: Any = request.auth
+        fingerprint = _fingerprint(request)
+        with transaction.atomic():
+            _claim(api_key, name)
+            kept = Answer.objects.filter(api_key=api_key, idempotency_key=name).first()
+            if kept and kept.created_at > timezone.now() - KEPT:
+                if kept.fingerprint != fingerprint:
+                    raise IdempotencyKeyReused
+                told = {"content_type": JSONRenderer.media_type, "headers": {REPLAYED: "true"}}
+                return HttpResponse(kept.body, status=kept.status, **told)
+            response: Any = handler(request, *args, **kwargs)
+            if response.status_code < 400:
+                body = JSONRenderer().render(response.data).decode()
+                fields = {"fingerprint": fingerprint, "status": response.status_code, "body": body}
+                Answer.objects.update_or_create(
+                    api_key=api_key, idempotency_key=name, defaults={**fields, "created_at": timezone.now()}
+                )
+            return cast("HttpResponseBase", response)
+
+    return answer
+
+
+def _claim(api_key: PersonalAPIKey, name: str) -> None:
+    """Keep others with the same key away until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"{api_key.pk} {name}"])
+        if not cursor.fetchone()[0]:
+            raise Conflict("A request with this Idempotency-Key is being answered: send it again a little later.")
+
+
+def _fingerprint(request: Request) -> str:
+    # The body itself: parsed, two different ones could look the same.
+    return sha256(b"\0".join([request.get_full_path().encode(), request._request.body])).hexdigest()

@@ -1,0 +1,61 @@
+"""How often each personal API key was used in the current windows of time (D16)."""
+
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from django.db import connection, models
+
+
+class Window(models.Model):
+    """A key's current window of one length; the table is unlogged, since a crash may forget what it counts."""
+
+    api_key = models.CharField(max_length=50)
+    seconds = models.PositiveIntegerField()
+    started = models.DateTimeField()
+    calls = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["api_key", "seconds"], name="one_window_of_each_length")
+        ]
+
+
+class Use(NamedTuple):
+    """A window after a call: its length, how many calls it allows, how many there were, the seconds that it lasts."""
+
+    seconds: int
+    limit: int
+    calls: int
+    rest: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.calls > self.limit
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.calls)
+
+
+# One statement, which holds the row while it counts: however many call at once, each gets a number of its own. Who
+# waited for the row may come with the window before, which then is over.
+_COUNT = """
+INSERT INTO rate_limits_window AS w (api_key, seconds, started, calls)
+SELECT %s, s, to_timestamp(floor(extract(epoch FROM clock_timestamp()) / s) * s), 1
+FROM unnest(%s::int[]) s ORDER BY s
+ON CONFLICT (api_key, seconds) DO UPDATE SET
+    calls = CASE WHEN w.started >= excluded.started THEN w.calls + 1 ELSE 1 END,
+    started = greatest(w.started, excluded.started)
+RETURNING seconds, calls, ceil(extract(epoch FROM w.started) + seconds - extract(epoch FROM clock_timestamp()))::int
+"""
+
+
+def count_call(api_key: str, limits: Mapping[int, int]) -> list[Use]:
+    """Count a call of a key; return its windows, the shortest first. `limits` are calls by seconds.
+
+    The windows are fixed, by the clock of the database. Call it outside a transaction, whose end others would wait for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [api_key, list(limits)])
+        rows = cursor.fetchall()
+    return sorted(Use(seconds, limits[seconds], calls, max(1, rest)) for seconds, calls, rest in rows)

@@ -1,0 +1,40 @@
+"""The id of each request: `X-Request-Id` as sent when it is one, else made here; in every answer and log line."""
+
+import logging
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse
+
+from core6.accounts.ids import uuid7
+
+_VALID: Final = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
+_current: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+class RequestIdMiddleware:
+    """Gives the request its id for as long as it is answered."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = sent if _VALID.fullmatch(sent) else str(uuid7())
+        token = _current.set(request_id)
+        try:
+            response = self.get_response(request)
+        finally:
+            _current.reset(token)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives each log line the id of its request; `-` where there is none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = _current.get()
+        return True

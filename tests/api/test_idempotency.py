@@ -1,0 +1,171 @@
+"""`Idempotency-Key`: a POST that is sent again happens once and is answered as the first time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from annotations.models import Annotation
+from core6.accounts.models import PersonalAPIKey
+from core6.activity.models import ActivityLog
+from core6.idempotency.models import Answer
+from core6.tasks import forget_answers
+from roles.models import Role
+from tests.conftest import Caller, Cast, at_once
+
+BODY = {"content": "once", "scope": "project"}
+
+
+def post(caller: Caller, path: str, key: str, body: Any = BODY, **extra: Any) -> Any:
+    return caller.post(path, body, headers={"Idempotency-Key": key}, **extra)
+
+
+def notes(cast: Cast) -> str:
+    return f"/api/projects/{cast.web.pk}/annotations/"
+
+
+def test_a_repeated_request_happens_once(cast: Cast, alice: Caller):
+    first = post(alice, notes(cast), "one")
+    again = post(alice, notes(cast), "one")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert "Idempotency-Replayed" not in first
+    assert again["Idempotency-Replayed"] == "true"
+    assert again["Content-Type"] == first["Content-Type"]
+    assert Annotation.objects.count() == ActivityLog.objects.filter(scope="Annotation").count() == 1
+
+
+def test_another_key_is_another_request(cast: Cast, alice: Caller):
+    assert post(alice, notes(cast), "one").json()["id"] != post(alice, notes(cast), "two").json()["id"]
+
+
+def test_without_a_key_nothing_is_kept(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+    with queries:
+        alice.post(notes(cast), BODY)
+    assert not Answer.objects.exists()
+    assert not [each for each in queries if "idempotency" in each["sql"] or "advisory" in each["sql"]]
+
+
+@pytest.mark.parametrize("other", ["body", "address", "slash"])
+def test_another_request_with_the_key_is_refused(cast: Cast, alice: Caller, other: str):
+    post(alice, notes(cast), "one")
+    path, body = {
+        "body": (notes(cast), {**BODY, "content": "other"}),
+        "address": (f"/api/projects/{cast.app.pk}/annotations/", BODY),
+        "slash": (f"{notes(cast)}?x=1", BODY),
+    }[other]
+    answer = post(alice, path, "one", body)
+    assert answer.status_code == 422
+    assert answer.json() == {
+        "type": "invalid_request",
+        "code": "idempotency_key_reused",
+        "detail": "This Idempotency-Key was used with another request: send a new one.",
+        "attr": None,
+    }
+    assert Annotation.objects.count() == 1
+
+
+def test_what_was_refused_can_be_put_right(cast: Cast, alice: Caller):
+    assert post(alice, notes(cast), "one", {"scope": "nowhere"}).status_code == 400
+    assert not Answer.objects.exists()
+    assert post(alice, notes(cast), "one").status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "tab\there", "\x7f"])
+def test_a_key_that_is_none_is_refused(cast: Cast, alice: Caller, key: str):
+    answer = post(alice, notes(cast), key)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_input")
+    assert not Annotation.objects.exists()
+
+
+def test_the_longest_key_is_one(cast: Cast, alice: Caller):
+    assert post(alice, notes(cast), "x" * 255).status_code == 201
+    assert post(alice, notes(cast), "x" * 255)["Idempotency-Replayed"] == "true"
+
+
+def test_keys_are_each_callers_own(cast: Cast, alice: Caller):
+    bob = cast.caller(cast.bob)
+    assert post(alice, notes(cast), "one").json()["id"] != post(bob, notes(cast), "one").json()["id"]
+
+
+def test_refusals_come_first(cast: Cast, alice: Caller):
+    post(alice, notes(cast), "one")
+    key = PersonalAPIKey.objects.get(user=cast.alice)
+    PersonalAPIKey.objects.filter(pk=key.pk).update(scopes=["annotation:read"])
+    assert post(alice, notes(cast), "one").status_code == 403
+    key.delete()
+    assert post(alice, notes(cast), "one").status_code == 401
+    assert not Answer.objects.exists()  # goes with its key
+
+
+def test_it_is_forgotten_after_a_day(cast: Cast, alice: Caller):
+    first = post(alice, notes(cast), "one").json()
+    Answer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+    second = post(alice, notes(cast), "one", {**BODY, "content": "another day"})
+    assert (second.status_code, second.json()["id"] != first["id"]) == (201, True)
+    assert post(alice, notes(cast), "one", {**BODY, "content": "another day"}).content == second.content
+    Answer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+    forget_answers(0)
+    assert not Answer.objects.exists()
+
+
+def test_forms_and_bodies_with_the_key_in_them_are_read(cast: Cast, alice: Caller):
+    body = f"personal_api_key={alice.key}&content=once&scope=project"
+    kind = {"content_type": "application/x-www-form-urlencoded"}
+    first, again = (post(Caller(None), notes(cast), "one", body, **kind) for _ in range(2))
+    assert (first.status_code, again.content) == (201, first.content)
+    multipart = {"personal_api_key": alice.key, "content": "once", "scope": "project"}
+    answers = [Caller(None).client.post(notes(cast), multipart, headers={"Idempotency-Key": "two"}) for _ in range(2)]
+    # The boundary is the same here, as of a client that sends the same bytes again.
+    assert [each.status_code for each in answers] == [201, 201]
+    assert answers[0].content == answers[1].content
+
+
+def test_every_post_heeds_it(cast: Cast, alice: Caller):
+    organization, project = f"/api/organizations/{cast.acme.pk}/", f"/api/projects/{cast.web.pk}/"
+    for path, body in (
+        (f"{organization}roles/", {"name": "Once"}),
+        (f"{organization}projects/", {"name": "Once"}),
+        (f"{project}cohorts/", {"name": "Once", "is_static": True}),
+        (f"{project}generate_conversations_public_token/", {}),
+    ):
+        first, again = post(alice, path, path[-200:], body), post(alice, path, path[-200:], body)
+        assert first.status_code < 300, first.content
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert Role.objects.filter(name="Once").count() == 1
+
+
+def test_secrets_of_an_answer_are_not_readable_in_the_database(cast: Cast, alice: Caller):
+    made = post(alice, f"/api/organizations/{cast.acme.pk}/projects/", "one", {"name": "New"}).json()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT body FROM idempotency_answer")
+        (stored,) = cursor.fetchone()
+    assert made["api_token"] not in stored
+
+
+def test_sixteen_at_once_make_one(committed_cast: Cast):
+    """Each is answered as the first, or told that the first is being answered; which one it is, is chance."""
+    cast = committed_cast
+    alice = cast.caller(cast.alice)
+    answers = at_once(16, lambda _: post(alice, notes(cast), "one"))
+    statuses = [each.status_code for each in answers]
+    assert set(statuses) <= {201, 409}
+    assert 201 in statuses
+    assert len({each.json()["id"] for each in answers if each.status_code == 201}) == 1
+    refused = [each.json() for each in answers if each.status_code == 409]
+    assert all((each["type"], each["code"]) == ("invalid_request", "conflict") for each in refused)
+    assert Annotation.objects.filter(project=cast.web).count() == 1
+
+
+def test_one_that_is_under_way_is_told_so(committed_cast: Cast):
+    cast = committed_cast
+    alice = cast.caller(cast.alice)
+    pk = PersonalAPIKey.objects.get(user=cast.alice).pk
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{pk} one"])
+        (meanwhile,) = at_once(1, lambda _: post(alice, notes(cast), "one"))
+        assert meanwhile.status_code == 409
+    assert post(alice, notes(cast), "one").status_code == 201
