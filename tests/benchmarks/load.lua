@@ -1,6 +1,6 @@
 -- Sends requests for some milliseconds, then lets those under way be answered, and tells the figures as JSON.
 -- Cut off in the midst, requests would cost processor time and count for nothing.
--- Arguments: milliseconds, connections, and the body to POST, if any. `offset=any` is another one each time.
+-- Arguments: milliseconds, connections, and the body to POST, if any. `offset=0-499` is another one each time.
 local ffi = require("ffi")
 ffi.cdef [[
   typedef struct { long sec; long nsec; } moment;
@@ -27,11 +27,12 @@ function init(args)
     wrk.method, wrk.body = "POST", args[3]
     wrk.headers["Content-Type"] = "application/json"
   end
-  if wrk.path:find("offset=any") then
-    local offset = 0
+  local first, last = wrk.path:match("offset=(%d+)-(%d+)")
+  if first then
+    local number = 0
     function request()
-      offset = (offset + 3571) % 9800  -- comes by each of them before it comes back
-      return wrk.format(nil, (wrk.path:gsub("offset=any", "offset=" .. offset)))
+      number = (number + 3571) % (last - first + 1)  -- comes by each of them before it comes back
+      return wrk.format(nil, (wrk.path:gsub("offset=%d+-%d+", string.format("offset=%d", first + number))))
     end
   end
 end

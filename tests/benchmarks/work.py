@@ -1,6 +1,7 @@
 """The work that is measured: what is asked of whom, and what is aimed at."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,8 +24,8 @@ class Lane:
 
     @property
     def example(self) -> str:
-        """Return the path of one request; `offset=any` stands for another offset each time."""
-        return self.path.replace("offset=any", "offset=300")
+        """Return the path of one request; `offset=0-499` stands for another offset each time."""
+        return re.sub(r"(offset=\d+)-\d+", r"\1", self.path)
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def works(world: World) -> Sequence[Work]:
     page, hello = f"{notes}?limit=100", Lane("hello", "hello", "/")
     return (
         Work("list-100", _lanes(page, "core6", "a", "f", "f-best")),
-        # Never the page before, which we keep.
-        Work("another page", _lanes(f"{page}&offset=any", "core6", "a", "f", "f-best")),
+        # Never a page that was told lately, which we keep.
+        Work("another page", _lanes(f"{page}&offset=0-9799", "core6", "a", "f", "f-best")),
         Work("list-1", _lanes(f"{notes}?limit=1", "core6", "a", "f", "f-best")),
         Work("retrieve", (*_lanes(f"{notes}{world.annotation}/", "core6", "a", "f", "f-best"), hello)),
         Work("create", _lanes(written, "core6", "a", "f", body=body)),
@@ -93,7 +94,10 @@ def works(world: World) -> Sequence[Work]:
         Work("unchanged", (Lane("core6's 304", "core6", page, is_conditional=True), Lane("f's 200", "f", page))),
         Work(
             "offset",
-            (Lane("offset 0", "core6", page), Lane("offset 9000", "core6", f"{page}&offset=9000")),
+            (
+                Lane("offset 0", "core6", f"{page}&offset=0-499"),
+                Lane("offset 9000", "core6", f"{page}&offset=9000-9499"),
+            ),
             (MIDDLE,),
         ),
     )
