@@ -4,11 +4,10 @@ import logging
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from random import getrandbits
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
-
-from core6.accounts.ids import uuid7
 
 _VALID: Final = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
@@ -22,7 +21,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent if _VALID.fullmatch(sent) else str(uuid7())
+        request_id = sent if _VALID.fullmatch(sent) else f"{getrandbits(128):032x}"
         token = _current.set(request_id)
         try:
             response = self.get_response(request)

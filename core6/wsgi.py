@@ -19,10 +19,14 @@ if "CORE6_SUPERVISED" in os.environ:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
 
 from django.conf import settings
+from django.core.signals import request_finished
 from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
 from django.urls import get_resolver
 
 settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
+# Django looks at the connection when a request begins and when it ends; the first of the two is enough.
+request_finished.disconnect(close_old_connections)
 django_application = get_wsgi_application()
 _ = get_resolver().url_patterns  # load the views now: a mistake stops the start, and no request pays for it
 

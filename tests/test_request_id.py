@@ -2,7 +2,7 @@
 
 import io
 import logging
-import uuid
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ def test_a_valid_one_is_echoed(client: Client, sent: str):
 @pytest.mark.parametrize("sent", ["", " ", "x" * 129, "two words", "line\r\nbreak", "ünïcode", '<script>"', "a;b"])
 def test_another_is_replaced(client: Client, sent: str):
     told = client.get("/_livez", HTTP_X_REQUEST_ID=sent)["X-Request-Id"]
-    assert uuid.UUID(told).version == 7
+    assert re.fullmatch("[0-9a-f]{32}", told)
 
 
 def test_each_request_gets_its_own(client: Client):
@@ -50,7 +50,8 @@ def test_log_lines_have_it(rf: Any):
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
     handler.addFilter(RequestIdFilter())
-    handler.setFormatter(logging.Formatter(settings.LOGGING["formatters"]["line"]["format"]))
+    formats: Any = settings.LOGGING["formatters"]
+    handler.setFormatter(logging.Formatter(formats["line"]["format"]))
     logger = logging.getLogger("core6.test")
     logger.addHandler(handler)
     try:

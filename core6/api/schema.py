@@ -54,8 +54,11 @@ _ERRORS: Final = {
     401: "No key was sent, or an unknown one.",
     403: "The key, or the level of its owner, does not allow this: `detail` says what is missing.",
     404: "There is no such object, or the caller may not know of it.",
+    409: "A request with the same `Idempotency-Key` is being answered.",
+    412: "The object is not as `If-Match` says: it has changed since it was read.",
     413: "The body is larger than 10 MB.",
     415: "The body is of a content type that is not understood: send JSON or a form.",
+    422: "The `Idempotency-Key` came with another request before.",
     429: "Too many requests: `Retry-After` says in how many seconds to try again.",
     503: "The database does not answer: `Retry-After` says in how many seconds to try again.",
 }
@@ -121,9 +124,16 @@ class OperationSchema(AutoSchema):
 
     @property
     def _possible_errors(self) -> list[int]:
-        has_body = self.method in ("POST", "PUT", "PATCH")
-        left_out = {413, 415} if not has_body else set()
-        return [status for status in _ERRORS if status not in left_out and (status != 404 or "{" in self.path)]
+        refuses_delete = self.method == "DELETE" and isinstance(self._viewset, HardDeleteForbidden)
+        can_happen = {
+            404: "{" in self.path,
+            409: self.method == "POST",
+            412: self.method in ("PUT", "PATCH", "DELETE") and not refuses_delete,
+            413: self.method in ("POST", "PUT", "PATCH"),
+            415: self.method in ("POST", "PUT", "PATCH"),
+            422: self.method == "POST",
+        }
+        return [status for status in _ERRORS if can_happen.get(status, True)]
 
     @property
     def _sample_path(self) -> str:

@@ -1,5 +1,7 @@
 """`If-Match`: a write that is meant for another state of the object is 412 and changes nothing."""
 
+from typing import Any
+
 import pytest
 
 from annotations.models import Annotation
@@ -27,7 +29,7 @@ def bodies(objects: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
     return [(path, {"name" if name == "feature" else name: "new"}) for name, path in objects.items()]
 
 
-def sent(caller: Caller, method: str, path: str, tag: str, body: object = None) -> object:
+def sent(caller: Caller, method: str, path: str, tag: str, body: Any = None) -> Any:
     return caller.request(method, path, body, headers={"If-Match": tag})
 
 
