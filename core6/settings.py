@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import environ  # type: ignore[import-untyped]  # the library has no types
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from core6 import data_directory, database
@@ -84,6 +85,11 @@ def _read(name: str) -> Any:
 DEBUG: bool = _read("DEBUG")
 ALLOWED_HOSTS: list[str] = _read("ALLOWED_HOSTS")
 CORS_ALLOWED_ORIGINS: list[str] = _read("CORS_ALLOWED_ORIGINS")
+#: What scripts of those origins may send and read beside the ordinary.
+CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"),
+]
 IS_BEHIND_PROXY: bool = _read("IS_BEHIND_PROXY")
 WEB_WORKERS: int = _read("WEB_WORKERS")
 RATE_LIMITS: dict[int, int] = _read("RATE_LIMITS")

@@ -55,13 +55,18 @@ def test_a_bad_value_stops_the_start_with_one_line(tmp_path: Path, name: str, va
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(("allowed", "told"), [("", "None"), ("https://app.example", "https://app.example")])
+@pytest.mark.parametrize(("allowed", "told"), [("", "None None"), ("https://app.example", "https://app.example ETag")])
 def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, told: str):
     code = (
         "import django; django.setup()\n"
         "from django.test import Client\n"
-        "headers = {'Origin': 'https://app.example', 'Access-Control-Request-Method': 'GET', 'Host': 'localhost'}\n"
-        "print(Client().options('/api/x/', headers=headers).get('Access-Control-Allow-Origin'))"
+        "headers = {'Origin': 'https://app.example', 'Access-Control-Request-Method': 'GET', 'Host': 'localhost',\n"
+        "    'Access-Control-Request-Headers': 'if-match, idempotency-key'}\n"
+        "asked = Client().options('/api/x/', headers=headers)\n"
+        "read = Client().get('/api/x/', headers={'Origin': 'https://app.example', 'Host': 'localhost'})\n"
+        "exposed = str(read.get('Access-Control-Expose-Headers')).split(', ')[0]\n"
+        "assert 'idempotency-key' in asked.get('Access-Control-Allow-Headers', 'idempotency-key')\n"
+        "print(asked.get('Access-Control-Allow-Origin'), exposed)"
     )
     given = {"DJANGO_SETTINGS_MODULE": "core6.settings", "SECRET_KEY": "x" * 50, "CORE6_DATA_DIR": str(tmp_path)}
     done = python(code, CORS_ALLOWED_ORIGINS=allowed, **given)
