@@ -64,9 +64,7 @@ _OF_CALLER: Final = 6
 _MOST_COUNTS: Final = 10_000
 #: Pages as they were told last, with the revision that they are of: so many bytes of them, each with what keeping one
 #: costs; a larger one is not kept.
-_PAGES: Final[LRUCache[tuple[Any, ...], tuple[int | None, bytes]]] = LRUCache(
-    8 * 2**20, lambda page: 500 + len(page[1])
-)
+_PAGES: Final = LRUCache[tuple[Any, ...], tuple[int | None, bytes]](8 * 2**20, lambda page: 500 + len(page[1]))
 _LARGEST_PAGE: Final = 2**20
 _LOCK: Final = Lock()
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}|0")
