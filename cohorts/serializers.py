@@ -132,9 +132,13 @@ class CohortSerializer(ModelSerializer[Cohort]):
 
     def validate_csv(self, file: Any) -> csv_upload.Named:
         try:
-            return csv_upload.read(file.read())
+            named = csv_upload.read(file.read())
         except csv_upload.CSVError as error:
             raise ValidationError(str(error)) from error
+        # Neither a name nor the job that would look it up can hold NUL in Postgres.
+        if any("\0" in value for value in named.values):
+            raise ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
+        return named
 
     def validate_query(self, value: Any) -> Any:
         if value:

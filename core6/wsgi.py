@@ -19,15 +19,33 @@ if "CORE6_SUPERVISED" in os.environ:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.urls import get_resolver
+from django.utils.http import parse_header_parameters
 
 settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
 # Django looks at the connection when a request begins and when it ends; the first of the two is enough.
 request_finished.disconnect(close_old_connections)
+
+
+class Request(WSGIRequest):
+    """A request whose query is UTF-8, whatever charset its body is said to have: that is judged with the body.
+
+    Django would read the query in that charset here, where nothing turns what goes wrong into an answer.
+    """
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        try:
+            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except ValueError:
+            meta["CONTENT_TYPE"], self.content_type, self.content_params = "", "", {}  # 415 where there is a body
+
+
 django_application = get_wsgi_application()
+django_application.request_class = Request
 _ = get_resolver().url_patterns  # load the views now: a mistake stops the start, and no request pays for it
 
 
