@@ -101,6 +101,9 @@ class Server:
             "unix_socket_directories": str(socket_directory(self.directory)),
             "timezone": "UTC",
             "log_timezone": "UTC",
+            # Neither statements nor rows that they fail on: keys may stand in them. Who sent them is told.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
         }
         if not self._is_durable:  # for throw-away databases of tests
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

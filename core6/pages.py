@@ -1,14 +1,23 @@
 """The pages that people look at: the first one, and those of the schema. No one needs another host or a key."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from csp.middleware import CSPMiddleware
+from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
-from django.views.generic import TemplateView
+from django.utils.decorators import decorator_from_middleware
+from django.views.generic import TemplateView, View
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core6.api.renderers import JSONRenderer
 
 
 class IndexView(TemplateView):
@@ -32,18 +41,55 @@ class FormatByQuery(DefaultContentNegotiation):
         return chosen
 
 
-class SchemaView(SpectacularAPIView):
+class JSONErrors(APIView):
+    """A view whose errors are JSON, whatever it answers otherwise (D17)."""
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        if response.exception:
+            request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class SchemaView(JSONErrors, SpectacularAPIView):
     """`/api/schema/`: the OpenAPI schema, as YAML or as JSON."""
 
     content_negotiation_class = FormatByQuery
 
 
+class SwaggerView(JSONErrors, SpectacularSwaggerView):
+    """`/api/schema/swagger-ui/`: every operation, to be tried out."""
+
+    template_name = "core6/swagger_ui.html"
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        del response.headers["Cross-Origin-Opener-Policy"]  # it opens no window that would have to answer
+        return response
+
+
+class RedocView(JSONErrors, SpectacularRedocView):
+    """`/api/schema/redoc/`: every operation, to be read about."""
+
+    template_name = "core6/redoc.html"
+
+
+class FaviconView(View):
+    """`/favicon.ico`: browsers ask for it beside what names no icon, the schema for example."""
+
+    image = (Path(__file__).parent / "static" / "core6" / "favicon.svg").read_bytes()
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(self.image, content_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
+
+
+#: Content-Security-Policy, for pages only: no API client heeds it, and each would wait for it.
+with_policy = decorator_from_middleware(CSPMiddleware)
+
 urlpatterns = [
-    path("", IndexView.as_view()),
+    path("", with_policy(IndexView.as_view())),
+    path("favicon.ico", FaviconView.as_view()),
     re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
-    re_path(
-        r"^api/schema/swagger-ui/?$",
-        SpectacularSwaggerView.as_view(url_name="schema", template_name="core6/swagger_ui.html"),
-    ),
-    re_path(r"^api/schema/redoc/?$", SpectacularRedocView.as_view(url_name="schema", template_name="core6/redoc.html")),
+    re_path(r"^api/schema/swagger-ui/?$", with_policy(SwaggerView.as_view())),
+    re_path(r"^api/schema/redoc/?$", with_policy(RedocView.as_view())),
 ]

@@ -4,6 +4,7 @@ Importing this module starts and writes nothing.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from core6 import data_directory, database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-_WINDOWS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_PLACEHOLDER = re.compile("(change|replace).?(me|this)|your.?secret|secret.?key|placeholder", re.IGNORECASE)
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
@@ -35,17 +36,6 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _limits(text: str) -> dict[int, int]:
-    """Return how many calls a key may make in so many seconds."""
-    found: dict[int, int] = {}
-    for each in _names(text):
-        calls, _, window = each.partition("/")
-        if window not in _WINDOWS:
-            raise ValueError("use limits such as 480/minute,4800/hour")
-        found[_WINDOWS[window]] = _positive(calls)
-    return found
-
-
 def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         raise ValueError("use DEBUG, INFO, WARNING, ERROR or CRITICAL")
@@ -63,7 +53,7 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "CORS_ALLOWED_ORIGINS": (_names, ""),
     "IS_BEHIND_PROXY": (_boolean, "false"),
     "WEB_WORKERS": (_positive, str(max(2, min(4, os.cpu_count() or 2)))),
-    "RATE_LIMITS": (_limits, ""),
+    "RATE_LIMIT_ENABLED": (_boolean, "false"),
     "COHORT_REFRESH_MINUTES": (_positive, "15"),
     "COHORT_CALCULATION_SECONDS": (_positive, "600"),
     "LOG_LEVEL": (_level, "WARNING"),
@@ -92,7 +82,8 @@ CORS_EXPOSE_HEADERS = [
 ]
 IS_BEHIND_PROXY: bool = _read("IS_BEHIND_PROXY")
 WEB_WORKERS: int = _read("WEB_WORKERS")
-RATE_LIMITS: dict[int, int] = _read("RATE_LIMITS")
+#: How many calls a key may make in so many seconds (D16).
+RATE_LIMITS: dict[int, int] = {60: 480, 3600: 4800} if _read("RATE_LIMIT_ENABLED") else {}
 COHORT_REFRESH_MINUTES: int = _read("COHORT_REFRESH_MINUTES")
 COHORT_CALCULATION_SECONDS: int = _read("COHORT_CALCULATION_SECONDS")
 LOG_LEVEL: str = _read("LOG_LEVEL")
@@ -138,6 +129,30 @@ if not (SECRET_KEY or IS_EMBEDDED):
 #: What the secrets of projects are encrypted with: the first writes, every one reads. None: SECRET_KEY.
 ENCRYPTION_KEYS: list[str] = _read("ENCRYPTION_KEYS")
 
+
+def _weakness(secret: str, shortest: int) -> str | None:
+    """Return why others could guess a secret, without telling it."""
+    if secret.startswith("django-insecure-"):
+        return "it begins with django-insecure-"
+    if _PLACEHOLDER.search(secret):
+        return "it is a placeholder"
+    if len(secret) < shortest:
+        return f"it has {len(secret)} characters, fewer than {shortest}"
+    return "it has fewer than 5 distinct characters" if len(set(secret)) < 5 else None
+
+
+#: Others can reach the server. On one machine, for its own use, any secret will do.
+IS_PRODUCTION = not DEBUG and (not IS_EMBEDDED or IS_BEHIND_PROXY)
+if IS_PRODUCTION:
+    for _name, _secret, _shortest in (
+        *([("SECRET_KEY", SECRET_KEY, 50)] if SECRET_KEY else []),
+        *(("ENCRYPTION_KEYS", key, 32) for key in ENCRYPTION_KEYS),
+    ):
+        if _why := _weakness(_secret, _shortest):
+            raise ImproperlyConfigured(
+                f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`"
+            )
+
 INSTALLED_APPS = [
     "corsheaders",
     "rest_framework",
@@ -160,8 +175,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core6.request_id.RequestIdMiddleware",
-    "core6.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(["core6.api.errors.NoDebugPagesMiddleware"] if DEBUG else []),
+    "core6.health.HealthMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Nobody else's page may call unless one is named: then no request has to be looked at.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
@@ -182,9 +199,36 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 #: Larger bodies are 413. 100,000 person ids fit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# TLS is the part of a proxy in front. Without one a browser refuses what follows, or complains of it.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if IS_BEHIND_PROXY else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_BEHIND_PROXY else 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_PROXY
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 if IS_BEHIND_PROXY:
     USE_X_FORWARDED_HOST = USE_X_FORWARDED_PORT = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+#: Of `check --deploy`.
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # the API knows no cookie that another site's page could send along
+    "security.W008",  # the proxy leads to https; an API that did would take a key in plain text first
+    # Other names of the domain, and the list that browsers are shipped with, are not ours to decide.
+    *(["security.W005", "security.W021"] if IS_BEHIND_PROXY else ["security.W004"]),
+    *(["security.W009"] if IS_SECRET_KEY_GENERATED else []),  # it may not be there before the first start
+]
+#: Of the pages alone (core6/pages.py). Swagger UI and Redoc write styles; Redoc searches in a worker.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "worker-src": ["'self'", "blob:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
@@ -254,6 +298,6 @@ LOGGING = {
     # A refused request is the caller's news, not the operator's.
     "loggers": {
         "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security": {"level": "CRITICAL"},
     },
 }

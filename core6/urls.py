@@ -1,8 +1,9 @@
 """Where everything is: the only module that names every resource."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 import projects.urls
+from core6.api import errors
 
 # No two match one address. Each is tried in turn: those come first that are asked the most.
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("api/", include(projects.urls.root_urlpatterns)),
     path("api/", include("core6.me.urls")),
     path("", include("core6.pages")),
+    # Django's own answer would be a page of HTML in debug mode.
+    re_path(r"^api(?:/|$)", errors.not_found),
 ]
 
 handler400 = "core6.api.errors.bad_request"

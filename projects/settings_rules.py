@@ -22,6 +22,10 @@ _TYPE_NAMES: Final = {bool: "boolean", str: "string"}
 _RETENTION_REST = timedelta(hours=24)
 _STAMP: Final = "retention_last_updated"
 _WIDGET_TOKEN: Final = "widget_public_token"  # noqa: S105  # a key, not a token
+#: Ends of names that no public host has: reserved, or never given out because so many networks use them inside.
+_INSIDE: Final = ("local", "localhost", "localdomain", "internal", "intranet", "private", "corp", "home", "lan", "arpa")
+#: Public by the book, but no host of the public's: protocol assignments and the relays of 6to4.
+_SPECIAL: Final = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
 _ERRORS_TO_IGNORE: Final = "autocapture_exceptions_errors_to_ignore"
 
 
@@ -97,7 +101,7 @@ def check_webhook(value: str) -> None:
         host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise refusal from error
-    if "[" in parts.netloc and ":" not in host:
+    if "[" in parts.netloc and (":" not in host or not re.fullmatch(r"\[[^]%]*\](:\d*)?", parts.netloc)):
         raise refusal
     if parts.scheme != "https" or "@" in parts.netloc or not _is_public(host.rstrip(".")):
         raise refusal
@@ -108,17 +112,18 @@ def _is_public(host: str) -> bool:
         address = ipaddress.ip_address(host)
         if address.version == 6 and address.ipv4_mapped is None and address not in ipaddress.ip_network("2000::/3"):
             return False
-        mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-        return address.is_global and not address.is_multicast and (mapped is None or mapped.is_global)
+        mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
+        if any(mapped in network for network in _SPECIAL if network.version == mapped.version):
+            return False
+        return address.is_global and not address.is_multicast and mapped.is_global
     try:
         host = host.encode("idna").decode().lower()
+        last = host.rpartition(".")[2].encode().decode("idna")
     except UnicodeError:
         return False
-    if not re.fullmatch(r"[a-z0-9_.-]+", host):
-        return False
-    labels = host.split(".")
-    # A last label that begins with a digit is how `127.1` and `0x7f.1` are written: addresses in disguise.
-    return len(labels) > 1 and labels[-1] not in ("local", "localhost", "internal") and labels[-1][:1].isalpha()
+    # A last label that begins with a digit, of any script, is how `127.1` and `0x7f.1` are written: addresses in
+    # disguise.
+    return bool(re.fullmatch(r"[a-z0-9_.-]+\.[a-z0-9_-]+", host)) and last not in _INSIDE and last[:1].isalpha()
 
 
 def _only(value: Mapping[str, Any], known: Collection[str], what: str) -> None:

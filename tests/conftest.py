@@ -5,6 +5,8 @@ the two organizations has two projects.
 """
 
 import json
+import logging
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +27,52 @@ from core6.accounts.models import Level, Membership, Organization, PersonalAPIKe
 from core6.database import Server, connection_settings
 from projects.models import Project
 
+#: The whole of a key or of a project's token; a mask shows less.
+KEY_TEXT = re.compile(r"ph[xcs]_[A-Za-z0-9]{20,}")
+
+
+def lines_with_keys(text: str) -> list[str]:
+    """Return the lines that hold the text of a key, without it."""
+    return [KEY_TEXT.sub("ph?_…", line) for line in text.splitlines() if KEY_TEXT.search(line)]
+
+
+class KeyWatch(logging.Handler):
+    """Notes every record, with its traceback, that holds the text of a key."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.found += lines_with_keys(self.format(record))
+
+    def check(self) -> None:
+        found, self.found = self.found, []
+        assert found == [], "a key was logged"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_watch() -> Iterator[KeyWatch]:
+    """Listen to everything that is logged, also to what the levels of the settings keep from stderr."""
+    watch = KeyWatch()
+    root = logging.getLogger()
+    for handler in root.handlers:
+        handler.setLevel(root.level)
+    root.addHandler(watch)
+    root.setLevel(logging.DEBUG)
+    logging.getLogger("django.request").setLevel(logging.DEBUG)
+    # Statements with their values: only in debug mode, where a project's own token is in them by necessity.
+    logging.getLogger("django.db.backends").setLevel(logging.INFO)
+    yield watch
+    watch.check()
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_logged(key_watch: KeyWatch) -> Iterator[None]:
+    yield
+    key_watch.check()
+
 
 def pytest_configure() -> None:
     """Without a data directory there is no generated secret key."""
@@ -43,6 +91,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
             stack.callback(server.stop)
             connections["default"].settings_dict |= connection_settings(directory)
         yield
+        if settings.IS_EMBEDDED:
+            assert lines_with_keys((directory / "postgres.log").read_text(errors="replace")) == []
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from core6 import data_directory
 from core6.settings import BASE_DIR, ENVIRONMENT
+
+#: As `openssl rand -base64 48` makes them.
+SECRET = "q3JvYx0m7mB4u2m1JjS9hQd8c5nT6aWkRz+EoLfXgPyVbNiUsKHtD/Mw4rCe1pZG"
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -20,6 +24,11 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.argv = {['manage.py', *arguments]}; import manage; manage.main()"
+    return python(code, **environment)
 
 
 def test_readme_lists_every_setting_and_no_other():
@@ -48,8 +57,7 @@ def test_importing_the_settings_writes_nothing(tmp_path: Path):
     ],
 )
 def test_a_bad_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, told: str):
-    code = "import sys; sys.argv = ['manage.py', 'check']; import manage; manage.main()"
-    done = python(code, CORE6_DATA_DIR=str(tmp_path), **{name: value})
+    done = manage("check", CORE6_DATA_DIR=str(tmp_path), **{name: value})
     assert done.returncode == 1
     assert told in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -71,3 +79,58 @@ def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, told: str):
     given = {"DJANGO_SETTINGS_MODULE": "core6.settings", "SECRET_KEY": "x" * 50, "CORE6_DATA_DIR": str(tmp_path)}
     done = python(code, CORS_ALLOWED_ORIGINS=allowed, **given)
     assert done.stdout.strip() == told, done.stderr
+
+
+URL = {"DATABASE_URL": "postgres://core6:p@db.example:5432/core6"}
+PROXY = {"IS_BEHIND_PROXY": "true", "ALLOWED_HOSTS": "core6.example"}
+
+
+@pytest.mark.parametrize("deployment", [URL, PROXY, {**URL, **PROXY}])
+def test_a_deployment_is_without_warnings(tmp_path: Path, deployment: dict[str, str]):
+    given = {"SECRET_KEY": SECRET, "ENCRYPTION_KEYS": SECRET[::-1], "CORE6_DATA_DIR": str(tmp_path), **deployment}
+    done = manage("check", "--deploy", "--fail-level", "WARNING", **given)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+def test_a_deployment_that_makes_its_own_secret_is_without_warnings(tmp_path: Path):
+    done = manage("check", "--deploy", "--fail-level", "WARNING", CORE6_DATA_DIR=str(tmp_path), **PROXY)
+    assert done.returncode == 0, done.stderr
+
+
+#: No one of these must appear in what is told of it.
+WEAK = {
+    "hunter2-hunter2": "it has 15 characters, fewer than {}",
+    "django-insecure-" + SECRET: "it begins with django-insecure-",
+    "changeme": "it is a placeholder",
+    "change-me-" * 6: "it is a placeholder",
+    "REPLACE_ME_" * 6: "it is a placeholder",
+    "your-secret-goes-here-and-must-be-long-random-and-hidden": "it is a placeholder",
+    "my-very-long-django-SECRET_KEY-that-everybody-has-read": "it is a placeholder",
+    "abcd" * 20: "it has fewer than 5 distinct characters",
+}
+
+
+@pytest.mark.parametrize("weak", WEAK)
+@pytest.mark.parametrize("deployment", [URL, PROXY])
+def test_a_weak_secret_stops_the_start_of_a_deployment(tmp_path: Path, deployment: dict[str, str], weak: str):
+    for name, shortest in (("SECRET_KEY", 50), ("ENCRYPTION_KEYS", 32)):
+        value = weak if name == "SECRET_KEY" else f"{SECRET},{weak}"
+        done = manage("check", **{"SECRET_KEY": SECRET, "CORE6_DATA_DIR": str(tmp_path), **deployment, name: value})
+        assert done.returncode == 1
+        why = WEAK[weak].format(shortest)
+        told = f"error: {name} is too weak: {why}; make one, for instance by `openssl rand -base64 48`"
+        assert done.stderr.strip() == told
+
+
+def test_a_weak_secret_will_do_where_nobody_else_calls(tmp_path: Path):
+    for more in ({}, {"DEBUG": "true", **URL, **PROXY}):
+        given = {"SECRET_KEY": "changeme", "ENCRYPTION_KEYS": "x,y", "CORE6_DATA_DIR": str(tmp_path), **more}
+        done = manage("check", **given)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_secret_that_the_first_start_makes_is_no_weak_one(tmp_path: Path):
+    data_directory.secret(tmp_path / "secret_key")
+    done = manage("check", CORE6_DATA_DIR=str(tmp_path), **PROXY)
+    assert done.returncode == 0, done.stderr

@@ -5,13 +5,16 @@ else into the exceptions it knows.
 """
 
 import logging
-from collections.abc import Mapping
+import re
+import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
 from django.apps import apps
 from django.core.exceptions import (
     BadRequest,
+    DisallowedHost,
     ObjectDoesNotExist,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -21,7 +24,7 @@ from django.core.exceptions import (
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models import BaseConstraint, F, UniqueConstraint
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from exceptions_hog import exception_handler as render  # type: ignore[import-untyped]  # the library has no types
@@ -44,6 +47,8 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 logger = logging.getLogger(__name__)
+#: What must not reach a log: keys and tokens, and the row that Postgres tells when it refuses one.
+_PRIVATE = re.compile(r"(?<=ph[xcs]_)\w+|(?<=Failing row contains )\(.*?\)\.$", re.DOTALL | re.MULTILINE)
 
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response:
@@ -55,9 +60,10 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
     elif response.status_code == 503:
-        logger.warning("The database does not answer: %s", exception)
+        logger.warning("The database does not answer: %s", _PRIVATE.sub("…", str(exception)))
     elif response.status_code >= 500:
-        logger.error("%s in %s", type(exception).__name__, context.get("view"), exc_info=exception)
+        trace = _PRIVATE.sub("…", "".join(traceback.format_exception(exception)).rstrip())
+        logger.error("%s in %s\n%s", type(exception).__name__, context.get("view"), trace)
     return response
 
 
@@ -153,7 +159,7 @@ def _answer(status: int, code: str, detail: str, kind: str = "invalid_request") 
     return JsonResponse({"type": kind, "code": code, "detail": detail, "attr": None}, status=status)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     """Answer what is refused before any view: a Host that is not allowed, too many fields."""
     if isinstance(exception, RequestDataTooBig):
         return _answer(413, RequestTooLarge.default_code, str(RequestTooLarge.default_detail))
@@ -167,9 +173,39 @@ def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
     )
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     return _answer(404, "not_found", "Endpoint not found.")
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
     return _answer(500, "error", "A server error occurred.", kind="server_error")
+
+
+class NoDebugPagesMiddleware:
+    """Keeps the answers of the API what they are in debug mode: JSON, not the pages that Django writes there (D17).
+
+    What went wrong stands in the log.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not request.path_info.startswith("/api/") or not response.get("Content-Type", "").startswith("text/"):
+            return response
+        match response.status_code:
+            case 400:
+                return self._refusal(request)
+            case 404:
+                return not_found(request)
+            case 500:
+                return server_error(request)
+        return response
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost as error:
+            return bad_request(request, error)
+        return bad_request(request)

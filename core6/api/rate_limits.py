@@ -1,4 +1,4 @@
-"""How often a personal API key may call: RATE_LIMITS, told with every answer of its own (D16)."""
+"""How often a personal API key may call: RATE_LIMIT_ENABLED, told with every answer of its own (D16)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from core6.rate_limits.models import Use, count_call
 
 #: Where a request keeps its windows when the fast way has counted it already (core6.api.reading).
 COUNTED = "core6.counted"
-_NAMES = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
+_NAMES = {60: "minute", 3600: "hour"}
 
 
 class KeyThrottle(BaseThrottle):
@@ -32,6 +32,6 @@ class KeyThrottle(BaseThrottle):
 
 def tell(response: HttpResponseBase, used: Sequence[Use]) -> None:
     """Add what is left to an answer (draft-ietf-httpapi-ratelimit-headers)."""
-    named = [(_NAMES.get(use.seconds, f"{use.seconds}s"), use) for use in used]
+    named = [(_NAMES[use.seconds], use) for use in used]
     response.headers["RateLimit-Policy"] = ", ".join(f'"{name}";q={use.limit};w={use.seconds}' for name, use in named)
     response.headers["RateLimit"] = ", ".join(f'"{name}";r={use.remaining};t={use.rest}' for name, use in named)

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.test.utils import CaptureQueriesContext
 
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey
@@ -116,6 +117,35 @@ def test_the_last_use_is_written_at_most_hourly(cast: Cast):
     assert used_at(start + timedelta(minutes=59)) == start
     later = start + timedelta(minutes=61)
     assert used_at(later) == later
+
+
+def test_bad_keys_take_one_way(cast: Cast, queries: CaptureQueriesContext):
+    """Neither the answer nor the way to it tells an unknown key from one that was good or whose user may not call."""
+    deleted, inactive, gone = (cast.key(user) for user in (cast.alice, cast.bob, cast.carol))
+    for key in (deleted, inactive, gone):
+        assert Caller(key).get(url(cast)).status_code == 200
+    PersonalAPIKey.objects.filter(secure_value=keys.digest(deleted)).delete()
+    cast.bob.is_active = False
+    cast.bob.save()
+    cast.carol.delete()
+    ways: dict[str, list[tuple]] = {}
+    for key in (keys.generate(), deleted, inactive, gone):
+        for place in ("header", "body", "query"):
+            # Statements hold the time.
+            with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC), tick=False), queries:
+                if place == "header":
+                    response = Caller(key).get(url(cast))
+                elif place == "body":
+                    response = Caller(None).post(url(cast), {"personal_api_key": key})
+                else:
+                    response = Caller(None).get(url(cast), personal_api_key=key)
+            headers = {name: value for name, value in response.items() if name != "X-Request-Id"}
+            texts = [query["sql"].replace(keys.digest(key), "…") for query in queries.captured_queries]
+            ways.setdefault(place, []).append((response.status_code, response.content, headers, texts))
+    assert {place: len(way[0][-1]) for place, way in ways.items()} == {"header": 2, "body": 1, "query": 1}
+    for way in ways.values():
+        assert way == way[:1] * 4
+        assert way[0][0] == 401
 
 
 def test_a_revoked_key_is_dead_on_the_next_request(cast: Cast, alice: Caller):

@@ -1,18 +1,23 @@
 import gzip
+from pathlib import Path
 
 import psycopg
 import pytest
-from django.core.exceptions import ObjectDoesNotExist, SuspiciousOperation
+from django.core.exceptions import BadRequest, ObjectDoesNotExist, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection
-from django.http import Http404
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework.exceptions import ValidationError
 
 from annotations.models import Annotation
 from annotations.views import AnnotationViewSet
+from core6.accounts import keys
 from core6.accounts.models import User
+from projects.models import Project
 from tests.conftest import Caller, Cast, error, invalid, missing
+from tests.test_settings import python
 
+KEY = keys.generate()
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -25,6 +30,102 @@ def test_unknown_paths(nobody: Caller, path: str):
     response = nobody.get(path)
     assert (response.status_code, response.json()) == (404, missing("Endpoint not found."))
     assert response["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/nonsense/", "/api/projects/1/nonsense"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+def test_unknown_paths_in_debug_mode(nobody: Caller, settings, path: str, method: str, accept: str):
+    settings.DEBUG = True
+    response = nobody.request(method, path, headers={"Accept": accept})
+    assert (response.status_code, response.json()) == (404, missing("Endpoint not found."))
+    assert response["Content-Type"] == "application/json"
+
+
+@pytest.fixture
+def in_debug_mode(settings) -> None:
+    settings.DEBUG = True
+    settings.MIDDLEWARE = ["core6.api.errors.NoDebugPagesMiddleware", *settings.MIDDLEWARE]
+
+
+class Broken:
+    """Stands in for what fails outside every view."""
+
+    raised: Exception
+
+    def __init__(self, get_response: object) -> None:
+        pass
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        raise self.raised
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "body"),
+    [
+        (RuntimeError("secret"), 500, error("server_error", "error", "A server error occurred.")),
+        (SuspiciousOperation("secret"), 400, error("invalid_request", "bad_request", "Bad request.")),
+        (BadRequest("secret"), 400, error("invalid_request", "bad_request", "Bad request.")),
+        (Http404("secret"), 404, missing("Endpoint not found.")),
+    ],
+)
+def test_what_is_raised_outside_a_view_in_debug_mode(
+    in_debug_mode: None,
+    nobody: Caller,
+    settings,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    status: int,
+    body: dict,
+):
+    monkeypatch.setattr(Broken, "raised", raised, raising=False)
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.api.test_errors.Broken"]
+    nobody.client.raise_request_exception = False
+    for accept in ("*/*", "text/html"):
+        # The key must stand in no log, too: a fixture looks.
+        response = nobody.client.get("/api/users/@me/", {"personal_api_key": KEY}, headers={"Accept": accept})
+        assert (response.status_code, response.json()) == (status, body)
+
+
+def test_what_is_raised_in_a_view_in_debug_mode(
+    in_debug_mode: None, cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*args: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(AnnotationViewSet, "in_scope", fail)
+    response = alice.client.get(url(cast), {"search": "x"}, headers={"Accept": "application/json, text/html"})
+    assert (response.status_code, response.json()) == (500, error("server_error", "error", "A server error occurred."))
+
+
+def test_a_host_that_is_not_allowed_in_debug_mode(in_debug_mode: None, nobody: Caller):
+    response = nobody.client.get("/api/users/@me/", headers={"Host": "evil.example", "Accept": "text/html"})
+    expected = error("invalid_request", "bad_request", "Invalid Host header: add the host to ALLOWED_HOSTS.")
+    assert (response.status_code, response.json()) == (400, expected)
+
+
+def test_pages_stay_pages_in_debug_mode(in_debug_mode: None, nobody: Caller):
+    for path in ("/", "/api/schema/swagger-ui/", "/api/schema/redoc/"):
+        response = nobody.get(path)
+        assert (response.status_code, response["Content-Type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_debug_mode_turns_that_on(tmp_path: Path):
+    code = "from core6 import settings; print('core6.api.errors.NoDebugPagesMiddleware' in settings.MIDDLEWARE)"
+    for debug, told in (("true", "True"), ("false", "False")):
+        assert python(code, DEBUG=debug, CORE6_DATA_DIR=str(tmp_path)).stdout.strip() == told
+
+
+@pytest.mark.parametrize("path", ["/api/schema/", "/api/schema/swagger-ui/", "/api/schema/redoc/"])
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+def test_errors_of_the_documentation_are_json(nobody: Caller, path: str, accept: str):
+    for method in ("POST", "DELETE"):
+        response = nobody.request(method, path, headers={"Accept": accept})
+        if response.status_code != 406:
+            assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+        assert response["Content-Type"] == "application/json"
+    response = nobody.client.get(path, headers={"Accept": "image/png"})
+    assert (response.status_code, response.json()["code"]) == (406, "not_acceptable")
 
 
 def test_a_host_that_is_not_allowed(cast: Cast, alice: Caller):
@@ -147,6 +248,42 @@ def test_an_unknown_error_is_logged_and_not_told(
     alice.get(url(cast), search="x")
     assert "the reason" in caplog.text
     assert str(alice.key) not in caplog.text
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("secret"), OperationalError("secret"), IntegrityError("secret")])
+def test_no_key_is_logged_wherever_it_stands(
+    cast: Cast, nobody: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raised: Exception
+):
+    """The fixture `no_key_is_logged` looks."""
+
+    def fail(*args: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(AnnotationViewSet, "perform_create", fail)
+    key = cast.key(cast.alice)
+    for response in (
+        Caller(key).post(url(cast)),
+        nobody.post(url(cast), {"personal_api_key": key}),
+        nobody.post(f"{url(cast)}?personal_api_key={key}", {"content": key}),
+    ):
+        assert response.status_code >= 500
+    assert "secret" in caplog.text
+
+
+def test_a_row_that_is_logged_shows_no_token(
+    cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Postgres tells the whole row that breaks a rule, and the driver's exception repeats it."""
+
+    def fail(*args: object) -> None:
+        with transaction.atomic():
+            Project.objects.filter(pk=cast.web.pk).update(name=None)
+
+    monkeypatch.setattr(AnnotationViewSet, "perform_create", fail)
+    assert alice.post(url(cast)).status_code == 500
+    assert 'null value in column "name"' in caplog.text
+    assert "Failing row contains …\n" in caplog.text
+    assert cast.web.api_token not in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

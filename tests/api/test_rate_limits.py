@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from annotations.models import Annotation
 from core6.rate_limits.models import Window, count_call
 from tests.conftest import Caller, Cast, at_once
+from tests.test_settings import python
 
 LIMITS = {60: 3, 3600: 5}
 
@@ -30,6 +31,13 @@ def call(request, cast: Cast) -> Any:
 
 def forget(**seconds: Any) -> None:
     Window.objects.filter(**seconds).update(started="2026-01-01T00:00Z")
+
+
+def test_the_limits_are_the_documented_ones(tmp_path):
+    code = "import core6.settings; print(core6.settings.RATE_LIMITS)"
+    given = {"CORE6_DATA_DIR": str(tmp_path)}
+    assert python(code, RATE_LIMIT_ENABLED="true", **given).stdout.strip() == "{60: 480, 3600: 4800}"
+    assert python(code, **given).stdout.strip() == "{}"
 
 
 def test_without_limits_nothing_is_counted(alice: Caller, call: Any):

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from core6.settings import BASE_DIR, ENVIRONMENT
+from tests.conftest import lines_with_keys
 
 #: Far more than anything here takes; who waits, waits for an event.
 PATIENCE = 60.0
@@ -187,6 +188,10 @@ class Serve:
                 process.kill()
         for file in self._files:
             file.close()
+        # Standard output tells the key of the demo, to people.
+        for log in (self.notes / "stderr", self.directory / "postgres.log"):
+            if log.exists():
+                assert lines_with_keys(log.read_text(errors="replace")) == [], f"a key was logged in {log.name}"
 
 
 @contextmanager

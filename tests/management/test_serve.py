@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from core6.accounts import keys
@@ -145,8 +146,23 @@ def test_no_key_stands_in_a_log(server: Serve):
     key = server.told("API key")
     server.call("GET", f"{server.annotations}?personal_api_key={key}")
     server.call("POST", f"{server.annotations}?personal_api_key={key}", {"scope": "nonsense"})
+    server.call("GET", f"/api/nothing/?personal_api_key={key}")
+    server.call(
+        "POST", f"{server.annotations}?personal_api_key={key}", {"personal_api_key": key, "content": "x" * 9000}
+    )
+    # What the database refuses: it could tell the statement, and the row.
+    for refused in (
+        f"SELECT '{key}', 1/0",
+        f"SELECT '{key}'; SELECT nonsense",
+        f"UPDATE projects_project SET api_token = '{key.replace('phx_', 'phc_')}', name = NULL",
+        f"SET statement_timeout = 10; SELECT '{key}', pg_sleep(5)",
+        f"SELECT '{key}', pg_terminate_backend(pg_backend_pid())",
+    ):
+        with pytest.raises(psycopg.Error):
+            ask(server.directory, refused)
     for log in (server.notes / "stderr", server.directory / "postgres.log"):
-        assert "phx_" not in log.read_text()
+        assert not re.search("ph[xcs]_", log.read_text())
+    assert "division by zero" in (server.directory / "postgres.log").read_text()
 
 
 def test_it_does_not_complain(server: Serve):

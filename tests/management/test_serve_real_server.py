@@ -8,6 +8,7 @@ import pytest
 from core6 import database
 from tests.management.places import ask, connect, place
 from tests.management.serving import LIGHT, Serve, manage, refusal, serving
+from tests.test_settings import SECRET
 
 ALICE = ("--user", "alice@example.com", "--label", "ci", "--scopes", "*")
 
@@ -38,14 +39,14 @@ def url(real_server: Path) -> str:
 def test_a_wrong_password_is_refused(directory: Path, real_server: Path, is_quoted: bool):
     sockets = str(database.socket_directory(real_server))
     host = quote(sockets, safe="") if is_quoted else f"/{sockets}"
-    given = {"DATABASE_URL": f"postgres://core6:hidden-word@{host}/core6", "SECRET_KEY": "x" * 50}
+    given = {"DATABASE_URL": f"postgres://core6:hidden-word@{host}/core6", "SECRET_KEY": SECRET}
     told = refusal(directory, "serve", "--port", "0", **given)
     assert "password authentication failed" in told
     assert "hidden-word" not in told
 
 
 def test_a_real_server_is_used_and_left_running(directory: Path, url: str, real_server: Path):
-    given = {"DATABASE_URL": url, "SECRET_KEY": "x" * 50}
+    given = {"DATABASE_URL": url, "SECRET_KEY": SECRET}
     with serving(directory, *LIGHT, **given) as server:
         server.note("kept elsewhere")
         key = server.told("API key")
@@ -64,7 +65,7 @@ def test_it_can_be_stopped_while_it_waits_for_a_migration(directory: Path, url: 
         connection.execute("CREATE TABLE IF NOT EXISTS django_migrations (id int)")
         connection.execute("LOCK TABLE django_migrations")
         try:
-            server = Serve(directory, DATABASE_URL=url, SECRET_KEY="x" * 50)
+            server = Serve(directory, DATABASE_URL=url, SECRET_KEY=SECRET)
             waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
             server.reach(lambda: connection.execute(waiting).fetchone())
             server.process.send_signal(signal.SIGTERM)

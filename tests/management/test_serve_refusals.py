@@ -5,6 +5,7 @@ import pytest
 
 from tests.management.places import place
 from tests.management.serving import refusal, survivors
+from tests.test_settings import SECRET
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def directory() -> Iterator[Path]:
 
 
 def test_a_database_that_cannot_be_reached_is_refused(directory: Path):
-    given = {"DATABASE_URL": "postgres://u:hidden-word@127.0.0.1:1/x", "SECRET_KEY": "x" * 50}
+    given = {"DATABASE_URL": "postgres://u:hidden-word@127.0.0.1:1/x", "SECRET_KEY": SECRET}
     for command in (("serve", "--port", "0"), ("provision", "-")):
         told = refusal(directory, *command, **given)
         assert "the database cannot be reached: " in told
