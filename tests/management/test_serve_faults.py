@@ -52,7 +52,7 @@ def test_a_web_worker_that_dies_is_replaced(server: Serve):
 
 def test_it_lives_while_every_request_waits(server: Serve):
     with ThreadPoolExecutor(8) as clients, connect(server.directory) as holder:
-        holder.execute("LOCK TABLE annotations_annotation")
+        holder.execute("LOCK TABLE accounts_personalapikey")
         waiting = [clients.submit(server.call, "GET", server.annotations) for _ in range(8)]
         wait_until(lambda: ask(server.directory, _WAITING)[0] >= 2, "requests that wait")
         began = time.monotonic()
