@@ -6,7 +6,6 @@ the two organizations has two projects.
 
 import json
 import logging
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -26,14 +25,7 @@ from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.database import Server, connection_settings
 from projects.models import Project
-
-#: The whole of a key or of a project's token; a mask shows less.
-KEY_TEXT = re.compile(r"ph[xcs]_[A-Za-z0-9]{20,}")
-
-
-def lines_with_keys(text: str) -> list[str]:
-    """Return the lines that hold the text of a key, without it."""
-    return [KEY_TEXT.sub("ph?_…", line) for line in text.splitlines() if KEY_TEXT.search(line)]
+from tests.key_text import lines_with_keys
 
 
 class KeyWatch(logging.Handler):

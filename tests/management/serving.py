@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from core6.settings import BASE_DIR, ENVIRONMENT
-from tests.conftest import lines_with_keys
+from tests.key_text import lines_with_keys
 
 #: Far more than anything here takes; who waits, waits for an event.
 PATIENCE = 60.0
