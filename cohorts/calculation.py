@@ -75,7 +75,7 @@ def calculate(cohort_id: int) -> None:
         _fail(cohort, run, str(error), getattr(error, "code", "validation_error"))
     except DatabaseError as error:
         state = getattr(error.__cause__, "sqlstate", None)
-        if state is None or state.startswith(("08", "57P")):
+        if state is None or state.startswith(("08", "57P", "25P03")):
             raise
         _fail(cohort, run, str(error), _CODES.get(state) or _CODES.get(state[:2], "unknown"))
     except Exception as error:
@@ -90,6 +90,10 @@ def _claim(cohort_id: int) -> Cohort | None:
         if found is None:
             return None
         lock_definitions(found)
+        # Runs of one cohort follow each other: one that has not ended is of a worker that counts as dead.
+        Calculation.objects.filter(cohort=cohort_id, finished_at=None).update(
+            finished_at=timezone.now(), error="The worker ended in the midst of it", error_code="interrupted"
+        )
         cohort = Cohort.objects.filter(pk=cohort_id).first()
         if cohort is None or cohort.is_static or cohort.deleted or cohort.pending_version is None:
             Cohort.objects.filter(pk=cohort_id, is_static=False).update(is_calculating=False)
@@ -98,9 +102,6 @@ def _claim(cohort_id: int) -> Cohort | None:
         awaited_rows = Cohort.objects.filter(pk__in=awaited, is_static=False, deleted=False, is_calculating=True)
         if awaited and awaited_rows.exists():
             return None  # whoever it waits for asks for it again when done
-        Calculation.objects.filter(cohort=cohort, finished_at=None).update(
-            finished_at=timezone.now(), error="The worker ended in the midst of it", error_code="interrupted"
-        )
         return cohort
 
 
@@ -147,7 +148,7 @@ def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **tol
     version = cohort.pending_version
     now = timezone.now()
     still_asked = Cohort.objects.filter(pk=cohort.pk, is_static=False, deleted=False)
-    if not still_asked.update(
+    if _is_taken_over(run) or not still_asked.update(
         version=version, count=count, last_calculation=now, errors_calculating=0, last_error_at=None
     ):
         raise Overtaken
@@ -157,7 +158,7 @@ def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **tol
 
 
 class Overtaken(CompileError):
-    """The cohort was deleted or made static while it was computed: what was computed is dropped."""
+    """The cohort was deleted, made static or computed by another worker meanwhile: what was computed is dropped."""
 
     code = "interrupted"
 
@@ -165,14 +166,23 @@ class Overtaken(CompileError):
 def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
     with transaction.atomic():
         lock_definitions(cohort.project_id)
+        if _is_taken_over(run):
+            return
         now = timezone.now()
         rows = Cohort.objects.filter(pk=cohort.pk)
         if code != Overtaken.code:
             rows.update(errors_calculating=F("errors_calculating") + 1, last_error_at=now)
         rows.filter(pending_version__lte=cohort.pending_version).update(is_calculating=False)
-        if rows.exists():
-            _record(run, now, error=error, error_code=code)
-            wake_dependents(cohort, is_changed=False)
+        _record(run, now, error=error, error_code=code)
+        wake_dependents(cohort, is_changed=False)
+
+
+def _is_taken_over(run: Calculation) -> bool:
+    """Tell whether another worker ended the run, since this one gave no sign of life for a while, or it is gone.
+
+    Whatever this one finds is old then. Needs lock_definitions, which the other has when it ends the run.
+    """
+    return not Calculation.objects.filter(pk=run.pk, finished_at=None).exists()
 
 
 def _record(run: Calculation, now: datetime, **told: Any) -> None:

@@ -3,14 +3,18 @@
 from collections.abc import Collection
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 
 def while_database_is_away(attempts: int) -> RetryStrategy:
-    """Return when a job is tried again: when the database could not be reached, each time three times later."""
-    return RetryStrategy(max_attempts=attempts, exponential_wait=3, retry_exceptions=[OperationalError, InterfaceError])
+    """Return when a job is tried again: when the database could not be reached, each time three times later.
+
+    InternalError is what it says to a worker that was frozen in a transaction for too long.
+    """
+    away = [OperationalError, InterfaceError, InternalError]
+    return RetryStrategy(max_attempts=attempts, exponential_wait=3, retry_exceptions=away)
 
 
 def enqueue(task: str, *, lock: str, is_once: bool, **arguments: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -17,6 +18,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         assert isinstance(app.connector, DjangoConnector)
+        # Frozen in a transaction, it would keep its locks from whoever takes its jobs over.
+        limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
+        given = settings.DATABASES["default"]["OPTIONS"]
+        given["options"] = f"{given.get('options', '')} {limit}".strip()
         try:
             with app.replace_connector(app.connector.get_worker_connector()):
                 asyncio.run(_work())
