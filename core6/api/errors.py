@@ -22,7 +22,7 @@ from django.core.exceptions import (
     TooManyFilesSent,
 )
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.db.models import BaseConstraint, F, UniqueConstraint
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
@@ -100,6 +100,8 @@ def _translate_database_error(exception: Exception) -> Exception:
             return exceptions.ValidationError("A value cannot be stored.", code="invalid_input")
         case OperationalError() | InterfaceError():
             return ServiceUnavailable()
+        case InternalError() if state == "25P03":  # the transaction was left alone for too long
+            return ServiceUnavailable()
     return exception
 
 
@@ -175,6 +177,15 @@ def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     return _answer(404, "not_found", "Endpoint not found.")
+
+
+def unavailable() -> JsonResponse:
+    """Return the answer of a server whose database takes too long."""
+    response = _answer(
+        503, ServiceUnavailable.default_code, str(ServiceUnavailable.default_detail), ServiceUnavailable.default_type
+    )
+    response.headers["Retry-After"] = str(ServiceUnavailable.wait)
+    return response
 
 
 def server_error(request: HttpRequest) -> JsonResponse:

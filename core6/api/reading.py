@@ -27,7 +27,7 @@ from django.utils.http import parse_etags
 
 from core6.accounts import keys, scopes
 from core6.accounts.models import User
-from core6.api import rate_limits, scoping
+from core6.api import errors, rate_limits, scoping
 from core6.api.authentication import BEARER, USE_NOTED_EVERY, note_use
 from core6.api.compiled import (
     NotCompilable,
@@ -67,6 +67,8 @@ _MOST_COUNTS: Final = 10_000
 _PAGES: Final = LRUCache[tuple[Any, ...], tuple[int | None, bytes]](8 * 2**20, lambda page: 500 + len(page[1]))
 _LARGEST_PAGE: Final = 2**20
 _LOCK: Final = Lock()
+#: What the ordinary way would wait for again: the end of a statement, a lock.
+_TOO_LONG: Final = ("57014", "55P03")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}|0")
 
 
@@ -268,6 +270,9 @@ def with_fast_reads(ordinary: Any) -> Any:
         except orjson.JSONEncodeError:
             pass  # a number beyond 64 bits
         except DatabaseError as error:
+            if getattr(error.__cause__, "sqlstate", None) in _TOO_LONG:
+                logger.warning("A read took too long: %s", error)
+                return errors.unavailable()
             # Perhaps it was restarted: the ordinary way tries once more, on another connection.
             logger.warning("A read is tried again: %s", error)
             connection.close_if_unusable_or_obsolete()

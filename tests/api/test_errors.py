@@ -1,5 +1,7 @@
 import gzip
+import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -7,6 +9,7 @@ from django.core.exceptions import BadRequest, ObjectDoesNotExist, SuspiciousOpe
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.test.utils import CaptureQueriesContext
 from rest_framework.exceptions import ValidationError
 
 from annotations.models import Annotation
@@ -284,6 +287,46 @@ def test_a_row_that_is_logged_shows_no_token(
     assert 'null value in column "name"' in caplog.text
     assert "Failing row contains …\n" in caplog.text
     assert cast.web.api_token not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_was_left_alone_for_too_long_is_503(committed_cast: Cast, monkeypatch: pytest.MonkeyPatch):
+    cast = committed_cast
+    create = AnnotationViewSet.perform_create
+
+    def late(self: Any, serializer: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+        time.sleep(0.3)
+        create(self, serializer)
+
+    monkeypatch.setattr(AnnotationViewSet, "perform_create", late)
+    response = cast.caller(cast.alice).post(url(cast), {"scope": "project"})
+    assert (response.status_code, response.json()) == (503, UNAVAILABLE)
+    monkeypatch.undo()
+    assert cast.caller(cast.alice).post(url(cast), {"scope": "project"}).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_read_that_waits_for_too_long_is_503_and_waits_once(committed_cast: Cast):
+    cast = committed_cast
+    alice = cast.caller(cast.alice)
+    alice.get(url(cast))
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    other = connection.copy()
+    try:
+        with other.cursor() as holder:
+            holder.execute("BEGIN")
+            holder.execute("LOCK TABLE accounts_personalapikey")
+            with CaptureQueriesContext(connection) as queries:
+                response = alice.get(url(cast))
+    finally:
+        other.close()
+        connection.close()
+    assert (response.status_code, response.json(), response["Retry-After"]) == (503, UNAVAILABLE, "1")
+    assert len(queries) == 1
+    assert alice.get(url(cast)).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
