@@ -1,0 +1,73 @@
+"""`manage.py verify`: whether the stored data are as they must be; it repairs nothing."""
+
+import json
+from argparse import ArgumentParser
+from io import StringIO
+from typing import Any
+
+from django.conf import settings
+from django.core.management import CommandError
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from core6 import data_directory
+from core6.management import verification
+from core6.management.attached_command import AttachedCommand
+
+_WIDTH = 120
+
+
+class Command(AttachedCommand):
+    """Runs every check on one snapshot, beside `serve` or alone."""
+
+    help = "Check the stored data against every rule that must hold; writes nothing; exit code 1 when one is broken."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print a JSON array, an entry for each check")
+
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        # Any other command makes the database where there is none.
+        if settings.IS_EMBEDDED and not (settings.DATA_DIRECTORY / "postgres").exists():
+            raise CommandError(f"there is no database in {settings.DATA_DIRECTORY}: nothing to verify")
+        return super().handle(*args, **options)
+
+    def run(self, options: dict[str, Any]) -> str | None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            found = verification.findings()
+        self.stdout.write(
+            json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
+        )
+        errors = sum(each.is_error for each in found)
+        if errors:
+            raise CommandError(f"{errors} of {len(found)} rules are broken")
+        return None
+
+    def _run(self, options: dict[str, Any]) -> str | None:
+        """Run without bringing the database up to date, which would be a change."""
+        try:
+            if settings.IS_SECRET_KEY_GENERATED:
+                settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
+            executor = MigrationExecutor(connection)
+            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                raise CommandError("the database is not of this release: start this one, or run provision, and again")
+            return self.run(options)
+        finally:
+            connection.close()
+
+
+def _as_text(found: list[verification.Finding]) -> str:
+    from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
+    from rich.table import Table  # noqa: PLC0415
+
+    shown = [each for each in found if each.count]
+    if not shown:
+        return f"All {len(found)} checks hold."
+    table = Table("check", "rows", "what is wrong", "examples")
+    for each in shown:
+        name = f"{each.check.name} (warning)" if each.check.is_warning else each.check.name
+        table.add_row(name, str(each.count), each.check.wrong, "\n".join(each.examples))
+    text = StringIO()
+    Console(file=text, width=_WIDTH).print(table)
+    return text.getvalue().rstrip()
