@@ -22,7 +22,7 @@ define install
 		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 
-.PHONY: help run test contract-test lint bench schema lock install install-dev install-bench \
+.PHONY: help run test contract-test lint bench chaos schema lock install install-dev install-bench \
 	install-browser browser-test install-sdk sdk-test require-node client-test
 
 help: ## list the targets
@@ -48,6 +48,9 @@ lint: install-dev ## formatter, linter, types, import contracts, migrations chec
 
 bench: install-bench ## measure requests beside four peers, cohorts beside DuckDB (needs wrk; ARGS: --quick, --only NAME)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+chaos: install-dev ## break a running server on purpose and look for lost writes (5 minutes; ARGS: options of pytest)
+	$(BIN)/python -m pytest tests/chaos/chaos_*.py -n 0 $(ARGS)
 
 browser-test: install-browser ## look at the pages in headless Chromium (ARGS: options of pytest)
 	@command -v chromium >/dev/null || \
