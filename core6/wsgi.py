@@ -20,15 +20,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.core.signals import request_finished
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
+from django.db import close_old_connections, connection, reset_queries
 from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
 settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
-# Django looks at the connection when a request begins and when it ends; the first of the two is enough.
-request_finished.disconnect(close_old_connections)
+# Django looks at every connection when a request begins and again when it ends. `application` does so once.
+for _signal, _receiver in (
+    (request_started, close_old_connections),
+    (request_finished, close_old_connections),
+    (request_started, reset_queries),
+):
+    _signal.disconnect(_receiver)
 
 
 class Request(WSGIRequest):
@@ -56,6 +61,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         environ["wsgi.input"] = BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
+    connection.close_if_unusable_or_obsolete()
     response = django_application(environ, start_response)
     if environ.get("CONTENT_LENGTH"):
         # A body that nobody read would end the connection, perhaps before the caller has seen the answer.
