@@ -1,0 +1,48 @@
+"""`manage.py doctor`: how the server is, and what to do about what is not well; it changes nothing."""
+
+import json
+from argparse import ArgumentParser
+from io import StringIO
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from core6.management import diagnosis
+
+_WIDTH = 140
+
+
+class Command(BaseCommand):
+    """Looks at everything that it can reach: without `serve`, without the database and without migrations, too."""
+
+    help = "Tell how the server is and what to do about what is not well; exit code 1 when something is bad."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print a JSON array, an entry for each finding")
+        parser.add_argument("--url", help="where the web server answers, when that cannot be seen from here")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["url"] and not options["url"].startswith(("http://", "https://")):
+            raise CommandError("--url is no address: use http://host:port")
+        found = diagnosis.findings(options["url"])
+        self.stdout.write(
+            json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
+        )
+        if bad := sum(each.state == "bad" for each in found):
+            raise CommandError(f"{bad} of {len(found)} findings {'is' if bad == 1 else 'are'} bad")
+
+
+def _as_text(found: list[diagnosis.Finding]) -> str:
+    from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table("what", "how", "found, and what to do about it")
+    for each in found:
+        # Brackets in a message of the database are no markup.
+        told = f"{each.told}\n→ {each.advice}" if each.advice else each.told
+        table.add_row(Text(each.name), Text(each.state), Text(told))
+    text = StringIO()
+    Console(file=text, width=_WIDTH).print(table)
+    return text.getvalue().rstrip()
