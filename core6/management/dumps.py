@@ -1,0 +1,145 @@
+"""What `backup` and `restore` share: the programs of Postgres, how they find the database, and what a dump holds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from django.core.management import CommandError
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+
+from core6 import database
+
+#: What takes less shows nothing.
+_QUIET_SECONDS = 2.0
+#: Have the jobs done again that ran when a copy was made: it has no worker that could finish them. Those that come
+#: round by the clock have a queueing lock, and perhaps a successor that waits.
+QUEUE_AGAIN: Final = (
+    "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND queueing_lock IS NOT NULL",
+    "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE status = 'doing'",
+    "DELETE FROM procrastinate_workers",
+)
+
+
+def program(name: str) -> str:
+    """Return the path of a program that speaks to the connected server: the wheel's, or one on PATH for a newer one."""
+    server = connection.pg_version // 10000  # type: ignore[attr-defined]  # of Postgres alone
+    directory = database.programs()
+    if directory and database.major_version() >= server:
+        return str(directory / name)
+    install = f"install the client programs of PostgreSQL {server}"
+    found = shutil.which(name)
+    if found is None:
+        raise CommandError(f"the server is PostgreSQL {server} and there is no {name} on PATH: {install}")
+    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"(\d+)", told)
+    if version is None or int(version[1]) < server:
+        raise CommandError(f"the server is PostgreSQL {server} and {found} is of {told.strip() or 'none'}: {install}")
+    return found
+
+
+def environment() -> dict[str, str]:
+    """Return the environment by which a program finds the connected database: arguments could be read by everybody."""
+    connection.ensure_connection()
+    given = {
+        option.envvar.decode(): option.val.decode()
+        for option in connection.connection.pgconn.info
+        if option.envvar and option.val is not None and option.val != option.compiled
+    }
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("PG")}, **given}
+
+
+def reason(told: bytes) -> str:
+    """Return why a program failed, as the first thing that it complained of."""
+    lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
+    complaints = [line for line in lines if re.search("error|fatal", line, re.IGNORECASE)]
+    found = next(iter(complaints or lines), "it said nothing")
+    return re.sub(r"^(\S*(pg_dump|pg_restore|psql)\S*: )+", "", found)
+
+
+def check_is_known(file: Path) -> None:
+    """Refuse a file that is no dump, one of something else, and one of a release newer than this."""
+    restorer = program("pg_restore")
+    listed = subprocess.run(
+        [restorer, "--list", file.absolute()], capture_output=True, check=False, stdin=subprocess.DEVNULL
+    )
+    if b"unsupported version" in listed.stderr:
+        raise CommandError(
+            f"{file} was written by a newer PostgreSQL than reads it here: restore it into a server of that version"
+        )
+    if listed.returncode:
+        raise CommandError(
+            f"{file} is no whole backup: name a file that `manage.py backup` wrote ({reason(listed.stderr)})"
+        )
+    if b"TABLE DATA public django_migrations" not in listed.stdout:
+        raise CommandError(f"{file} is a dump of another application: name a file that `manage.py backup` wrote")
+    read = subprocess.run(
+        [restorer, "--data-only", "--table=django_migrations", "--file=-", file.absolute()],
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if read.returncode:
+        raise CommandError(f"{file} is damaged: take another backup ({reason(read.stderr)})")
+    if unknown := sorted(_migrations_in(read.stdout.decode()) - _known_migrations()):
+        raise CommandError(
+            f"{file} is of a newer release, which has {'.'.join(unknown[0])} and perhaps more:"
+            " restore it with that release"
+        )
+
+
+def _migrations_in(script: str) -> set[tuple[str, str]]:
+    """Return which migrations a script, of this one table, puts in."""
+    head = re.search(r"^COPY public\.django_migrations \((.+)\) FROM stdin;$", script, re.MULTILINE)
+    if head is None:
+        return set()
+    columns = head[1].split(", ")
+    rows = [line.split("\t") for line in script[head.end() + 1 :].split("\n\\.", 1)[0].splitlines()]
+    app, name = columns.index("app"), columns.index("name")
+    return {(row[app], row[name]) for row in rows if len(row) == len(columns)}
+
+
+def _known_migrations() -> set[tuple[str, str]]:
+    loader = MigrationLoader(None, ignore_no_migrations=True)
+    replaced = (pair for migration in loader.disk_migrations.values() for pair in migration.replaces)
+    return {*loader.disk_migrations, *replaced}
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people."""
+    amount, unit = float(count), "bytes"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal what goes on for longer than two seconds; call the result, often, with the bytes so far."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # the import takes a while, and scripts do not need it
+
+    began = time.monotonic()
+    status = Console(stderr=True).status(what)
+
+    def tell(count: int) -> None:
+        seconds = time.monotonic() - began
+        if seconds >= _QUIET_SECONDS:
+            status.update(f"{what}: {size(count)} in {seconds:.0f} s")
+            status.start()
+
+    try:
+        yield tell
+    finally:
+        status.stop()
