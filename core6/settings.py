@@ -4,7 +4,6 @@ Importing this module starts and writes nothing.
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -14,9 +13,9 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from core6 import data_directory, database
+from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_SECRET_KEY, weakness
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-_PLACEHOLDER = re.compile("(change|replace).?(me|this)|your.?secret|secret.?key|placeholder", re.IGNORECASE)
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
@@ -129,26 +128,14 @@ if not (SECRET_KEY or IS_EMBEDDED):
 #: What the secrets of projects are encrypted with: the first writes, every one reads. None: SECRET_KEY.
 ENCRYPTION_KEYS: list[str] = _read("ENCRYPTION_KEYS")
 
-
-def _weakness(secret: str, shortest: int) -> str | None:
-    """Return why others could guess a secret, without telling it."""
-    if secret.startswith("django-insecure-"):
-        return "it begins with django-insecure-"
-    if _PLACEHOLDER.search(secret):
-        return "it is a placeholder"
-    if len(secret) < shortest:
-        return f"it has {len(secret)} characters, fewer than {shortest}"
-    return "it has fewer than 5 distinct characters" if len(set(secret)) < 5 else None
-
-
 #: Others can reach the server. On one machine, for its own use, any secret will do.
 IS_PRODUCTION = not DEBUG and (not IS_EMBEDDED or IS_BEHIND_PROXY)
 if IS_PRODUCTION:
     for _name, _secret, _shortest in (
-        *([("SECRET_KEY", SECRET_KEY, 50)] if SECRET_KEY else []),
-        *(("ENCRYPTION_KEYS", key, 32) for key in ENCRYPTION_KEYS),
+        *([("SECRET_KEY", SECRET_KEY, SHORTEST_SECRET_KEY)] if SECRET_KEY else []),
+        *(("ENCRYPTION_KEYS", key, SHORTEST_ENCRYPTION_KEY) for key in ENCRYPTION_KEYS),
     ):
-        if _why := _weakness(_secret, _shortest):
+        if _why := weakness(_secret, _shortest):
             raise ImproperlyConfigured(
                 f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`"
             )

@@ -5,21 +5,25 @@ from typing import ClassVar
 from rest_framework import exceptions
 
 
-class BadRequestError(exceptions.APIException):
+class InvalidRequest(exceptions.APIException):
+    """What is wrong is the request as such, and no value in it."""
+
+    default_type: ClassVar[str] = "invalid_request"
+
+
+class BadRequestError(InvalidRequest):
     """The request itself cannot be read."""
 
     status_code = 400
     default_code = "bad_request"
-    default_type: ClassVar[str] = "invalid_request"
     default_detail = "Bad request."
 
 
-class RequestTooLarge(exceptions.APIException):
+class RequestTooLarge(InvalidRequest):
     """The body is larger than the server takes."""
 
     status_code = 413
     default_code = "request_too_large"
-    default_type: ClassVar[str] = "invalid_request"
     default_detail = "The request body is too large: send at most 10 MB."
 
 
@@ -41,28 +45,25 @@ class ServiceUnavailable(exceptions.APIException):
     wait = 1
 
 
-class Conflict(exceptions.APIException):
+class Conflict(InvalidRequest):
     """Something else is under way that excludes this request."""
 
     status_code = 409
     default_code = "conflict"
-    default_type: ClassVar[str] = "invalid_request"
     default_detail = "Something else is under way: try again."
 
 
-class PreconditionFailed(exceptions.APIException):
+class PreconditionFailed(InvalidRequest):
     """The object is not as the caller's `If-Match` says."""
 
     status_code = 412
     default_code = "precondition_failed"
-    default_type: ClassVar[str] = "invalid_request"
     default_detail = "The object has changed since it was read: read it again."
 
 
-class IdempotencyKeyReused(exceptions.APIException):
+class IdempotencyKeyReused(InvalidRequest):
     """The `Idempotency-Key` came with another request before."""
 
     status_code = 422
     default_code = "idempotency_key_reused"
-    default_type: ClassVar[str] = "invalid_request"
     default_detail = "This Idempotency-Key was used with another request: send a new one."

@@ -1,7 +1,7 @@
 """What every command does that needs the database: find it or start it, bring it up to date, say errors in one line."""
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
@@ -17,8 +17,14 @@ class AttachedCommand(BaseCommand):
     """A command that runs with the database at hand: beside `serve`, or alone."""
 
     requires_system_checks = ()
+    #: Whether the database is brought up to date first.
+    is_migrating: ClassVar[bool] = True
+    #: What a command that makes no database can do nothing to where there is none: "verify", for example.
+    purpose: ClassVar[str | None] = None
 
     def handle(self, *args: Any, **options: Any) -> str | None:
+        if self.purpose and settings.IS_EMBEDDED and not (settings.DATA_DIRECTORY / "postgres").exists():
+            raise CommandError(f"there is no database in {settings.DATA_DIRECTORY}: nothing to {self.purpose}")
         try:
             if not settings.IS_EMBEDDED:
                 return self._run(options)
@@ -35,10 +41,15 @@ class AttachedCommand(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> str | None:
         try:
-            prepare()
+            self.make_ready()
             return self.run(options)
         finally:
             connection.close()
+
+    def make_ready(self) -> None:
+        """Bring the database up to date, unless the command has to leave it as it is."""
+        if self.is_migrating:
+            prepare()
 
 
 def prepare() -> None:

@@ -31,6 +31,7 @@ from cohorts.models import Cohort
 from cohorts.refresh import MOST_ERRORS
 from core6 import data_directory
 from core6.management import verification
+from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_SECRET_KEY, weakness
 
 EXAMPLES: Final = 5
 #: Of the names of one database the library tries each address for so long.
@@ -55,7 +56,6 @@ _LONGEST: Final = 300
 _LOCAL: Final = {"localhost", "127.0.0.1", "[::1]", "::1"}
 _KEY: Final = re.compile(r"ph[xcs]_[A-Za-z0-9_-]{6,}")
 _ADDRESS: Final = re.compile(r"(\w+://)[^\s/@]+@")
-_PLACEHOLDER: Final = re.compile("(change|replace).?(me|this)|your.?secret|secret.?key|placeholder", re.IGNORECASE)
 
 State = Literal["ok", "warning", "bad"]
 
@@ -273,7 +273,10 @@ def _settings() -> Iterator[Told]:
 
 
 def _weak_secrets() -> list[Told]:
-    given = [("SECRET_KEY", _secret_key(), 50), *(("ENCRYPTION_KEYS", key, 32) for key in settings.ENCRYPTION_KEYS)]
+    given = [
+        ("SECRET_KEY", _secret_key(), SHORTEST_SECRET_KEY),
+        *(("ENCRYPTION_KEYS", key, SHORTEST_ENCRYPTION_KEY) for key in settings.ENCRYPTION_KEYS),
+    ]
     return [
         (
             "bad",
@@ -282,13 +285,7 @@ def _weak_secrets() -> list[Told]:
             + (", before the one that it has, then run `manage.py reencrypt_secrets`." if "KEYS" in name else "."),
         )
         for name, secret, shortest in given
-        if secret
-        and (
-            len(secret) < shortest
-            or len(set(secret)) < 5
-            or secret.startswith("django-insecure-")
-            or _PLACEHOLDER.search(secret)
-        )
+        if secret and weakness(secret, shortest)
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import connection, transaction
 
 from cohorts.dependencies import reachable, references_in
 from cohorts.models import Cohort
@@ -258,3 +258,11 @@ CHECKS: Final = (
 def findings() -> list[Finding]:
     """Return what every check finds, in the caller's transaction."""
     return [check.run() for check in CHECKS]
+
+
+def of_one_snapshot() -> list[Finding]:
+    """Return what every check finds in one snapshot, in a transaction of its own that can only read."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return findings()

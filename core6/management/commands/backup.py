@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import CommandError
-from django.db import connection
 
 from core6 import processes
 from core6.management import dumps
@@ -24,16 +23,15 @@ class Command(AttachedCommand):
 
     help = "Write everything in the database to FILE, which `manage.py restore FILE` brings back; beside `serve`, too."
 
+    is_migrating = False  # a backup is taken before that
+    purpose = "back up"
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="a new file; it holds secrets, so only its owner can read it")
         parser.add_argument("--force", action="store_true", help="replace FILE where it exists")
 
     def handle(self, *args: Any, **options: Any) -> str | None:
-        # Any other command makes the database where there is none.
-        if settings.IS_EMBEDDED and not (settings.DATA_DIRECTORY / "postgres").exists():
-            raise CommandError(f"there is no database in {settings.DATA_DIRECTORY}: nothing to back up")
         file = Path(options["file"])
-        _refuse_to_overwrite(file, is_forced=options["force"])
         # A killed process could not remove what it began.
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -43,15 +41,9 @@ class Command(AttachedCommand):
         finally:
             signal.signal(signal.SIGTERM, before)
 
-    def _run(self, options: dict[str, Any]) -> str | None:
-        """Run without bringing the database up to date: a backup is taken before that."""
-        try:
-            return self.run(options)
-        finally:
-            connection.close()
-
     def run(self, options: dict[str, Any]) -> str:
         file = Path(options["file"])
+        _refuse_to_overwrite(file, is_forced=options["force"])
         part = file.with_name(f"{file.name}.part")
         with _opened(part) as descriptor:
             try:

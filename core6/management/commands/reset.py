@@ -36,25 +36,19 @@ class Command(AttachedCommand):
         " beside `serve`, whose requests in flight may get 503 and whose job worker starts again. For tests."
     )
 
+    is_migrating = False  # that takes longer than all the rest
+    purpose = "keep or to bring back"
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--save", action="store_true", help="keep the present state, in place of the one before")
         parser.add_argument("--lines", action="store_true", help="reset at every line of standard input, until it ends")
         parser.add_argument("--yes", action="store_true", help="required for a database that others may use")
 
-    def handle(self, *args: Any, **options: Any) -> str | None:
-        # Any other command makes the database where there is none.
-        if settings.IS_EMBEDDED and not (settings.DATA_DIRECTORY / "postgres").exists():
-            raise CommandError(f"there is no database in {settings.DATA_DIRECTORY}: nothing to keep or to bring back")
-        return super().handle(*args, **options)
-
     def _run(self, options: dict[str, Any]) -> str | None:
-        """Run without bringing the database up to date, which takes longer than all the rest."""
         try:
-            return self.run(options)
+            return super()._run(options)
         except ProgrammingError as error:
             raise CommandError(f"the database refuses: {' '.join(str(error).split())}") from error
-        finally:
-            connection.close()
 
     def run(self, options: dict[str, Any]) -> str | None:
         name = str(connection.settings_dict["NAME"])

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.management import CommandError
-from django.db import connection, transaction
+from django.db import connection
 
 from core6 import data_directory, processes
 from core6.accounts.models import Organization
@@ -42,6 +42,8 @@ class Command(AttachedCommand):
 
     help = "Bring back what `manage.py backup FILE` wrote; the servers of the database have to be stopped for it."
 
+    is_migrating = False  # the database is replaced anyway
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="a file that `manage.py backup` wrote")
         parser.add_argument("--force", action="store_true", help="replace the organizations that are there")
@@ -63,13 +65,6 @@ class Command(AttachedCommand):
             except OSError as error:
                 raise CommandError(f"{error.filename}: {error.strerror}") from error
         return super().handle(*args, **options)
-
-    def _run(self, options: dict[str, Any]) -> str | None:
-        """Run without bringing the database up to date, which is replaced anyway."""
-        try:
-            return self.run(options)
-        finally:
-            connection.close()
 
     def run(self, options: dict[str, Any]) -> str:
         file = Path(options["file"])
@@ -167,10 +162,7 @@ def _said(file: IO[bytes]) -> str:
 
 def _verified() -> str:
     """Return a line that says whether what was restored is sound; raises when it is not."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        found = verification.findings()
+    found = verification.of_one_snapshot()
     broken = [each.check for each in found if each.is_error]
     if not broken:
         return f"All {len(found)} checks hold."

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import CommandError
-from django.db import connection, transaction
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from core6 import data_directory
@@ -22,20 +22,21 @@ class Command(AttachedCommand):
 
     help = "Check the stored data against every rule that must hold; writes nothing; exit code 1 when one is broken."
 
+    purpose = "verify"
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print a JSON array, an entry for each check")
 
-    def handle(self, *args: Any, **options: Any) -> str | None:
-        # Any other command makes the database where there is none.
-        if settings.IS_EMBEDDED and not (settings.DATA_DIRECTORY / "postgres").exists():
-            raise CommandError(f"there is no database in {settings.DATA_DIRECTORY}: nothing to verify")
-        return super().handle(*args, **options)
+    def make_ready(self) -> None:
+        """Refuse a database that is not up to date: to bring it there would be a change."""
+        if settings.IS_SECRET_KEY_GENERATED:
+            settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError("the database is not of this release: start this one, or run provision, and again")
 
     def run(self, options: dict[str, Any]) -> str | None:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            found = verification.findings()
+        found = verification.of_one_snapshot()
         self.stdout.write(
             json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
         )
@@ -43,18 +44,6 @@ class Command(AttachedCommand):
         if errors:
             raise CommandError(f"{errors} of {len(found)} rules are broken")
         return None
-
-    def _run(self, options: dict[str, Any]) -> str | None:
-        """Run without bringing the database up to date, which would be a change."""
-        try:
-            if settings.IS_SECRET_KEY_GENERATED:
-                settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
-            executor = MigrationExecutor(connection)
-            if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                raise CommandError("the database is not of this release: start this one, or run provision, and again")
-            return self.run(options)
-        finally:
-            connection.close()
 
 
 def _as_text(found: list[verification.Finding]) -> str:
