@@ -1,5 +1,7 @@
 """What was changed, by whom and when: one append-only table for all resources."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar, TypedDict
 
 from django.conf import settings
@@ -26,6 +28,18 @@ def change(field: str, before: Any, after: Any, *, kind: str, action: str | None
     return {"type": kind, "action": verb, "field": field, "before": before, "after": after}
 
 
+def changes_of(before: models.Model, sent: Mapping[str, Any], kind: str) -> list[Change]:
+    """Return one entry for each value that differs from the stored one; call it before it is overwritten."""
+    pairs = [(name, _plain(getattr(before, name)), _plain(value)) for name, value in sent.items()]
+    return [change(name, old, new, kind=kind) for name, old, new in pairs if old != new]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, models.Model):
+        return value.pk
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
 class ActivityLog(models.Model):
     """One change of one object."""
 
@@ -40,10 +54,14 @@ class ActivityLog(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = "change"
         indexes: ClassVar = [
             models.Index(fields=["project", "scope", "-created_at", "-id"], name="activity_of_a_scope"),
             models.Index(fields=["scope", "item_id", "-created_at", "-id"], name="activity_of_an_item"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.item_id} {self.activity}"
 
 
 def log_activity(

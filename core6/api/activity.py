@@ -1,7 +1,6 @@
 """What a resource inherits to log its changes and to show them at `…/activity/` and `…/:id/activity/` (D37)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -12,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from core6.activity.models import ActivityLog, Change, change, log_activity
+from core6.activity.models import ActivityLog, Change, changes_of, log_activity
 from core6.activity.serializers import ActivityLogSerializer
 from core6.api.pagination import page_schema
 from core6.api.scoping import TenantScopedViewSet
@@ -82,7 +81,7 @@ class ActivityLogged(ActivityShown[M]):
         if before is None:
             self._log(serializer.save(**owners), "created", None)
             return
-        changes = _changes(before, {**serializer.validated_data, **owners}, self.activity_scope)
+        changes = changes_of(before, {**serializer.validated_data, **owners}, self.activity_scope)
         instance = serializer.save(**owners)
         if changes:
             self._log(instance, self.activity_verb({each["field"]: each["after"] for each in changes}), changes)
@@ -109,15 +108,3 @@ class ActivityLogged(ActivityShown[M]):
             activity=activity,
             detail={"changes": changes, **self.activity_detail(instance)},
         )
-
-
-def _changes(before: Model, sent: Mapping[str, Any], kind: str) -> list[Change]:
-    """Return one entry for each value that differs from the stored one; call it before it is overwritten."""
-    pairs = [(name, _plain(getattr(before, name)), _plain(value)) for name, value in sent.items()]
-    return [change(name, old, new, kind=kind) for name, old, new in pairs if old != new]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Model):
-        return value.pk
-    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
