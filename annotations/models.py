@@ -63,3 +63,6 @@ class Annotation(models.Model):
                 condition=models.Q(creation_type__in=["USR", "GIT"]), name="annotation_creation_type_known"
             ),
         ]
+
+    def __str__(self) -> str:
+        return (self.content or "")[:80] or f"Annotation {self.pk}"

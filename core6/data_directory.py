@@ -1,7 +1,7 @@
 """Where one machine keeps what must survive a restart: the embedded database and the generated secrets.
 
 The directory holds `postgres/` (the database), `run/` (its socket), `pgpass` (its password: the one file by
-which every command finds it), `secret_key`, `demo_key`, `owner.lock`, `users.lock` and `postgres.log`.
+which every command finds it), `secret_key`, `demo_key`, `demo_password`, `owner.lock`, `users.lock` and `postgres.log`.
 """
 
 import fcntl

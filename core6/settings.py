@@ -50,6 +50,7 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "DEBUG": (_boolean, "false"),
     "ALLOWED_HOSTS": (_names, "localhost,127.0.0.1,[::1]"),
     "CORS_ALLOWED_ORIGINS": (_names, ""),
+    "CSRF_TRUSTED_ORIGINS": (_names, ""),
     "IS_BEHIND_PROXY": (_boolean, "false"),
     "WEB_WORKERS": (_positive, str(max(2, min(4, os.cpu_count() or 2)))),
     "RATE_LIMIT_ENABLED": (_boolean, "false"),
@@ -74,6 +75,7 @@ def _read(name: str) -> Any:
 DEBUG: bool = _read("DEBUG")
 ALLOWED_HOSTS: list[str] = _read("ALLOWED_HOSTS")
 CORS_ALLOWED_ORIGINS: list[str] = _read("CORS_ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS: list[str] = _read("CSRF_TRUSTED_ORIGINS")
 #: What scripts of those origins may send and read beside the ordinary.
 CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key", "x-request-id"]
 CORS_EXPOSE_HEADERS = [
@@ -141,6 +143,13 @@ if IS_PRODUCTION:
             )
 
 INSTALLED_APPS = [
+    # The console, whose lists are loaded by the first who asks for it (core6/urls.py).
+    "unfold.apps.BasicAppConfig",
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -170,20 +179,77 @@ MIDDLEWARE = [
     # Nobody else's page may call unless one is named: then no request has to be looked at.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "django.middleware.common.CommonMiddleware",
+    "core6.console.middleware.ConsoleMiddleware",
 ]
+#: The console's name and the parts that its side names, with an icon each.
+UNFOLD = {
+    "SITE_TITLE": "Core6",
+    "SITE_HEADER": "Core6",
+    "SITE_SUBHEADER": "Console",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/favicon.ico"}],
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": title,
+                "separator": True,
+                "items": [{"title": name, "icon": icon, "link": f"/admin/{address}"} for name, icon, address in items],
+            }
+            for title, items in {
+                "": [("How it is doing", "monitor_heart", "")],
+                "People": [
+                    ("Users", "person", "accounts/user/"),
+                    ("Organizations", "domain", "accounts/organization/"),
+                    ("Roles", "groups", "roles/role/"),
+                    ("API keys", "key", "accounts/personalapikey/"),
+                ],
+                "Data": [
+                    ("Projects", "folder", "projects/project/"),
+                    ("Annotations", "sticky_note_2", "annotations/annotation/"),
+                    ("Cohorts", "group_work", "cohorts/cohort/"),
+                ],
+                "Work": [
+                    ("Jobs", "manufacturing", "procrastinate/procrastinatejob/"),
+                    ("Activity", "history", "activity/activitylog/"),
+                ],
+            }.items()
+        ]
+    },
+}
 STATIC_URL = "/static/"
 #: The pages' scripts are served as their packages bring them: nothing has to be collected.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
-TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
 ROOT_URLCONF = "core6.urls"
 WSGI_APPLICATION = "core6.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
+#: Of those who use the console.
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {"user_attributes": ("email", "first_name", "last_name")},
+        "MinimumLengthValidator": {"min_length": 12},
+        "CommonPasswordValidator": {},
+    }.items()
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False  # every URL answers with and without the final slash (D13)
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "core6.console.formats"
 #: Larger bodies are 413. 100,000 person ids fit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 # TLS is the part of a proxy in front. Without one a browser refuses what follows, or complains of it.
@@ -192,15 +258,20 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_BEHIND_PROXY else 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_PROXY
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"  # nothing of the API knows a cookie
+SESSION_COOKIE_AGE = 12 * 3600
 if IS_BEHIND_PROXY:
     USE_X_FORWARDED_HOST = USE_X_FORWARDED_PORT = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-#: Of `check --deploy`.
 SILENCED_SYSTEM_CHECKS = [
+    *("admin.E408", "admin.E409", "admin.E410"),  # what it needs runs around the console alone
+    "auth.E003",  # an email is unique whatever its case, by a constraint
+    # Of `check --deploy`:
     "security.W003",  # the API knows no cookie that another site's page could send along
     "security.W008",  # the proxy leads to https; an API that did would take a key in plain text first
     # Other names of the domain, and the list that browsers are shipped with, are not ours to decide.
-    *(["security.W005", "security.W021"] if IS_BEHIND_PROXY else ["security.W004"]),
+    # Without a proxy a browser would not send a cookie back that is marked secure; the doctor warns of such a server.
+    *(["security.W005", "security.W021"] if IS_BEHIND_PROXY else ["security.W004", "security.W010"]),
     *(["security.W009"] if IS_SECRET_KEY_GENERATED else []),  # it may not be there before the first start
 ]
 #: Of the pages alone (core6/pages.py). Swagger UI and Redoc write styles; Redoc searches in a worker.

@@ -1,6 +1,7 @@
 """What the job worker does for its own sake."""
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 from procrastinate import JobContext
@@ -33,6 +34,13 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # no
 def forget_answers(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
     """Delete the answers of requests that can no longer be repeated."""
     Answer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queueing_lock="forget_sessions")
+def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
+    """Delete the sessions of the console that have ended."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 @app.task(retry=jobs.while_database_is_away(10))

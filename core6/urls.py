@@ -1,6 +1,8 @@
 """Where everything is: the only module that names every resource."""
 
-from django.urls import include, path, re_path
+from django.urls import URLResolver, include, path, re_path
+from django.urls.resolvers import RoutePattern
+from django.views.generic import RedirectView
 
 import projects.urls
 from core6.api import errors
@@ -14,6 +16,9 @@ urlpatterns = [
     path("api/", include(projects.urls.root_urlpatterns)),
     path("api/", include("core6.me.urls")),
     path("", include("core6.pages")),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    # Not by include(), which would load the console's lists with every start: this does when one is asked for.
+    URLResolver(RoutePattern("admin/"), "core6.console.urls", app_name="admin", namespace="admin"),
     # Django's own answer would be a page of HTML in debug mode.
     re_path(r"^api(?:/|$)", errors.not_found),
 ]

@@ -87,6 +87,18 @@ class User(AbstractBaseUser):
             )
         ]
 
+    def get_full_name(self) -> str:
+        """Return first and last name; empty when nobody told them."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Tell whether the user may do something in the console: whoever may use it may do everything there."""
+        return self.is_active and self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Tell whether the user may see a part of the console."""
+        return self.is_active and self.is_staff
+
 
 class Level(models.IntegerChoices):
     """What a member may do: administer from 8, own at 15."""
@@ -116,6 +128,9 @@ class Membership(models.Model):
             models.CheckConstraint(condition=models.Q(level__in=Level.values), name="membership_level_known"),
         ]
 
+    def __str__(self) -> str:
+        return str(self.user)
+
 
 class PersonalAPIKey(models.Model):
     """A key of a user; its text is never stored, only its digest (D51) and a mask."""
@@ -133,6 +148,7 @@ class PersonalAPIKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name = "personal API key"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["user", "label"],
@@ -140,3 +156,6 @@ class PersonalAPIKey(models.Model):
                 violation_error_message="This user has a key with this label already: choose another label.",
             )
         ]
+
+    def __str__(self) -> str:
+        return self.label

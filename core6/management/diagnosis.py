@@ -200,7 +200,7 @@ def _secrets() -> list[str]:
     known |= {str(given.get("PASSWORD") or "")} - {given["NAME"], given["USER"]}
     known |= set(settings.ENCRYPTION_KEYS)
     if settings.IS_EMBEDDED:
-        for name in ("secret_key", "demo_key", "pgpass"):
+        for name in ("secret_key", "demo_key", "demo_password", "pgpass"):
             with suppress(OSError, data_directory.Unusable):
                 text = data_directory.read_private(settings.DATA_DIRECTORY / name) or ""
                 known.add(text.rpartition(":")[2])
@@ -317,7 +317,7 @@ def _files() -> Iterator[Told]:
         )
         return
     is_well = True
-    for name in ("pgpass", "secret_key", "demo_key", "postgres.log"):
+    for name in ("pgpass", "secret_key", "demo_key", "demo_password", "postgres.log"):
         path = directory / name
         with suppress(FileNotFoundError):
             if stat.S_IMODE(path.stat().st_mode) & 0o077:

@@ -93,7 +93,7 @@ def test_redoc_searches(watched: Watched, server: Serve):
 def test_every_link_of_the_first_page_works(watched: Watched, server: Serve):
     watched.page.goto(server.url)
     links = watched.page.locator("a")
-    assert links.count() == 6
+    assert links.count() == 7
     for link in links.all():
         answer = watched.page.request.get(server.url + (link.get_attribute("href") or ""))
         assert answer.ok, answer.url

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import stat
 import subprocess
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,23 @@ def test_the_printed_key_works(server: Serve):
 def test_the_printed_key_is_kept_for_its_owner_alone(server: Serve):
     file = server.directory / "demo_key"
     assert file.read_text().strip() == server.told("API key")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_printed_password_opens_the_console(server: Serve):
+    told = re.fullmatch(r"(\S+), as (\S+) with the first password (\S+)", server.told("console"))
+    assert told
+    address, email, password = told.groups()
+    assert address == f"{server.url}/admin/"
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(address, timeout=30) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert token
+    form = {"csrfmiddlewaretoken": token[1], "username": email, "password": password, "next": "/admin/"}
+    with browser.open(f"{address}login/", urllib.parse.urlencode(form).encode(), timeout=30) as page:
+        assert (page.url, "failing cohorts" in page.read().decode()) == (address, True)
+    file = server.directory / "demo_password"
+    assert file.read_text().strip() == password
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

@@ -13,6 +13,7 @@ MOMENTS = pytest.mark.parametrize(
         ("", 0.0),
         ("postgres.new-*/PG_VERSION", 0.1),
         ("postgres/postmaster.pid", 0.1),
+        ("demo_password", 0.0),
         ("demo_key", 0.0),
         ("demo_key", 0.4),
     ],

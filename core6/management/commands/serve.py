@@ -129,12 +129,9 @@ class Command(BaseCommand):
             if file:
                 return _first_of(provision(world.read(read_text(file)), base=directory_of(file)))
             if not User.objects.exists():
-                # Written before the world, so that a kill between the two cannot lose the key.
-                path = settings.DATA_DIRECTORY / "demo_key"
-                key = data_directory.read_private(path) or keys.generate()
-                data_directory.prepare(settings.DATA_DIRECTORY)
-                data_directory.write_private(path, f"{key}\n")
-                provision(world.read(DEMO_WORLD.read_text()), values={"demo": key}, base=DEMO_WORLD.parent)
+                demo = world.read(DEMO_WORLD.read_text())
+                demo.users[0].password = _kept("demo_password", lambda: keys.token("", 96))
+                provision(demo, values={"demo": _kept("demo_key", keys.generate)}, base=DEMO_WORLD.parent)
             return _known_world()
         finally:
             connections.close_all()
@@ -148,6 +145,7 @@ class Command(BaseCommand):
         self.stdout.write(f"  project       {told['project'] or '-'}")
         shown = key or "shown once, when it was made; for another: manage.py create_api_key --help"
         self.stdout.write(f"  API key       {shown}")
+        self.stdout.write(f"  console       {url}/admin/{told['console']}")
         self.stdout.write("Try it:")
         self.stdout.write(
             f'  curl -H "Authorization: Bearer {key or "$KEY"}" {url}/api/projects/{project}/annotations/'
@@ -298,13 +296,24 @@ def _first_of(made: dict[str, Any]) -> dict[str, Any]:
     organization: dict[str, Any] = next(iter(made["organizations"].values()), {})
     project: dict[str, Any] = next(iter(organization.get("projects", {}).values()), {})
     values = [key["value"] for key in made["api_keys"].values() if key["value"]]
-    return {"organization": organization.get("id"), "project": project.get("id"), "key": next(iter(values), None)}
+    key = next(iter(values), None)
+    return {"organization": organization.get("id"), "project": project.get("id"), "key": key, "console": ""}
+
+
+def _kept(name: str, make: Callable[[], str]) -> str:
+    """Return a secret of the demo world; written before the world, so that a kill between the two cannot lose it."""
+    path = settings.DATA_DIRECTORY / name
+    secret = data_directory.read_private(path) or make()
+    data_directory.prepare(settings.DATA_DIRECTORY)
+    data_directory.write_private(path, f"{secret}\n")
+    return secret
 
 
 def _known_world() -> dict[str, Any]:
-    """Return the demo key, if it still works, and the first project that it reaches."""
+    """Return the demo key, if it still works, the first project that it reaches, and who may use the console."""
     value = data_directory.read_private(settings.DATA_DIRECTORY / "demo_key")
-    key = PersonalAPIKey.objects.filter(secure_value=keys.digest(value or "")).first()
+    password = data_directory.read_private(settings.DATA_DIRECTORY / "demo_password")
+    key = PersonalAPIKey.objects.select_related("user").filter(secure_value=keys.digest(value or "")).first()
     projects = Project.objects.order_by("pk")
     if key:
         projects = projects.filter(organization__memberships__user=key.user)
@@ -313,4 +322,5 @@ def _known_world() -> dict[str, Any]:
         "organization": project and project.organization_id,
         "project": project and project.pk,
         "key": value if key else None,
+        "console": f", as {key.user} with the first password {password}" if key and password else "",
     }

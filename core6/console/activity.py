@@ -1,0 +1,33 @@
+"""What was changed, by whom and when, in the console: to look at."""
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
+
+from core6.activity.models import ActivityLog
+from core6.console.site import ReadOnlyAdmin, as_json
+
+
+class ActivityLogAdmin(ReadOnlyAdmin):
+    """Every change that was made by the API, or by the buttons of the console."""
+
+    list_display = ("created_at", "activity", "scope", "name", "item_id", "user", "project", "organization")
+    list_filter = ("scope", "activity", "created_at")
+    search_fields = ("item_id", "user__email", "project__name", "organization__name")
+    # The ids are made in the order of time, and an index has them.
+    ordering = ("-id",)
+    # Nobody counts what only grows.
+    paginator = InfinitePaginator
+    fields = ("created_at", "activity", "scope", "name", "item_id", "user", "project", "organization", "detail_shown")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ActivityLog]:
+        return super().get_queryset(request).select_related("user", "project", "organization")
+
+    @display(description="Name")
+    def name(self, row: ActivityLog) -> str:
+        return str(row.detail.get("name") or "")[:120]
+
+    @display(description="Detail")
+    def detail_shown(self, row: ActivityLog) -> str:
+        return as_json(row.detail)

@@ -1,0 +1,61 @@
+"""Annotations in the console."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Left
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from annotations.models import Annotation
+from annotations.views import AnnotationViewSet
+from core6.activity.models import changes_of, log_activity
+from core6.console.site import ConsoleAdmin
+
+_SHOWN = 120
+
+
+class AnnotationAdmin(ConsoleAdmin):
+    """What a note says and when; it is hidden and brought back by `deleted`, as in the API."""
+
+    list_display = ("content_shown", "project", "scope", "date_marker", "created_by", "created_at", "deleted")
+    list_filter = ("scope", "deleted", "creation_type", "date_marker", "created_at")
+    search_fields = ("content", "project__name", "created_by__email")
+    ordering = ("-created_at", "-pk")
+    fields = (
+        *("content", "date_marker", "deleted", "id", "project", "organization", "scope", "creation_type"),
+        *("dashboard", "dashboard_item", "created_by", "created_at", "updated_at"),
+    )
+    readonly_fields = fields[3:]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Annotation]:
+        shown = ("project", "organization", "dashboard", "dashboard_item", "created_by")
+        return super().get_queryset(request).select_related(*shown).annotate(beginning=Left("content", _SHOWN + 1))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Save, and tell of it where the API tells of its changes."""
+        if not form.changed_data:
+            return
+        with transaction.atomic():
+            before = Annotation.objects.select_for_update().get(pk=obj.pk)
+            sent = {name: form.cleaned_data[name] for name in form.changed_data}
+            changes = changes_of(before, sent, AnnotationViewSet.activity_scope)
+            super().save_model(request, obj, form, change)
+            log_activity(
+                organization_id=obj.organization_id,
+                project_id=obj.project_id,
+                user_id=request.user.pk,
+                scope=AnnotationViewSet.activity_scope,
+                item_id=obj.pk,
+                activity="updated",
+                detail={"changes": changes, **AnnotationViewSet().activity_detail(obj)},
+            )
+
+    @display(description="Content", ordering="content")
+    def content_shown(self, annotation: Any) -> str:
+        text = annotation.beginning or "(empty)"
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

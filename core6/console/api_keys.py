@@ -1,0 +1,138 @@
+"""Personal API keys in the console: made, shown once, revoked."""
+
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectMultipleWidget
+
+from core6.accounts import keys
+from core6.accounts.models import Organization, PersonalAPIKey
+from core6.accounts.scopes import ACTIONS, ALL
+from core6.console.site import ConsoleAdmin
+from projects.models import Project
+
+#: What the endpoints of this server ask for.
+SCOPED: Final = ("activity_log", "annotation", "cohort", "organization", "person", "project", "user")
+SCOPES: Final = (ALL, *(f"{name}:{action}" for name in SCOPED for action in ACTIONS))
+
+
+class KeyForm(forms.ModelForm):
+    """A new key: whose, what it may do, and where alone."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, "everything (*)" if scope == ALL else scope) for scope in SCOPES],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="What the key may do; write includes read.",
+    )
+    scoped_organizations = forms.ModelMultipleChoiceField(
+        Organization.objects.order_by("name", "pk"),
+        widget=UnfoldAdminSelectMultipleWidget,
+        required=False,
+        help_text="The organizations that the key reaches; none: all of its user's.",
+    )
+    scoped_teams = forms.ModelMultipleChoiceField(
+        Project.objects.order_by("name", "pk"),
+        label="Scoped projects",
+        widget=UnfoldAdminSelectMultipleWidget,
+        required=False,
+        help_text="The projects that the key reaches; none: all of its user's.",
+    )
+
+    class Meta:
+        model = PersonalAPIKey
+        fields = ("user", "label", "scopes", "scoped_organizations", "scoped_teams")
+
+    def clean_scoped_organizations(self) -> list[Any]:
+        return [organization.pk for organization in self.cleaned_data["scoped_organizations"]]
+
+    def clean_scoped_teams(self) -> list[Any]:
+        return [project.pk for project in self.cleaned_data["scoped_teams"]]
+
+
+class UseFilter(SimpleListFilter):
+    """Whether a key was used."""
+
+    title = "use"
+    parameter_name = "use"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("month", "within 30 days"), ("old", "not within 30 days"), ("never", "never")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        month = timezone.now() - timedelta(days=30)
+        match self.value():
+            case "month":
+                return queryset.filter(last_used_at__gte=month)
+            case "old":
+                return queryset.filter(last_used_at__lt=month)
+            case "never":
+                return queryset.filter(last_used_at=None)
+        return queryset
+
+
+class PersonalAPIKeyAdmin(ConsoleAdmin):
+    """The keys, of which only a mask is known. To delete one is to revoke it, at once."""
+
+    form = KeyForm
+    list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created_at", "last_used_at")
+    list_filter = (UseFilter, "created_at")
+    list_select_related = ("user",)
+    search_fields = ("label", "user__email", "mask_value")
+    ordering = ("-created_at", "pk")
+    autocomplete_fields = ("user",)
+    fields: ClassVar[Any] = (
+        *("user", "label", "mask_value", "scopes_shown", "organizations", "projects", "created_at", "last_used_at"),
+    )
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: PersonalAPIKey | None = None) -> Any:
+        return self.fields if obj else KeyForm.Meta.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PersonalAPIKey | None = None) -> Any:
+        return self.fields if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        obj.value = keys.generate()  # for the answer alone
+        obj.secure_value, obj.mask_value = keys.digest(obj.value), keys.mask(obj.value)
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the key, in this answer and nowhere else."""
+        return shown_once(self, request, "The new key", obj.value, f"It is {obj.user}'s and called {obj.label}.")
+
+    @display(description="Scopes")
+    def scopes_shown(self, key: PersonalAPIKey) -> str:
+        return ", ".join(key.scopes or []) or "none"
+
+    @display(description="Restricted", boolean=True)
+    def is_restricted(self, key: PersonalAPIKey) -> bool:
+        return bool(key.scoped_organizations or key.scoped_teams)
+
+    @display(description="Only in organizations")
+    def organizations(self, key: PersonalAPIKey) -> str:
+        found = Organization.objects.filter(pk__in=key.scoped_organizations or []).order_by("name", "pk")
+        return ", ".join(f"{each.name} ({each.pk})" for each in found) or "everywhere"
+
+    @display(description="Only in projects")
+    def projects(self, key: PersonalAPIKey) -> str:
+        found = Project.objects.filter(pk__in=key.scoped_teams or []).order_by("name", "pk")
+        return ", ".join(f"{each.name} ({each.pk})" for each in found) or "everywhere"
+
+
+def shown_once(admin: ConsoleAdmin, request: HttpRequest, title: str, secret: str, told: str) -> HttpResponse:
+    """Return the page that shows a secret; no browser keeps it."""
+    context = {**admin.admin_site.each_context(request), "title": title, "secret": secret, "told": told}
+    host = request.build_absolute_uri("/").rstrip("/")
+    return TemplateResponse(request, "core6/console/shown_once.html", {**context, "host": host})

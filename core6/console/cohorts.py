@@ -1,0 +1,131 @@
+"""Cohorts in the console: how each is doing, why it fails, and a button to compute it again."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import SimpleListFilter
+from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.decorators import display
+
+from cohorts.calculation import message, request_calculation
+from cohorts.dependencies import lock_definitions
+from cohorts.models import Calculation, Cohort
+from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, as_json, button
+
+STATES = {"failing": "danger", "calculating": "info", "computed": "success", "static": "default", "deleted": "warning"}
+
+
+def state_of(cohort: Cohort) -> str:
+    """Return how a cohort is doing: a key of STATES."""
+    if cohort.deleted:
+        return "deleted"
+    if cohort.is_calculating:
+        return "calculating"
+    if cohort.errors_calculating:
+        return "failing"
+    return "static" if cohort.is_static else "computed"
+
+
+class StateFilter(SimpleListFilter):
+    """How cohorts are doing."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state) for state in STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the cohorts of which `state_of` says what was chosen."""
+        alive = queryset.filter(deleted=False)
+        settled = alive.filter(is_calculating=False)
+        match self.value():
+            case "deleted":
+                return queryset.filter(deleted=True)
+            case "calculating":
+                return alive.filter(is_calculating=True)
+            case "failing":
+                return settled.filter(errors_calculating__gt=0)
+            case "static" | "computed" as kind:
+                return settled.filter(errors_calculating=0, is_static=kind == "static")
+        return queryset
+
+
+class CalculationsInline(ReadOnlyInline):
+    """The runs, newest first."""
+
+    model = Calculation
+    fields = ("started_at", "seconds", "count", "error_code", "error")
+    readonly_fields = fields
+    per_page = 10
+    verbose_name_plural = "Calculations"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Calculation]:
+        return super().get_queryset(request).order_by("-started_at", "-id")
+
+    @display(description="Seconds")
+    def seconds(self, run: Calculation) -> str:
+        return f"{(run.finished_at - run.started_at).total_seconds():.3f}" if run.finished_at else "running"
+
+
+class CohortAdmin(ReadOnlyAdmin):
+    """What a cohort is stands in its filters, which the API alone changes."""
+
+    list_display = ("name_shown", "project", "state", "count", "last_calculation", "errors_calculating", "last_error")
+    list_filter = (StateFilter, "is_static", "cohort_type", "last_calculation")
+    search_fields = ("name", "project__name", "description")
+    ordering = ("-created_at", "-pk")
+    actions_detail = ("recalculate",)
+    inlines = (CalculationsInline,)
+    fieldsets = (
+        (None, {"fields": ("name", "description", "project", "state", "count", "last_error", "last_error_detail")}),
+        (
+            "Calculation",
+            {"fields": ("last_calculation", "errors_calculating", "last_error_at", "version", "pending_version")},
+        ),
+        ("Definition", {"fields": ("is_static", "cohort_type", "filters_shown", "created_by", "created_at", "id")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cohort]:
+        failed = Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="").order_by("-started_at", "-id")
+        told = {name: Subquery(failed.values(name)[:1]) for name in ("error", "error_code")}
+        return super().get_queryset(request).select_related("project", "created_by").annotate(**told)
+
+    @display(description="Name", ordering="name")
+    def name_shown(self, cohort: Cohort) -> str:
+        return str(cohort)
+
+    @display(description="State", label=STATES)
+    def state(self, cohort: Cohort) -> str:
+        return state_of(cohort)
+
+    @display(description="Last error")
+    def last_error(self, cohort: Any) -> str:
+        """Return what the last failure means, of a cohort that has not been computed since."""
+        if not cohort.errors_calculating:
+            return "none"
+        return message(cohort.error_code) or "No job was left that would have computed it."
+
+    @display(description="As the database put it")
+    def last_error_detail(self, cohort: Any) -> str:
+        return cohort.error if cohort.errors_calculating and cohort.error else "none"
+
+    @display(description="Filters")
+    def filters_shown(self, cohort: Cohort) -> str:
+        return as_json(cohort.criteria)
+
+    @button("Compute again", "Its members, and those of the cohorts that depend on it, are found anew.", "refresh")
+    def recalculate(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        """Ask for the calculation as a change of the cohort does."""
+        with transaction.atomic():
+            found = self.get_object(request, object_id)
+            if found is None:
+                raise Http404
+            lock_definitions(found.project_id)
+            cohort = Cohort.objects.get(pk=found.pk)
+            if cohort.is_static or cohort.deleted:
+                return self.told(request, cohort, messages.WARNING, f"A {state_of(cohort)} cohort is not computed.")
+            request_calculation(cohort)
+            return self.acted(request, cohort, "The calculation was asked for.")

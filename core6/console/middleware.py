@@ -1,0 +1,30 @@
+"""What the console needs around its views, and the API does not: a session, who logged in, messages, a policy."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from csp.decorators import csp_update
+from csp.middleware import CSPMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+#: The library of the console's scripts makes functions of texts in our own pages. No markup can add a script by that.
+SCRIPTS: Final = {"script-src": ["'self'", "'unsafe-eval'"]}
+
+
+class ConsoleMiddleware:
+    """Runs Django's own middleware for addresses of the console alone: no call of the API pays for them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        policed = CSPMiddleware(csp_update(SCRIPTS)(get_response))
+        self.console: Any = SessionMiddleware(AuthenticationMiddleware(MessageMiddleware(policed)))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/admin/"):
+            response: HttpResponseBase = self.console(request)
+            return response
+        return self.get_response(request)

@@ -1,0 +1,151 @@
+"""Users, and organizations with their members, in the console."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django import forms
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, PaginationInlineFormSet, UserChangeForm, UserCreationForm
+
+from core6.accounts.models import Level, Membership, Organization, User
+from core6.api.scoping import parse_uuid
+from core6.console.site import ConsoleAdmin, InlineForm, ReadOnlyInline
+from roles.models import Role
+
+
+class MembershipsOfUser(ReadOnlyInline):
+    """Where a user belongs."""
+
+    model = Membership
+    fields = ("organization", "level", "joined_at")
+    readonly_fields = fields
+    verbose_name_plural = "Organizations"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("organization").order_by("joined_at", "pk")
+
+
+class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
+    """Who may call and who may log in. Users are deactivated rather than deleted: what they made names them."""
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "created_at", "last_login")
+    list_filter = ("is_active", "is_staff", "is_email_verified", "role_at_organization")
+    search_fields = ("email", "first_name", "last_name", "uuid", "distinct_id")
+    ordering = ("email",)
+    filter_horizontal = ()
+    inlines = (MembershipsOfUser,)
+    readonly_fields = ("uuid", "distinct_id", "created_at", "last_login")
+    fieldsets = (
+        (None, {"fields": ("email", "password", "first_name", "last_name", "role_at_organization")}),
+        ("May", {"fields": ("is_active", "is_staff", "is_email_verified")}),
+        ("Known as", {"fields": ("uuid", "distinct_id", "created_at", "last_login")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {"fields": ("email", "first_name", "last_name", "is_staff", "usable_password", "password1", "password2")},
+        ),
+    )
+
+    def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
+        return self.inlines if obj else ()
+
+
+class MembersFormSet(PaginationInlineFormSet):
+    """The members that are shown; an organization keeps an owner, whoever goes."""
+
+    def clean(self) -> None:
+        super().clean()
+        is_new = self.instance._state.adding
+        if not (is_new or self.initial_forms):
+            return  # who is added takes no owner away
+        kept = [form.cleaned_data for form in self.forms if not self._should_delete_form(form)]
+        if any(data.get("level") == Level.OWNER for data in kept):
+            return
+        shown = [form.instance.pk for form in self.initial_forms]
+        others = Membership.objects.filter(organization=self.instance.pk, level=Level.OWNER).exclude(pk__in=shown)
+        if is_new or not others.exists():
+            raise forms.ValidationError("An organization needs an owner: make a member the owner first.")
+
+
+class MembersInline(TabularInline):
+    """Who belongs to an organization."""
+
+    model = Membership
+    formset = MembersFormSet
+    fields = ("user", "level", "joined_at")
+    readonly_fields = ("user", "joined_at")
+    extra = 0
+    per_page = 50
+    tab = True
+    verbose_name_plural = "Members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user").order_by("joined_at", "pk")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class NewMembersInline(TabularInline):
+    """Who is to belong to an organization; apart from those who do, each of whom would be looked up alone."""
+
+    model = Membership
+    form = InlineForm
+    formset = MembersFormSet
+    fields = ("user", "level")
+    autocomplete_fields = ("user",)
+    extra = 1
+    tab = True
+    verbose_name_plural = "Add members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).none()
+
+
+class OrganizationAdmin(ConsoleAdmin):
+    """The tenants."""
+
+    list_display = ("name", "members", "projects", "created_at", "id")
+    list_filter = ("created_at",)
+    search_fields = ("name", "id")
+    ordering = ("name", "id")
+    fields: ClassVar[Any] = ("name", "default_role", "id", "created_at")
+    readonly_fields = ("id", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        counts = {name: Count(name, distinct=True) for name in ("memberships", "projects")}
+        return super().get_queryset(request).annotate(**{f"{name}_count": each for name, each in counts.items()})
+
+    def get_inlines(self, request: HttpRequest, obj: Organization | None = None) -> Any:
+        return (MembersInline, NewMembersInline) if obj else (NewMembersInline,)
+
+    def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> Any:
+        return self.fields if obj else ("name",)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "default_role":
+            kwargs["queryset"] = Role.objects.filter(organization=object_of(request)).order_by("name")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    @display(description="Members", ordering="memberships_count")
+    def members(self, organization: Any) -> int:
+        count: int = organization.memberships_count
+        return count
+
+    @display(description="Projects", ordering="projects_count")
+    def projects(self, organization: Any) -> int:
+        count: int = organization.projects_count
+        return count
+
+
+def object_of(request: HttpRequest) -> UUID | None:
+    """Return the id of the object whose form the request is about; None of a new one."""
+    return parse_uuid(request.resolver_match.kwargs.get("object_id", "")) if request.resolver_match else None

@@ -1,0 +1,105 @@
+"""Projects in the console: their settings to look at, their secrets masked, their actions as buttons."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.decorators import display
+
+from core6.accounts import keys
+from core6.accounts.models import User
+from core6.console.site import ConsoleAdmin, button
+from projects import tokens
+from projects.activity import change as changed
+from projects.activity import log_updated
+from projects.models import Project
+from projects.onboarding import create_project
+
+_OWN = ("organization", "name", "product_description")
+_MASKED = ("secret_token", "secret_token_backup")
+_SECRET = ("secret_api_token", "secret_api_token_backup")
+
+
+class ProjectAdmin(ConsoleAdmin):
+    """What a project is called can be changed here; its settings are the API's part, which knows their rules."""
+
+    list_display = ("name", "organization", "id", "api_token", "is_demo", "ingested_event", "created_at")
+    list_filter = ("is_demo", "ingested_event", "created_at")
+    search_fields = ("name", "organization__name", "api_token", "uuid")
+    ordering = ("organization__name", "name", "pk")
+    autocomplete_fields = ("organization",)
+    actions_detail = (
+        *("reset_token", "rotate_secret_token", "delete_secret_token_backup", "generate_conversations_public_token"),
+    )
+    settings_shown: ClassVar[Any] = tuple(
+        field.name for field in Project._meta.concrete_fields if field.name not in (*_OWN, *_SECRET)
+    )
+    fieldsets = (
+        (None, {"fields": _OWN}),
+        ("Secrets", {"fields": _MASKED}),
+        ("Settings", {"fields": settings_shown, "classes": ("collapse",)}),
+    )
+    add_fieldsets = ((None, {"fields": _OWN}),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        return super().get_queryset(request).select_related("organization", "primary_dashboard")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> Any:
+        return ("organization", *_MASKED, *self.settings_shown) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            entries = [changed(name, form.initial[name], form.cleaned_data[name]) for name in form.changed_data]
+            log_updated(obj, _user(request), entries)
+            return
+        made = create_project(user=_user(request), **{name: form.cleaned_data[name] for name in _OWN})
+        obj.pk, obj._state.adding = made.pk, False
+
+    @display(description="Secret API token")
+    def secret_token(self, project: Project) -> str:
+        return keys.mask(project.secret_api_token) if project.secret_api_token else "none"
+
+    @display(description="Its backup")
+    def secret_token_backup(self, project: Project) -> str:
+        return keys.mask(project.secret_api_token_backup) if project.secret_api_token_backup else "none"
+
+    @button("Reset the project token", "Whoever sends events with the present one is refused from then on.", "key")
+    def reset_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, tokens.reset_api_token, "The project has another token.")
+
+    @button("Rotate the secret token", "The present one goes on working, as the backup; the backup ends.", "sync")
+    def rotate_secret_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        said = "The project has another secret token, which its API answers in full."
+        return self._act(request, object_id, tokens.rotate_secret_token, said)
+
+    @button("End the backup token", "Whoever still uses the secret token before the present one is refused.", "key_off")
+    def delete_secret_token_backup(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self._act(request, object_id, tokens.delete_secret_token_backup, "There is no backup any more.")
+
+    @button("New widget token", "The widget of the conversations needs the new one from then on.", "forum")
+    def generate_conversations_public_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        act = tokens.generate_conversations_public_token
+        return self._act(request, object_id, act, "The widget of the conversations has another token.")
+
+    def _act(
+        self, request: HttpRequest, object_id: str, act: Callable[[Project, User | None], None], said: str
+    ) -> HttpResponse:
+        """Call what the API's own action calls, on the locked project."""
+        with transaction.atomic():
+            found = self.get_object(request, object_id)
+            project = found and Project.objects.select_for_update().filter(pk=found.pk).first()
+            if project is None:
+                raise Http404
+            if act is tokens.delete_secret_token_backup and project.secret_api_token_backup is None:
+                return self.told(request, project, messages.WARNING, "The project has no backup token.")
+            act(project, _user(request))
+            return self.acted(request, project, said)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,97 @@
+"""Roles with their members in the console."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Count, Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from core6.accounts.models import Membership
+from core6.console.organizations import object_of
+from core6.console.site import ConsoleAdmin, InlineForm
+from roles.models import Role, RoleMembership
+
+
+class MembersInline(TabularInline):
+    """Who is in a role."""
+
+    model = RoleMembership
+    fields = ("user", "joined_at")
+    readonly_fields = ("user", "joined_at")
+    extra = 0
+    per_page = 50
+    tab = True
+    verbose_name_plural = "Members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RoleMembership]:
+        return super().get_queryset(request).select_related("organization_member__user").order_by("joined_at", "pk")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(description="User")
+    def user(self, membership: RoleMembership) -> str:
+        return str(membership.organization_member.user)
+
+
+class NewMembersInline(TabularInline):
+    """Who is to be in a role: an active member of its organization."""
+
+    model = RoleMembership
+    form = InlineForm
+    fields = ("organization_member",)
+    extra = 1
+    tab = True
+    verbose_name_plural = "Add members"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RoleMembership]:
+        return super().get_queryset(request).none()
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        key = object_of(request)
+        role = Role.objects.filter(pk=key) if key else Role.objects.none()
+        members = Membership.objects.filter(organization__in=role.values("organization"), user__is_active=True)
+        kwargs["queryset"] = (
+            members.exclude(pk__in=RoleMembership.objects.filter(role__in=role).values("organization_member"))
+            .select_related("user")
+            .order_by("user__email")
+        )
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class RoleAdmin(ConsoleAdmin):
+    """The named groups of organizations."""
+
+    list_display = ("name", "organization", "members", "created_by", "created_at")
+    list_filter = ("created_at",)
+    list_select_related = ("organization", "created_by")
+    search_fields = ("name", "organization__name", "id")
+    ordering = ("organization__name", "name")
+    autocomplete_fields = ("organization",)
+    fields: ClassVar[Any] = ("organization", "name", "id", "created_by", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Role]:
+        return super().get_queryset(request).annotate(members_count=Count("members"))
+
+    def get_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
+        return self.fields if obj else ("organization", "name")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Role | None = None) -> Any:
+        return ("organization", "id", "created_by", "created_at") if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Role | None = None) -> Any:
+        return (MembersInline, NewMembersInline) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return True
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        if not change:
+            obj.created_by = request.user
+        super().save_model(request, obj, form, change)
+
+    @display(description="Members", ordering="members_count")
+    def members(self, role: Any) -> int:
+        count: int = role.members_count
+        return count

@@ -1,0 +1,144 @@
+"""The console's site: who comes in, and what its lists, forms and buttons share."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+from unfold.forms import AuthenticationForm
+from unfold.sites import UnfoldAdminSite
+
+from core6.management.diagnosis import QUESTIONS, answer
+from core6.rate_limits.models import count_call
+
+#: What the first page asks of those that the doctor asks.
+DOING: Final = (
+    *("job workers", "jobs", "failed jobs", "stuck jobs", "failing cohorts", "waiting cohorts", "long calculations"),
+    *("long statements", "idle transactions"),
+)
+#: How often one email may be tried: attempts by seconds.
+ATTEMPTS: Final = {60: 10, 3600: 60}
+
+
+class LoginForm(AuthenticationForm):
+    """Email and password, for so many attempts."""
+
+    def clean(self) -> dict[str, Any]:
+        email = self.cleaned_data.get("username", "").lower()
+        counted = f"login {hashlib.sha256(email.encode()).hexdigest()[:40]}"
+        if any(use.is_over for use in count_call(counted, ATTEMPTS)):
+            raise forms.ValidationError("There were too many attempts for this email: wait, then try again.")
+        cleaned: dict[str, Any] = super().clean()
+        return cleaned
+
+
+class ConsoleSite(UnfoldAdminSite):
+    """`/admin/`, for users with `is_staff`; its first page tells what `manage.py doctor` finds of jobs and cohorts."""
+
+    login_form = LoginForm
+    index_template = "core6/console/index.html"
+    index_title = "How it is doing"
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        found = [finding for question in QUESTIONS if question.name in DOING for finding in answer(question)]
+        return super().index(request, {**(extra_context or {}), "findings": found})
+
+
+site: Final = ConsoleSite()
+
+
+class ConsoleAdmin(ModelAdmin):
+    """A list, a form and buttons of one model. Nothing is deleted here unless a subclass says so."""
+
+    list_per_page = 50
+    show_full_result_count = False  # it would count the whole table beside every search
+    warn_unsaved_form = True
+    compressed_fields = True
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Write what was changed and no more: the API may write the rest at the same time."""
+        if not change:
+            obj.save(force_insert=True)
+            return
+        fields = [field for field in obj._meta.concrete_fields if field.name in form.changed_data]
+        if fields:
+            stamps = [field for field in obj._meta.concrete_fields if getattr(field, "auto_now", False)]
+            obj.save(update_fields=[field.name for field in (*fields, *stamps)])
+
+    def acted(self, request: HttpRequest, obj: Model, said: str) -> HttpResponse:
+        """Note in the object's history what a button did, and show the object again."""
+        self.log_change(request, obj, said)
+        return self.told(request, obj, messages.SUCCESS, said)
+
+    def told(self, request: HttpRequest, obj: Model, level: int, said: str) -> HttpResponse:
+        """Say something and show the object again."""
+        self.message_user(request, said, level)
+        meta = obj._meta
+        url = reverse(f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_change", args=(obj.pk,))
+        if "HX-Request" in request.headers:  # the dialog, which would show in itself what it is led to
+            return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponseRedirect(url)
+
+
+class ReadOnlyAdmin(ConsoleAdmin):
+    """A list to look at; buttons may act all the same."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline):
+    """Rows that belong to an object, to look at."""
+
+    extra = 0
+    can_delete = False
+    tab = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class InlineForm(forms.ModelForm):
+    """A row to add; without this the constraints that name the object of the whole form would not be looked at."""
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # a hook that the stubs do not know
+        if not self.errors:
+            try:
+                self.instance.validate_constraints()
+            except ValidationError as error:
+                self.add_error(None, error)
+
+
+def as_json(value: Any) -> str:
+    """Return a value as people read JSON."""
+    return format_html(
+        '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
+        json.dumps(value, indent=2, ensure_ascii=False),
+    )
+
+
+def button(label: str, question: str, icon: str) -> Callable[..., Any]:
+    """Declare a button of one object, which asks `question` first: what changes something is never a mere link."""
+    dialog = {"title": label, "description": question, "form_submit_text": label}
+    declared: Callable[..., Any] = action(description=label, icon=icon, dialog=dialog)
+    return declared
