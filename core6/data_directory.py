@@ -32,8 +32,12 @@ def locate(configured: str | None) -> Path:
     with suppress(OSError):
         return Path((beside / "location").read_text().strip())
     if os.geteuid() == 0 and not is_open_to_others(ROOT):
-        return Path("/var/lib/core6") / hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
+        return _of_root()
     return beside
+
+
+def _of_root() -> Path:
+    return Path("/var/lib/core6") / hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
 
 
 def is_open_to_others(path: Path) -> bool:
@@ -47,7 +51,7 @@ def prepare(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o711)
         beside = ROOT / ".core6"
-        if directory.is_relative_to("/var/lib/core6") and directory != beside:
+        if directory == _of_root():  # one that was configured needs no pointer, and the code may be read-only
             beside.mkdir(exist_ok=True)
             (beside / "location").write_text(f"{directory}\n")
     except OSError as error:

@@ -92,6 +92,15 @@ def test_a_directory_in_a_read_only_one_is_refused(tmp_path: Path):
         data_directory.prepare(tmp_path / "closed" / "data")
 
 
+@pytest.mark.parametrize(("name", "is_noted"), [("found", True), ("configured", False)])
+def test_only_a_directory_that_was_not_configured_is_noted_beside_the_code(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_noted: bool
+):
+    monkeypatch.setattr(data_directory, "_of_root", lambda: checkout / "found")
+    data_directory.prepare(checkout / name)
+    assert (checkout / ".core6" / "location").exists() is is_noted
+
+
 def test_a_private_file_is_its_owners_alone(tmp_path: Path):
     before = os.umask(0)
     try:
