@@ -1,13 +1,16 @@
 """What every command does that needs the database: find it or start it, bring it up to date, say errors in one line."""
 
 import time
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
+from django.core.management.commands import migrate
 from django.db import OperationalError, connection
 
 from core6 import data_directory, database
+from core6.management.progress import Work, progress
 from core6.management.world import WorldError
 
 _ONE_MIGRATION_AT_A_TIME = 0x636F726537
@@ -28,7 +31,9 @@ class AttachedCommand(BaseCommand):
         try:
             if not settings.IS_EMBEDDED:
                 return self._run(options)
-            with database.attached(settings.DATA_DIRECTORY):
+            with ExitStack() as stack:
+                with progress("Waiting for the database"):
+                    stack.enter_context(database.attached(settings.DATA_DIRECTORY))
                 return self._run(options)
         except (WorldError, data_directory.Unusable) as error:
             raise CommandError(str(error)) from error
@@ -56,15 +61,30 @@ def prepare() -> None:
     """Bring the answering database up to date, and make the secret key of the embedded mode where there is none."""
     if settings.IS_SECRET_KEY_GENERATED:
         settings.SECRET_KEY = data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
-    # Two servers may start on one database at once. Who waits in a statement is waited for by an index that is built
-    # beside its table's use, so each only asks.
-    while not _is_ours_to_migrate():
-        time.sleep(0.1)
-    try:
-        call_command("migrate", verbosity=0, interactive=False)
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+    with progress("Bringing the database up to date") as work:
+        # Two servers may start on one database at once. Who waits in a statement is waited for by an index that is
+        # built beside its table's use, so each only asks.
+        while not _is_ours_to_migrate():
+            work.now = "waiting for another process that does it"
+            time.sleep(0.1)
+        work.now = ""
+        try:
+            call_command(_Migrate(work), verbosity=0, interactive=False)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+
+
+class _Migrate(migrate.Command):
+    """Tells which migration it is at."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self._work = work
+
+    def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
+        if action == "apply_start":
+            self._work.now = str(migration)
 
 
 def _is_ours_to_migrate() -> bool:

@@ -4,10 +4,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +13,6 @@ from django.db.migrations.loader import MigrationLoader
 
 from core6 import database
 
-#: What takes less shows nothing.
-_QUIET_SECONDS = 2.0
 #: Have the jobs done again that ran when a copy was made: it has no worker that could finish them. Those that come
 #: round by the clock have a queueing lock, and perhaps a successor that waits.
 QUEUE_AGAIN: Final = (
@@ -110,36 +104,3 @@ def _known_migrations() -> set[tuple[str, str]]:
     loader = MigrationLoader(None, ignore_no_migrations=True)
     replaced = (pair for migration in loader.disk_migrations.values() for pair in migration.replaces)
     return {*loader.disk_migrations, *replaced}
-
-
-def size(count: int) -> str:
-    """Return a number of bytes for people."""
-    amount, unit = float(count), "bytes"
-    for larger in ("kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:.1f} {unit}"
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal what goes on for longer than two seconds; call the result, often, with the bytes so far."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415  # the import takes a while, and scripts do not need it
-
-    began = time.monotonic()
-    status = Console(stderr=True).status(what)
-
-    def tell(count: int) -> None:
-        seconds = time.monotonic() - began
-        if seconds >= _QUIET_SECONDS:
-            status.update(f"{what}: {size(count)} in {seconds:.0f} s")
-            status.start()
-
-    try:
-        yield tell
-    finally:
-        status.stop()

@@ -1,7 +1,6 @@
 """Provisions the persons and events of a project: from the lists of its file, or from NDJSON files beside it."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -12,13 +11,10 @@ from django.utils import timezone
 from core6.analytics import loading
 from core6.analytics.models import Event, Person
 from core6.analytics.record_values import BadRecord
+from core6.management.progress import Work, progress
 from core6.management.world import ProjectEntry, WorldError
 
 _LONGEST_LINE: Final = 16 * 2**20
-_BYTES_A_STEP: Final = 2**20
-
-#: Tells how many more bytes were read; None: all of them.
-Advance = Callable[[int | None], None]
 
 
 def provision_people(project_id: int, entry: ProjectEntry, path: str, base: Path) -> dict[str, Any]:
@@ -56,23 +52,21 @@ def _in_list(given: list[Any], path: str) -> Iterator[loading.Records]:
 @contextmanager
 def _in_file(name: str, path: str, base: Path) -> Iterator[loading.Records]:
     try:
-        with (base / name).open("rb") as file, _progress(name, file) as advance:
-            yield _records(file, advance)
+        given = base / name
+        with given.open("rb") as file, progress(name, given.stat().st_size, is_bytes=True) as work:
+            yield _records(file, work)
     except BadRecord as error:
         raise WorldError(f"{path}: line {error.position + 1} of {name}: {error}") from error
     except OSError as error:
         raise WorldError(f"{path}: {name} cannot be read: {error.strerror or error}") from error
 
 
-def _records(file: BinaryIO, advance: Advance) -> Iterator[tuple[int, Any]]:
+def _records(file: BinaryIO, work: Work) -> Iterator[tuple[int, Any]]:
     """Yield the number from 0 and the value of each line that is not blank; raises BadRecord."""
-    position = read = 0
+    position = 0
     # A file without line ends, such as one JSON array, must not be held whole either.
     while line := file.readline(_LONGEST_LINE):
-        read += len(line)
-        if read > _BYTES_A_STEP:
-            advance(read)
-            read = 0
+        work.done += len(line)
         try:
             yield position, orjson.loads(line)
         except orjson.JSONDecodeError as error:
@@ -80,27 +74,4 @@ def _records(file: BinaryIO, advance: Advance) -> Iterator[tuple[int, Any]]:
                 why = f"no JSON: {error.msg}" if len(line) < _LONGEST_LINE else "longer than 16 MB"
                 raise BadRecord("", why, position) from error
         position += 1
-    advance(None)
-
-
-@contextmanager
-def _progress(name: str, file: BinaryIO) -> Iterator[Advance]:
-    """Show a bar where somebody looks at a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich import progress  # noqa: PLC0415  # the import takes a while, and few starts need it
-    from rich.console import Console  # noqa: PLC0415
-
-    columns = (*progress.Progress.get_default_columns(), progress.DownloadColumn(), progress.TimeElapsedColumn())
-    with progress.Progress(*columns, console=Console(stderr=True)) as shown:
-        total = Path(file.name).stat().st_size
-        task = shown.add_task(name, total=total)
-
-        def advance(read: int | None) -> None:
-            if read is None:
-                shown.update(task, completed=total, description=f"{name}: storing")
-            else:
-                shown.advance(task, read)
-
-        yield advance
+    work.now = "storing"

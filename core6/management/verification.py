@@ -17,6 +17,7 @@ from cohorts.dependencies import reachable, references_in
 from cohorts.models import Cohort
 from cohorts.queue import is_attended
 from core6.encryption import decrypt
+from core6.management.progress import progress
 
 EXAMPLES: Final = 5
 #: Seconds that a job may run on after the death of its worker, beyond those after which that counts as dead.
@@ -257,7 +258,13 @@ CHECKS: Final = (
 
 def findings() -> list[Finding]:
     """Return what every check finds, in the caller's transaction."""
-    return [check.run() for check in CHECKS]
+    found = []
+    with progress("Checking", len(CHECKS)) as work:
+        for check in CHECKS:
+            work.now = check.name
+            found.append(check.run())
+            work.done += 1
+    return found
 
 
 def of_one_snapshot() -> list[Finding]:

@@ -22,6 +22,7 @@ from core6 import database
 from core6.data_directory import Unusable
 from core6.management import dumps
 from core6.management.commands import backup, restore
+from core6.management.progress import Work
 from core6.settings import BASE_DIR
 from tests.chaos.clients import Crowd, numbers_below
 from tests.chaos.stage import KEY, PERSONS, Stage, stage
@@ -435,18 +436,10 @@ def test_a_setting_that_an_old_server_does_not_know_is_left_out(monkeypatch: pyt
     for version, copied in ((150004, 1), (180001, 2)):
         monkeypatch.setattr(restore, "connection", type("Old", (), {"pg_version": version}))
         written = io.BytesIO()
-        restore._copy(io.BytesIO(script), written)
+        restore._copy(io.BytesIO(script), written, Work("Restoring"))
         assert written.getvalue().count(b"transaction_timeout") == copied
         assert written.getvalue().startswith(restore._BEGIN)
         assert b"COMMIT" not in written.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (123_456, "123 kB"), (9 * 10**12, "9000 GB")],
-)
-def test_sizes_are_for_people(count: int, shown: str):
-    assert dumps.size(count) == shown
 
 
 def test_the_reason_is_what_was_complained_of_first():
@@ -454,20 +447,6 @@ def test_the_reason_is_what_was_complained_of_first():
     assert dumps.reason(told) == "error: connection failed"
     assert dumps.reason(b"psql:<stdin>:7: ERROR:  must be owner\n") == "ERROR:  must be owner"
     assert dumps.reason(b"") == "it said nothing"
-
-
-def test_a_terminal_is_told_of_what_takes_long(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    with dumps.progress("Restoring") as tell:
-        tell(5)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("TERM", "xterm")
-    with dumps.progress("Restoring") as tell:
-        tell(5)
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(dumps, "_QUIET_SECONDS", 0.0)
-    with dumps.progress("Restoring") as tell:
-        tell(5_000_000)
-    assert "Restoring: 5.0 MB" in capsys.readouterr().err
 
 
 def test_a_directory_of_another_postgres_says_how_to_move(tmp_path: Path):

@@ -1,20 +1,23 @@
 import io
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core6.analytics import loading
 from core6.analytics.models import DistinctId, Event, Person
-from core6.management import people, provisioning, world
+from core6.management import people, progress, provisioning, world
 from core6.settings import BASE_DIR
 from projects.models import Project
 from tests.management.places import place
-from tests.management.serving import environment, manage, refusal
+from tests.management.serving import environment, manage, refusal, wait_until
 
 AT = "organizations[0].projects[0]"
 GIVEN = "0195a0c0-0000-7000-8000-000000000001"
@@ -214,22 +217,19 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.django_db
-def test_a_terminal_sees_a_bar_of_a_file_and_of_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_lines(tmp_path / "events.ndjson", *EVENTS)
-    terminal = Terminal()
+def test_a_terminal_sees_how_much_of_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_lines(tmp_path / "events[1].ndjson", *EVENTS)
+    terminal, load = Terminal(), loading.load_events
+
+    def load_and_wait(project_id: int, records: loading.Records, *, now: datetime) -> None:
+        load(project_id, records, now=now)
+        told = r"events\[1\]\.ndjson: storing.*100% (\d+) bytes/\1 bytes"
+        wait_until(lambda: re.search(told, terminal.getvalue()), "bar")
+
+    monkeypatch.setattr(loading, "load_events", load_and_wait)
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
     monkeypatch.setattr(sys, "stderr", terminal)
-    provision(events=EVENTS)
-    assert terminal.getvalue() == ""
-    provision(tmp_path, events="events.ndjson")
-    assert "events.ndjson: storing" in terminal.getvalue()
-    assert "100%" in terminal.getvalue()
-
-
-@pytest.mark.django_db
-def test_nobody_but_a_terminal_sees_a_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    write_lines(tmp_path / "events.ndjson", *EVENTS)
-    provision(tmp_path, events="events.ndjson")
-    assert capsys.readouterr().err == ""
+    assert provision(tmp_path, events="events[1].ndjson")["event_count"] == 2
 
 
 def write_many(path: Path, count: int) -> None:

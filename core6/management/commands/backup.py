@@ -16,6 +16,7 @@ from django.core.management import CommandError
 from core6 import processes
 from core6.management import dumps
 from core6.management.attached_command import AttachedCommand
+from core6.management.progress import progress, size
 
 
 class Command(AttachedCommand):
@@ -56,7 +57,7 @@ class Command(AttachedCommand):
                 if isinstance(error, OSError):
                     raise CommandError(f"{file} cannot be written ({error.strerror}): choose another FILE") from error
                 raise
-            written = dumps.size(os.fstat(descriptor.fileno()).st_size)
+            written = size(os.fstat(descriptor.fileno()).st_size)
         return f"{file} holds the database ({written}). To bring it back: manage.py restore {file}\n{_what_else()}"
 
 
@@ -93,7 +94,7 @@ def command(file: Path) -> list[str]:
 
 
 def _dump(file: Path) -> None:
-    with tempfile.TemporaryFile() as told, dumps.progress("Writing the backup") as tell:
+    with tempfile.TemporaryFile() as told, progress("Writing the backup", is_bytes=True) as work:
         dump = processes.spawn(
             command(file),
             on_parent_death=signal.SIGTERM,
@@ -105,7 +106,7 @@ def _dump(file: Path) -> None:
             while dump.poll() is None:
                 with suppress(subprocess.TimeoutExpired):
                     dump.wait(0.1)
-                tell(file.stat().st_size)
+                work.done = file.stat().st_size
         finally:
             processes.stop(dump, signal.SIGTERM, 2.0)
         if dump.returncode:

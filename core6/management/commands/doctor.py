@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from core6.management import diagnosis
+from core6.management.progress import progress
 
 _WIDTH = 140
 
@@ -25,7 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["url"] and not options["url"].startswith(("http://", "https://")):
             raise CommandError("--url is no address: use http://host:port")
-        found = diagnosis.findings(options["url"])
+        with progress("Looking"):
+            found = diagnosis.findings(options["url"])
         self.stdout.write(
             json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
         )

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from core6.management import dumps
 from core6.management.attached_command import AttachedCommand
+from core6.management.progress import progress
 
 #: Every server has it; the database itself cannot be replaced by who is connected to it.
 _MAINTENANCE = "postgres"
@@ -64,9 +65,13 @@ class Command(AttachedCommand):
         with connection.wrap_database_errors, _connected(_MAINTENANCE) as first, _connected(_MAINTENANCE) as second:
             copies = Copies(name, first, second)
             if options["save"]:
-                return f"Saved {name} in {_timed(copies.save)} ms. To bring it back: manage.py reset"
+                with progress(f"Saving {name}"):
+                    taken = _timed(copies.save)
+                return f"Saved {name} in {taken} ms. To bring it back: manage.py reset"
             for _ in sys.stdin if options["lines"] else [""]:
-                self.stdout.write(f"Reset {name} in {_timed(copies.reset)} ms.")
+                with progress(f"Resetting {name}"):
+                    taken = _timed(copies.reset)
+                self.stdout.write(f"Reset {name} in {taken} ms.")
                 self.stdout.flush()
                 copies.clear()  # takes as long again, and who reads the line need not wait for it
         return None

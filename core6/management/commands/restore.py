@@ -17,6 +17,7 @@ from core6 import data_directory, processes
 from core6.accounts.models import Organization
 from core6.management import dumps, verification
 from core6.management.attached_command import AttachedCommand, prepare
+from core6.management.progress import Work, progress
 
 _CHUNK = 2**20
 #: Nobody else may keep a lock: there are no other connections.
@@ -73,13 +74,15 @@ class Command(AttachedCommand):
         if is_in_use and not options["force"] and Organization.objects.exists():
             raise CommandError("the database holds organizations already: replace everything in it with --force")
         _refuse_beside_others()
-        _load(file)
-        connection.close()
-        prepare()
-        with connection.cursor() as cursor:
-            for statement in dumps.QUEUE_AGAIN:
-                cursor.execute(statement)
-            cursor.execute("ANALYZE")
+        with progress("Restoring", is_bytes=True) as work:
+            _load(file, work)
+            connection.close()
+            prepare()
+            work.now = "statistics"
+            with connection.cursor() as cursor:
+                for statement in dumps.QUEUE_AGAIN:
+                    cursor.execute(statement)
+                cursor.execute("ANALYZE")
         return f"The database is that of {file} again. {_verified()}"
 
 
@@ -104,7 +107,7 @@ def commands(file: Path) -> tuple[list[str], list[str]]:
     )
 
 
-def _load(file: Path) -> None:
+def _load(file: Path, work: Work) -> None:
     """Replace everything by what the dump holds, in one transaction that ends only when all of it was read.
 
     pg_restore could do it alone, but drops only what the dump holds, too.
@@ -126,10 +129,11 @@ def _load(file: Path) -> None:
         is_damaged = False
         try:
             with suppress(BrokenPipeError):
-                _copy(reader.stdout, runner.stdin)
+                _copy(reader.stdout, runner.stdin, work)
                 is_damaged = reader.wait() != 0
                 if not is_damaged:
                     runner.stdin.write(b"\nCOMMIT;\n")
+            work.now = "indexes and constraints"  # which are the end of the script
             with suppress(BrokenPipeError):
                 runner.stdin.close()
             runner.wait()
@@ -144,15 +148,12 @@ def _load(file: Path) -> None:
             raise CommandError(f"nothing was changed, since the database refuses {file}: {_said(refusals)}")
 
 
-def _copy(script: IO[bytes], runner: IO[bytes]) -> None:
+def _copy(script: IO[bytes], runner: IO[bytes], work: Work) -> None:
     runner.write(_BEGIN)
     is_old = connection.pg_version < 170000  # type: ignore[attr-defined]  # of Postgres alone
-    count = 0
-    with dumps.progress("Restoring") as tell:
-        while chunk := script.read(_CHUNK):
-            runner.write(chunk.replace(_UNKNOWN_BEFORE_17, b"", 1) if is_old and not count else chunk)
-            count += len(chunk)
-            tell(count)
+    while chunk := script.read(_CHUNK):
+        runner.write(chunk.replace(_UNKNOWN_BEFORE_17, b"", 1) if is_old and not work.done else chunk)
+        work.done += len(chunk)
 
 
 def _said(file: IO[bytes]) -> str:

@@ -1,0 +1,113 @@
+"""What somebody at a terminal sees of work that takes long: on stderr, and nothing where that is no terminal."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+#: What takes less shows nothing.
+QUIET_SECONDS = 2.0
+_REFRESH_SECONDS = 0.1
+
+
+@dataclass(eq=False)
+class Work:
+    """Something that goes on: what it is about now and how far it is, of a total where that is known."""
+
+    what: str
+    total: float | None = None
+    is_bytes: bool = False
+    now: str = ""
+    done: float = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        return f"{self.what}: {self.now}" if self.now else self.what
+
+    @property
+    def amount(self) -> str:
+        """Return how far it is, for people."""
+        told = size if self.is_bytes else "{:.0f}".format
+        if self.total:
+            return f"{100 * min(1, self.done / self.total):.0f}% {told(self.done)}/{told(self.total)}"
+        return told(self.done) if self.done else ""
+
+
+_works: list[Work] = []
+
+
+@contextmanager
+def progress(what: str, total: float | None = None, *, is_bytes: bool = False) -> Iterator[Work]:
+    """Show the work of the block, from its third second on, as a bar; without a total as one that swings.
+
+    Work inside of other work is a line below that.
+    """
+    work = Work(what, total or None, is_bytes)
+    if not sys.stderr.isatty():
+        yield work
+        return
+    is_over = threading.Event()
+    # In a thread, since the work may be one statement that says nothing for minutes.
+    shower = None if _works else threading.Thread(target=_show, args=[is_over], daemon=True)
+    _works.append(work)
+    try:
+        if shower:
+            shower.start()
+        yield work
+    finally:
+        is_over.set()
+        _works.remove(work)
+        if shower:
+            shower.join()
+
+
+def _show(is_over: threading.Event) -> None:
+    """Show all work as it is, until the outermost is over."""
+    if is_over.wait(QUIET_SECONDS):
+        return
+    with _display() as display:
+        shown: dict[Work, Any] = {}
+        while True:
+            works = list(_works)
+            for work in shown.keys() - works:
+                display.remove_task(shown.pop(work))
+            for work in works:
+                if work not in shown:
+                    shown[work] = display.add_task(work.name, total=work.total, amount="")
+                    display.tasks[-1].start_time = work.began
+                display.update(shown[work], description=work.name, completed=work.done, amount=work.amount)
+            if is_over.wait(_REFRESH_SECONDS):
+                return
+
+
+def _display() -> "Progress":
+    from rich import progress as parts  # noqa: PLC0415  # the import takes a while, and what is quick does not need it
+    from rich.console import Console  # noqa: PLC0415
+
+    return parts.Progress(
+        parts.TextColumn("{task.description}", markup=False),  # a file's name may hold brackets
+        parts.BarColumn(bar_width=20),
+        parts.TextColumn("{task.fields[amount]}"),
+        parts.TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people."""
+    amount, unit = count, "bytes"
+    for larger in ("kB", "MB", "GB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:.1f} {unit}"
