@@ -26,8 +26,7 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
     WorldError and writes nothing when something is wrong.
     """
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+        take_turns()
         users = {entry.email: _user(entry, f"users[{i}]") for i, entry in enumerate(world.users)}
         organizations = {
             entry.name: _organization(entry, f"organizations[{i}]", base or Path())
@@ -44,6 +43,12 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
                 for i, entry in enumerate(world.api_keys)
             },
         }
+
+
+def take_turns() -> None:
+    """Wait, in the caller's transaction, until no other provisions the database, and let others wait for its end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
 
 
 def _user(entry: UserEntry, path: str) -> User:

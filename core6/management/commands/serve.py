@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 
 from core6 import data_directory, database, processes
 from core6.accounts import keys
@@ -28,7 +28,8 @@ from core6.data_directory import ROOT, Unusable
 from core6.management import world
 from core6.management.attached_command import prepare
 from core6.management.commands.provision import directory_of, read_text
-from core6.management.provisioning import provision
+from core6.management.progress import progress
+from core6.management.provisioning import provision, take_turns
 from projects.models import Project
 
 DEMO_WORLD = ROOT / "core6" / "demo" / "world.yaml"
@@ -96,15 +97,19 @@ class Command(BaseCommand):
         if ready_file:
             _write(ready_file, "")  # refused now rather than later
             ready_file.unlink()
-        if self.server:
-            _own(self.server)
-            self._keep(_DATABASE, self.server.launch, self.server.process)
-        told = self._bring_up_to_date(options["provision"])
         url = f"http://{_reachable(options['host'])}:{port}"
-        web = self._keep("the web server", lambda: _start_web(options, port))
-        if not options["no_worker"]:
-            self._keep("the job worker", _start_worker)
-        _wait_until_ready(url, web.process)
+        with progress("Starting") as work:
+            if self.server:
+                work.now = _DATABASE
+                _own(self.server)
+                self._keep(_DATABASE, self.server.launch, self.server.process)
+            work.now = options["provision"] or "the data"
+            told = self._bring_up_to_date(options["provision"])
+            work.now = "the web server"
+            web = self._keep("the web server", lambda: _start_web(options, port))
+            if not options["no_worker"]:
+                self._keep("the job worker", _start_worker)
+            _wait_until_ready(url, web.process)
         self.is_ready = True
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
@@ -129,9 +134,7 @@ class Command(BaseCommand):
             if file:
                 return _first_of(provision(world.read(read_text(file)), base=directory_of(file)))
             if not User.objects.exists():
-                demo = world.read(DEMO_WORLD.read_text())
-                demo.users[0].password = _kept("demo_password", lambda: keys.token("", 96))
-                provision(demo, values={"demo": _kept("demo_key", keys.generate)}, base=DEMO_WORLD.parent)
+                _make_demo_world()
             return _known_world()
         finally:
             connections.close_all()
@@ -290,6 +293,17 @@ def _reachable(host: str) -> str:
     """Return the name to put in an address: a wildcard is no place to send a request to."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"[{name}]" if ":" in name else name
+
+
+def _make_demo_world() -> None:
+    """Make the demo world, unless another server that started on the same empty database was faster."""
+    with transaction.atomic():
+        take_turns()
+        if User.objects.exists():
+            return
+        demo = world.read(DEMO_WORLD.read_text())
+        demo.users[0].password = _kept("demo_password", lambda: keys.token("", 96))
+        provision(demo, values={"demo": _kept("demo_key", keys.generate)}, base=DEMO_WORLD.parent)
 
 
 def _first_of(made: dict[str, Any]) -> dict[str, Any]:
