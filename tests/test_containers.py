@@ -9,6 +9,7 @@ import pytest
 import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
+from granian.http import HTTP1Settings
 
 from core6.settings import BASE_DIR, ENVIRONMENT
 
@@ -34,11 +35,63 @@ def check_manage_command(command: list[str]) -> None:
     parser.parse_args(command[3:])  # raises on what it does not know
 
 
-def test_the_services_are_postgres_web_and_worker():
-    assert list(SERVICES) == ["postgres", "web", "worker"]
+def proxy(**given: str) -> str:
+    """Return the configuration of the proxy as the engine would write it, with variables of the environment."""
+    text = COMPOSE["configs"]["proxy"]["content"]
+    text = re.sub(r"(?<!\$)\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1], found[2]), text)
+    assert not re.search(r"(?<!\$)\$(?!\$)", text), "a $ of the proxy's own stands alone"
+    return text.replace("$$", "$")
+
+
+def test_the_services_are_postgres_web_worker_and_proxy():
+    assert list(SERVICES) == ["postgres", "web", "worker", "proxy"]
     assert SERVICES["postgres"]["image"] == "postgres:18"
     assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
     assert list(COMPOSE["volumes"]) == ["postgres"]
+
+
+def test_web_and_worker_can_be_scaled():
+    """Several containers can share neither a name nor a port of the host: the proxy alone publishes one."""
+    for name in OURS:
+        assert not SERVICES[name].keys() & {"ports", "container_name"}
+    assert SERVICES["proxy"]["ports"] == ["${PORT:-8000}:${PORT:-8000}"]
+    assert "listen 8000;" in proxy()
+    assert "listen 443;" in proxy(PORT="443")
+
+
+def test_the_proxy_finds_every_web_server():
+    assert re.search(r"resolver 127\.0\.0\.11 valid=\ds;", proxy())
+    assert f"server web:{arguments('EXPOSE')[0]} resolve;" in proxy()
+    assert "proxy_pass http://web;" in proxy()
+    # `resolve` is of 1.27.3.
+    assert tuple(map(int, SERVICES["proxy"]["image"].removeprefix("nginx:").split("."))) >= (1, 28)
+
+
+@pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "operation.md").read_text()])
+def test_proxies_fit_the_server(text: str):
+    assert int(one(r"client_max_body_size (\d+)m;", text)) * 2**20 == settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert int(one(r"client_header_timeout (\d+)s;", text)) <= 10
+    assert int(one(r"client_body_timeout (\d+)s;", text)) <= 10
+    kept = int(one(r"[^_]keepalive_timeout (\d+)s;", text))
+    assert kept * 1000 < HTTP1Settings.header_read_timeout  # after which the server ends a connection that is idle
+    told = {"Host": "$http_host", "X-Forwarded-Host": "$http_host", "Connection": '""'}
+    told |= {"X-Forwarded-Port": "$server_port", "X-Forwarded-Proto": "$scheme"}
+    assert dict(re.findall(r"proxy_set_header (\S+) (\S+);", text)) == told
+
+
+def one(pattern: str, text: str) -> str:
+    (found,) = re.findall(pattern, text)
+    return str(found)
+
+
+def test_the_servers_believe_the_proxy():
+    assert SERVICES["web"]["environment"]["IS_BEHIND_PROXY"] == "true"
+    assert SERVICES["proxy"]["configs"] == [{"source": "proxy", "target": "/etc/nginx/conf.d/default.conf"}]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_stop_is_waited_for(name: str):
+    assert SERVICES[name]["stop_grace_period"] == "15s"
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -62,7 +115,7 @@ def test_web_and_worker_share_one_environment():
 
 def test_no_secret_stands_in_the_file():
     for service in SERVICES.values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if "PASSWORD" in name or "SECRET" in name:
                 assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), f"{name} has a default"
     assert re.search(r"core6:\$\{POSTGRES_PASSWORD:\?[^}]+\}@postgres:", SERVICES["web"]["environment"]["DATABASE_URL"])
@@ -78,7 +131,8 @@ def test_defaults_are_values_that_the_settings_read():
 def test_each_waits_for_what_it_needs():
     assert SERVICES["postgres"]["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
     assert SERVICES["web"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    assert SERVICES["worker"]["depends_on"] == {"web": {"condition": "service_healthy"}}
+    for name in ("worker", "proxy"):
+        assert SERVICES[name]["depends_on"] == {"web": {"condition": "service_healthy"}}
 
 
 def test_the_image_is_slim_and_runs_as_nobody_special():
