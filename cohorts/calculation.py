@@ -1,5 +1,6 @@
 """The calculation of a cohort: asked for with a request, run by the job worker, recorded (contract/cohorts.md 5)."""
 
+import logging
 import time
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +18,10 @@ from cohorts.members import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.properties import CompileError
 from cohorts.queue import enqueue
+from core6 import metrics
+from core6.logs import logger_of
 
+logger = logger_of(__name__)
 #: What a failure is by the state of Postgres; a class stands for those that are not named.
 _CODES: Final = {
     "57014": "timeout",
@@ -81,6 +85,8 @@ def calculate(cohort_id: int) -> None:
     except Exception as error:
         _fail(cohort, run, f"{type(error).__name__}: {error}", "unknown")
         raise
+    else:
+        _tell(cohort, run, logging.INFO, "cohort_calculated", count=run.count)
 
 
 def _claim(cohort_id: int) -> Cohort | None:
@@ -175,6 +181,17 @@ def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
         rows.filter(pending_version__lte=cohort.pending_version).update(is_calculating=False)
         _record(run, now, error=error, error_code=code)
         wake_dependents(cohort, is_changed=False)
+    # One that was overtaken has not failed.
+    level = logging.INFO if code == Overtaken.code else logging.WARNING
+    _tell(cohort, run, level, "cohort_calculation_failed", code=code, error=error)
+
+
+def _tell(cohort: Cohort, run: Calculation, level: int, event: str, **told: Any) -> None:
+    """Tell the log and the metrics of a calculation that has ended and is recorded."""
+    seconds = ((run.finished_at or run.started_at) - run.started_at).total_seconds()
+    metrics.observe_calculation(run.error_code or "success", seconds)
+    ids = {"cohort_id": cohort.pk, "project_id": cohort.project_id}
+    logger.log(level, event, **ids, **told, ms=round(seconds * 1000, 1))
 
 
 def _is_taken_over(run: Calculation) -> bool:

@@ -44,7 +44,7 @@ def socket_directory(directory: Path) -> Path:
 def connection_settings(directory: Path) -> dict[str, Any]:
     """Return Django's settings of the embedded database; they are right before it exists, too."""
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core6.postgres",
         "HOST": str(socket_directory(directory)),
         "PORT": "5432",
         "USER": USER,

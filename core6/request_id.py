@@ -1,6 +1,5 @@
 """The id of each request: `X-Request-Id` as sent when it is one, else made here; in every answer and log line."""
 
-import logging
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -10,7 +9,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 
 _VALID: Final = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
-_current: ContextVar[str] = ContextVar("request_id", default="-")
+_current: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class RequestIdMiddleware:
@@ -31,9 +30,6 @@ class RequestIdMiddleware:
         return response
 
 
-class RequestIdFilter(logging.Filter):
-    """Gives each log line the id of its request; `-` where there is none."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = _current.get()
-        return True
+def current() -> str:
+    """Return the id of the request that is being answered; "" where there is none."""
+    return _current.get()

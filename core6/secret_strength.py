@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
-#: The fewest characters of SECRET_KEY, and of each of ENCRYPTION_KEYS.
+#: The fewest characters of SECRET_KEY, of each of ENCRYPTION_KEYS, and of METRICS_TOKEN.
 SHORTEST_SECRET_KEY: Final = 50
 SHORTEST_ENCRYPTION_KEY: Final = 32
+SHORTEST_METRICS_TOKEN: Final = 32
 _PLACEHOLDER: Final = re.compile("(change|replace).?(me|this)|your.?secret|secret.?key|placeholder", re.IGNORECASE)
 
 

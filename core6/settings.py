@@ -13,7 +13,7 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from core6 import data_directory, database
-from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_SECRET_KEY, weakness
+from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_METRICS_TOKEN, SHORTEST_SECRET_KEY, weakness
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
@@ -57,6 +57,7 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "COHORT_REFRESH_MINUTES": (_positive, "15"),
     "COHORT_CALCULATION_SECONDS": (_positive, "600"),
     "LOG_LEVEL": (_level, "WARNING"),
+    "METRICS_TOKEN": (str, ""),
 }
 
 if (BASE_DIR / ".env").exists():
@@ -88,6 +89,12 @@ RATE_LIMITS: dict[int, int] = {60: 480, 3600: 4800} if _read("RATE_LIMIT_ENABLED
 COHORT_REFRESH_MINUTES: int = _read("COHORT_REFRESH_MINUTES")
 COHORT_CALCULATION_SECONDS: int = _read("COHORT_CALCULATION_SECONDS")
 LOG_LEVEL: str = _read("LOG_LEVEL")
+#: Who asks for /metrics with it is told them; without one there are none.
+METRICS_TOKEN: str = _read("METRICS_TOKEN")
+#: Whether each request is a line of the log.
+IS_REQUEST_LOGGED = LOG_LEVEL in ("DEBUG", "INFO")
+#: Whether connections count their statements: nobody else looks.
+IS_SQL_COUNTED = IS_REQUEST_LOGGED or bool(METRICS_TOKEN)
 
 # The database: a real server by its address, else the embedded one of the data directory.
 DATABASE_URL: str = _read("DATABASE_URL")
@@ -136,6 +143,7 @@ if IS_PRODUCTION:
     for _name, _secret, _shortest in (
         *([("SECRET_KEY", SECRET_KEY, SHORTEST_SECRET_KEY)] if SECRET_KEY else []),
         *(("ENCRYPTION_KEYS", key, SHORTEST_ENCRYPTION_KEY) for key in ENCRYPTION_KEYS),
+        *([("METRICS_TOKEN", METRICS_TOKEN, SHORTEST_METRICS_TOKEN)] if METRICS_TOKEN else []),
     ):
         if _why := weakness(_secret, _shortest):
             raise ImproperlyConfigured(
@@ -174,7 +182,14 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     *(["core6.api.errors.NoDebugPagesMiddleware"] if DEBUG else []),
+    # What probes and Prometheus ask all the time is neither counted nor logged.
     "core6.health.HealthMiddleware",
+    *(
+        ["core6.exposition.MetricsMiddleware", "core6.request_metrics.RequestMetricsMiddleware"]
+        if METRICS_TOKEN
+        else []
+    ),
+    *(["core6.request_log.RequestLogMiddleware"] if IS_REQUEST_LOGGED else []),
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Nobody else's page may call unless one is named: then no request has to be looked at.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
@@ -305,6 +320,8 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+#: Requests take milliseconds; one whose statement is given up, 15 s.
+PROMETHEUS_LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, float("inf"))
 EXCEPTIONS_HOG = {"ENABLE_IN_DEBUG": True}
 #: Seconds without a sign of life after which a job worker counts as dead and its jobs are given to another.
 DEAD_WORKER_SECONDS = 10.0
@@ -346,16 +363,27 @@ SPECTACULAR_SETTINGS = {
         "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
     },
 }
+LOGGING_CONFIG = "core6.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "core6.request_id.RequestIdFilter"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "filters": {
+        "unknown_errors": {"()": "core6.logs.UnknownErrors"},
+        "job_ends": {"()": "core6.job_log.JobEnds"},
+    },
+    "formatters": {"line": {"()": "core6.logs.formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": LOG_LEVEL}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # A refused request is the caller's news, not the operator's.
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        # Django gives these handlers of their own.
+        "django": {"handlers": []},
+        "django.server": {"handlers": [], "propagate": True},
+        # A refused request is the caller's news, not the operator's.
+        "django.request": {"level": "ERROR", "filters": ["unknown_errors"]},
         "django.security": {"level": "CRITICAL"},
+        # Of its many lines on each job one is made.
+        "procrastinate": {"level": "WARNING"},
+        "procrastinate.worker": {"level": "INFO", "filters": ["job_ends"]},
+        "procrastinate.worker.worker": {"level": "WARNING"},
     },
 }

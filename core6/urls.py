@@ -5,6 +5,7 @@ from django.urls.resolvers import RoutePattern
 from django.views.generic import RedirectView
 
 import projects.urls
+from core6 import routes
 from core6.api import errors
 
 # No two match one address. Each is tried in turn: those come first that are asked the most.
@@ -20,7 +21,7 @@ urlpatterns = [
     # Not by include(), which would load the console's lists with every start: this does when one is asked for.
     URLResolver(RoutePattern("admin/"), "core6.console.urls", app_name="admin", namespace="admin"),
     # Django's own answer would be a page of HTML in debug mode.
-    re_path(r"^api(?:/|$)", errors.not_found),
+    re_path(r"^api(?:/|$)", errors.not_found, name=routes.UNMATCHED),
 ]
 
 handler400 = "core6.api.errors.bad_request"

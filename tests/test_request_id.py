@@ -1,16 +1,15 @@
 """`X-Request-Id`: the caller's own when it is one, else ours; in every answer and in every line of the log."""
 
-import io
 import logging
 import re
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.test import Client
 
-from core6.request_id import RequestIdFilter, RequestIdMiddleware
+from core6.request_id import RequestIdMiddleware
 from tests.conftest import Caller, Cast
+from tests.log_lines import logged
 
 
 @pytest.mark.parametrize(
@@ -47,14 +46,8 @@ def test_fast_answers_have_it(cast: Cast, alice: Caller):
 
 
 def test_log_lines_have_it(rf: Any):
-    lines = io.StringIO()
-    handler = logging.StreamHandler(lines)
-    handler.addFilter(RequestIdFilter())
-    formats: Any = settings.LOGGING["formatters"]
-    handler.setFormatter(logging.Formatter(formats["line"]["format"]))
     logger = logging.getLogger("core6.test")
-    logger.addHandler(handler)
-    try:
+    with logged() as lines:
 
         def view(request: Any) -> Any:
             logger.warning("within")
@@ -62,7 +55,5 @@ def test_log_lines_have_it(rf: Any):
 
         RequestIdMiddleware(view)(rf.get("/", HTTP_X_REQUEST_ID="mine"))
         logger.warning("without")
-    finally:
-        logger.removeHandler(handler)
-    assert "[mine]: within" in lines.getvalue()
-    assert "[-]: without" in lines.getvalue()
+    ids = {line["event"]: line.get("request_id") for line in lines if line["logger"] == "core6.test"}
+    assert ids == {"within": "mine", "without": None}

@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
+from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -19,6 +20,8 @@ from core6.api.compiled import STAND_IN, Objects
 BEARER = re.compile(r"Bearer\s+(\S.+)")
 #: `last_used_at` is written at most this often.
 USE_NOTED_EVERY = timedelta(hours=1)
+#: Where in META the user's id stands of a request that REST framework has not seen (core6/api/reading.py).
+CALLER: Final = "core6.caller"
 
 
 @cache
@@ -30,6 +33,19 @@ def _keys() -> Objects:
 def note_use(api_key: str) -> None:
     """Note that a key, by its id, is used now."""
     PersonalAPIKey.objects.filter(pk=api_key).update(last_used_at=timezone.now())
+
+
+def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
+    """Return the user's id, and the mask of the key, by which a request was answered; None without a valid key."""
+    if user_id := request.META.get(CALLER):
+        header = BEARER.fullmatch(request.META["HTTP_AUTHORIZATION"].strip())
+        return user_id, keys.mask(header[1]) if header else None
+    key: PersonalAPIKey | None = getattr(request, "auth", None)
+    if key:
+        return key.user_id, key.mask_value
+    # Whom Django has found by the session of the console, if anybody asked it.
+    user: User | None = getattr(request, "_cached_user", None)
+    return user.pk if user else None, None
 
 
 class PersonalAPIKeyAuthentication(BaseAuthentication):

@@ -5,7 +5,6 @@ else into the exceptions it knows.
 """
 
 import logging
-import re
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,6 +31,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
+from core6 import masking
 from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
 
 
@@ -47,8 +47,6 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 logger = logging.getLogger(__name__)
-#: What must not reach a log: keys and tokens, and the row that Postgres tells when it refuses one.
-_PRIVATE = re.compile(r"(?<=ph[xcs]_)\w+|(?<=Failing row contains )\(.*?\)\.$", re.DOTALL | re.MULTILINE)
 
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response:
@@ -60,9 +58,9 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
     elif response.status_code == 503:
-        logger.warning("The database does not answer: %s", _PRIVATE.sub("…", str(exception)))
+        logger.warning("The database does not answer: %s", masking.masked(str(exception)))
     elif response.status_code >= 500:
-        trace = _PRIVATE.sub("…", "".join(traceback.format_exception(exception)).rstrip())
+        trace = masking.masked("".join(traceback.format_exception(exception)).rstrip())
         logger.error("%s in %s\n%s", type(exception).__name__, context.get("view"), trace)
     return response
 
@@ -173,6 +171,13 @@ def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
     return _answer(
         403, "permission_denied", str(exceptions.PermissionDenied.default_detail), kind="authentication_error"
     )
+
+
+def unauthorized(detail: str) -> JsonResponse:
+    """Return the answer to whoever asks, outside the API, without the right token; `detail` names it."""
+    response = _answer(401, "not_authenticated", detail, kind="authentication_error")
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:

@@ -28,7 +28,7 @@ from django.utils.http import parse_etags
 from core6.accounts import keys, scopes
 from core6.accounts.models import User
 from core6.api import errors, rate_limits, scoping
-from core6.api.authentication import BEARER, USE_NOTED_EVERY, note_use
+from core6.api.authentication import BEARER, CALLER, USE_NOTED_EVERY, note_use
 from core6.api.compiled import (
     NotCompilable,
     Representation,
@@ -212,6 +212,7 @@ class Plan:
             return None
         if not caller.is_noted:
             note_use(caller.api_key)
+        request.META[CALLER] = caller.user
         headers = {**self._headers, "ETag": tag}
         response = (
             HttpResponseNotModified(headers=headers)

@@ -6,7 +6,6 @@ migrated or written: what goes to the database goes in a transaction that can on
 
 import importlib.metadata
 import json
-import re
 import stat
 import time
 import urllib.error
@@ -29,9 +28,9 @@ from cohorts.criteria import references
 from cohorts.dependencies import reachable
 from cohorts.models import Cohort
 from cohorts.refresh import MOST_ERRORS
-from core6 import data_directory
+from core6 import data_directory, masking
 from core6.management import verification
-from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_SECRET_KEY, weakness
+from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_METRICS_TOKEN, SHORTEST_SECRET_KEY, weakness
 
 EXAMPLES: Final = 5
 #: Of the names of one database the library tries each address for so long.
@@ -54,8 +53,6 @@ FEW_DEAD_ROWS = 50_000
 DEAD_SHARE = 0.4
 _LONGEST: Final = 300
 _LOCAL: Final = {"localhost", "127.0.0.1", "[::1]", "::1"}
-_KEY: Final = re.compile(r"ph[xcs]_[A-Za-z0-9_-]{6,}")
-_ADDRESS: Final = re.compile(r"(\w+://)[^\s/@]+@")
 
 State = Literal["ok", "warning", "bad"]
 
@@ -187,7 +184,7 @@ def _safe(text: str, *, shortest: int = 8) -> str:
     for secret in _secrets():
         if len(secret) >= shortest:
             text = text.replace(secret, "***")
-    text = _ADDRESS.sub(r"\1***@", _KEY.sub("***", text))
+    text = masking.ADDRESS.sub(r"\1***@", masking.KEY.sub("***", text))
     text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return text if len(text) <= _LONGEST * 2 else f"{text[: _LONGEST * 2]}…"
 
@@ -198,7 +195,7 @@ def _secrets() -> list[str]:
     known = {_secret_key(), settings.DATABASE_URL}
     # One that is the name as well could only be kept by telling nobody which database it is.
     known |= {str(given.get("PASSWORD") or "")} - {given["NAME"], given["USER"]}
-    known |= set(settings.ENCRYPTION_KEYS)
+    known |= {*settings.ENCRYPTION_KEYS, settings.METRICS_TOKEN}
     if settings.IS_EMBEDDED:
         for name in ("secret_key", "demo_key", "demo_password", "pgpass"):
             with suppress(OSError, data_directory.Unusable):
@@ -276,6 +273,7 @@ def _weak_secrets() -> list[Told]:
     given = [
         ("SECRET_KEY", _secret_key(), SHORTEST_SECRET_KEY),
         *(("ENCRYPTION_KEYS", key, SHORTEST_ENCRYPTION_KEY) for key in settings.ENCRYPTION_KEYS),
+        ("METRICS_TOKEN", settings.METRICS_TOKEN, SHORTEST_METRICS_TOKEN),
     ]
     return [
         (

@@ -1,12 +1,36 @@
-"""Django's PostgreSQL, whose look at a connection before each request costs no question to the server."""
+"""Django's PostgreSQL: a look at a connection before each request costs no question to the server; statements count."""
 
 import select
+import time
+from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Takes a connection for usable as long as its socket is silent: nobody closes one without a word."""
+    """Takes a connection for usable as long as its socket is silent: nobody closes one without a word.
+
+    Where logs or metrics want to know, `statements` and `statement_seconds` are what was asked of it so far.
+    """
+
+    statements = 0
+    statement_seconds = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if settings.IS_SQL_COUNTED:
+            self.execute_wrappers.append(self.count_statement)
+
+    def count_statement(self, execute: Callable[..., Any], *given: Any) -> Any:
+        """Run one statement and count it, whatever becomes of it: an execute_wrapper of Django."""
+        started = time.perf_counter()
+        try:
+            return execute(*given)
+        finally:
+            self.statements += 1
+            self.statement_seconds += time.perf_counter() - started
 
     def is_usable(self) -> bool:
         """Tell whether the connection can be used; one that has something to say is asked."""

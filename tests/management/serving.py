@@ -112,7 +112,8 @@ class Serve:
 
     def complaints(self) -> list[str]:
         """Return the lines of stderr that are more than news."""
-        return [line for line in self.stderr.splitlines() if re.search("WARN|ERROR|FATAL|Error|Traceback|Exce", line)]
+        sign = re.compile('WARN|ERROR|FATAL|Error|Traceback|Exce|"level":"(warning|error|critical)"')
+        return [line for line in self.stderr.splitlines() if sign.search(line)]
 
     def reach(self, condition: Callable[[], Any]) -> None:
         """Wait until something has happened in its start."""

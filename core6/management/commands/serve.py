@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -64,6 +65,8 @@ class Command(BaseCommand):
         self.server = database.Server(settings.DATA_DIRECTORY) if settings.IS_EMBEDDED else None
         self.children: list[processes.Child] = []
         self.is_ready = False
+        #: Where the processes that count for Prometheus write what the others read.
+        self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
         _raise_stopped_on_signals()
         try:
             self._start(options)
@@ -90,6 +93,8 @@ class Command(BaseCommand):
             _stop(others, _STOP_SECONDS + 0.5 if self.is_ready else 0.5)
             if self.server:
                 self.server.stop()
+            if self.counted:
+                self.counted.cleanup()
 
     def _start(self, options: dict[str, Any]) -> None:
         port = free_port(options["host"], options["port"])
@@ -106,9 +111,10 @@ class Command(BaseCommand):
             work.now = options["provision"] or "the data"
             told = self._bring_up_to_date(options["provision"])
             work.now = "the web server"
-            web = self._keep("the web server", lambda: _start_web(options, port))
+            environment = {**os.environ, **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {})}
+            web = self._keep("the web server", lambda: _start_web(options, port, environment))
             if not options["no_worker"]:
-                self._keep("the job worker", _start_worker)
+                self._keep("the job worker", lambda: _start_worker(environment))
             _wait_until_ready(url, web.process)
         self.is_ready = True
         if ready_file:
@@ -247,7 +253,7 @@ def _own(server: database.Server) -> None:
             time.sleep(0.1)
 
 
-def _start_web(options: dict[str, Any], port: int) -> subprocess.Popen[bytes]:
+def _start_web(options: dict[str, Any], port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [
         *(sys.executable, "-m", "granian", "core6.wsgi:application", "--interface", "wsgi"),
         *("--host", options["host"], "--port", str(port), "--http", "1", "--no-ws"),
@@ -256,14 +262,15 @@ def _start_web(options: dict[str, Any], port: int) -> subprocess.Popen[bytes]:
         *("--static-path-route", "/_livez", "--static-path-mount", str(ROOT / "core6" / "livez")),
         *("--static-path-dir-to-file", "index.json", "--static-path-expires", "0"),
         *("--workers-kill-timeout", str(_STOP_SECONDS), "--log-level", "error"),
+        *("--log-config", str(ROOT / "core6" / "granian_logging.json")),
     ]
-    environment = {**os.environ, "CORE6_SUPERVISED": str(os.getpid()), "DJANGO_SETTINGS_MODULE": "core6.settings"}
+    environment = {**environment, "CORE6_SUPERVISED": str(os.getpid()), "DJANGO_SETTINGS_MODULE": "core6.settings"}
     return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
 
 
-def _start_worker() -> subprocess.Popen[bytes]:
+def _start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(ROOT / "manage.py"), "worker"]
-    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=dict(os.environ))
+    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
 
 
 def _wait_until_ready(url: str, web: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,7 @@
 """`manage.py worker`: run jobs, as the worker of `serve` does, on whatever machine."""
 
 import asyncio
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 
+from core6.job_log import count_statements
+
 
 class Command(BaseCommand):
     """Runs until it is asked to stop; a job that runs then is finished, or given back."""
@@ -16,7 +19,12 @@ class Command(BaseCommand):
     help = "Run the job worker alone, until Ctrl-C or SIGTERM; the database must be up to date."
     requires_system_checks = ()
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--metrics", metavar="HOST:PORT", help="answer GET /metrics there (needs METRICS_TOKEN)")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["metrics"]:
+            self._tell_metrics(options["metrics"])
         assert isinstance(app.connector, DjangoConnector)
         # Frozen in a transaction, it would keep its locks from whoever takes its jobs over.
         limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
@@ -29,7 +37,23 @@ class Command(BaseCommand):
             cause = error.__cause__ or error
             raise CommandError(f"the database cannot be reached: {' '.join(str(cause).split())}") from error
 
+    def _tell_metrics(self, place: str) -> None:
+        if not settings.METRICS_TOKEN:
+            raise CommandError("--metrics needs METRICS_TOKEN: set it to a long random text (openssl rand -base64 48)")
+        host, _, port = place.rpartition(":")
+        if not (host and port.isdecimal()):
+            raise CommandError(f"--metrics {place} is no HOST:PORT, such as 127.0.0.1:9100")
+        from core6 import exposition  # noqa: PLC0415  # it loads the library, which nobody else needs
+
+        try:
+            server = exposition.serve(host.strip("[]"), int(port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CommandError(f"{place} cannot be listened on ({reason}): choose another for --metrics") from error
+        self.stdout.write(f"Metrics are told at http://{host}:{server.server_port}/metrics")
+        self.stdout.flush()
+
 
 async def _work() -> None:
     async with app.open_async():
-        await app.run_worker_async()
+        await app.run_worker_async(task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [])

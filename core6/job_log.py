@@ -1,0 +1,61 @@
+"""One line of the log for each job that ends, in place of what the library says of it."""
+
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from core6 import metrics
+from core6.logs import logger_of
+from core6.postgres.statements import spent
+
+logger = logger_of("core6.jobs")
+#: What the library calls an end: its level and its status.
+_ENDS: Final = {
+    "job_success": (logging.INFO, "succeeded"),
+    "job_error_retry": (logging.WARNING, "to_be_tried_again"),
+    "job_error": (logging.ERROR, "failed"),
+    # Somebody asked for it, or stopped the worker.
+    "job_aborted_retry": (logging.INFO, "aborted_to_be_tried_again"),
+    "job_aborted": (logging.INFO, "aborted"),
+}
+_statements: ContextVar[int | None] = ContextVar("statements", default=None)
+
+
+class JobEnds(logging.Filter):
+    """Says `job_finished` for each record of the library on the end of a job; lets whatever else it says pass.
+
+    The library alone knows whether a job is tried again. Its records tell the arguments, too, which ours do not.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        end = _ENDS.get(getattr(record, "action", ""))
+        if end is None:
+            return record.levelno >= logging.WARNING
+        level, status = end
+        job: dict[str, Any] = record.job  # type: ignore[attr-defined]  # one of what the library adds to its records
+        seconds: float = getattr(record, "duration", 0.0)
+        told: dict[str, Any] = {"task": job["task_name"], "job_id": job["id"], "lock": job["lock"]}
+        told |= {"attempt": job["attempts"] + 1, "status": status, "ms": round(seconds * 1000, 1)}
+        if (statements := _statements.get()) is not None:
+            told["sql"] = statements
+        if level == logging.ERROR:
+            told["exc_info"] = record.exc_info
+        elif record.exc_info and (error := record.exc_info[1]):
+            told["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        logger.log(level, "job_finished", **told)
+        return False
+
+
+def count_statements(run: Callable[[], Any], *_: Any) -> Any:
+    """Run a job in its thread and note the statements that it takes: a task middleware of the library.
+
+    What is set in a thread is set where it is waited for as well.
+    """
+    before = spent()
+    try:
+        return run()
+    finally:
+        used = spent().since(before)
+        _statements.set(used.statements)
+        metrics.observe_statements("job", used)

@@ -1,0 +1,55 @@
+"""What is counted for Prometheus; without METRICS_TOKEN nothing is, and nothing of the library is loaded."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from django.conf import settings
+
+from core6.postgres.statements import Spent
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_CALCULATION_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Families(NamedTuple):
+    """What this process counts; where there are several, each has a file that the others read."""
+
+    registry: "CollectorRegistry"
+    statements: "Counter"
+    statement_seconds: "Counter"
+    calculation_seconds: "Histogram"
+
+
+@cache
+def families() -> Families:
+    """Return what is counted; only with a METRICS_TOKEN."""
+    from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415  # see the module's docstring
+
+    registry = CollectorRegistry()
+    return Families(
+        registry,
+        Counter("core6_sql_statements_total", "SQL statements, by what sent them.", ["source"], registry=registry),
+        Counter("core6_sql_seconds_total", "Seconds that SQL statements took.", ["source"], registry=registry),
+        Histogram(
+            "core6_cohort_calculation_seconds",
+            "Seconds that calculations of cohorts took, by what became of them: success, or the code of the error.",
+            ["outcome"],
+            buckets=_CALCULATION_SECONDS,
+            registry=registry,
+        ),
+    )
+
+
+def observe_statements(source: str, used: Spent) -> None:
+    """Count the statements of a request or of a job (`source`), and their seconds."""
+    if settings.METRICS_TOKEN and used.statements:
+        families().statements.labels(source).inc(used.statements)
+        families().statement_seconds.labels(source).inc(used.seconds)
+
+
+def observe_calculation(outcome: str, seconds: float) -> None:
+    """Count a calculation of a cohort by its outcome: success, or the code of its error."""
+    if settings.METRICS_TOKEN:
+        families().calculation_seconds.labels(outcome).observe(seconds)

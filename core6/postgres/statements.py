@@ -1,0 +1,24 @@
+"""How many statements this thread has sent to the database, and the seconds they took (settings.IS_SQL_COUNTED)."""
+
+from typing import NamedTuple, cast
+
+from django.db import connection
+
+from core6.postgres.base import DatabaseWrapper
+
+
+class Spent(NamedTuple):
+    """Statements, and the seconds until the database had answered them."""
+
+    statements: int
+    seconds: float
+
+    def since(self, earlier: "Spent") -> "Spent":
+        """Return what has come to it since then."""
+        return Spent(self.statements - earlier.statements, self.seconds - earlier.seconds)
+
+
+def spent() -> Spent:
+    """Return what this thread's connection has been asked so far; nothing where nobody wants to know."""
+    ours = cast("DatabaseWrapper", connection)
+    return Spent(ours.statements, ours.statement_seconds)
