@@ -28,4 +28,4 @@ def route_of(request: HttpRequest) -> str:
 @cache
 def _readable(pattern: str) -> str:
     text = _PLACE.sub(lambda found: f":{found[1] or found[2]}", pattern)
-    return "/" + text.replace("^", "").replace("/?$", "/")
+    return "/" + text.replace("^", "").replace("/?$", "/").removesuffix("$")

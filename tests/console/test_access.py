@@ -13,8 +13,10 @@ from core6.accounts.models import PersonalAPIKey, User
 from core6.console.site import ATTEMPTS
 from core6.settings import BASE_DIR
 from core6.tasks import forget_sessions
+from projects.models import Project
 from tests.conftest import Cast
 from tests.console.conftest import Console, address, place
+from tests.log_lines import logged
 
 PASSWORD = "a long and lovely password"  # of a test
 LOGIN = "/admin/login/?next=/admin/"
@@ -158,3 +160,14 @@ def test_the_lists_are_loaded_by_the_first_who_asks():
         [sys.executable, "-c", code], cwd=BASE_DIR, env=given, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_log_tells_who_it_was(console: Console, settings):
+    settings.MIDDLEWARE = ["core6.request_log.RequestLogMiddleware", *settings.MIDDLEWARE]
+    mine = Console(console.user)
+    with logged() as lines:
+        mine.read(place(Project))
+    told = [line for line in lines if line["event"] == "request_finished"]
+    assert [(line["route"], line["status"], line["user_id"]) for line in told] == [
+        ("/admin/projects/project/", 200, console.user.pk)
+    ]
