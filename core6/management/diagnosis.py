@@ -30,6 +30,7 @@ from cohorts.models import Cohort
 from cohorts.refresh import MOST_ERRORS
 from core6 import data_directory, masking
 from core6.management import verification
+from core6.management.progress import size
 from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_METRICS_TOKEN, SHORTEST_SECRET_KEY, weakness
 
 EXAMPLES: Final = 5
@@ -220,18 +221,10 @@ def _short(text: str | None) -> str:
 
 def _span(seconds: float) -> str:
     """Return a time as people say it."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
+    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GB"
 
 
 def _more(total: int, shown: int) -> Iterator[str]:
@@ -417,7 +410,7 @@ def _disk() -> Iterator[Told]:
         place = place.parent
     disk = psutil.disk_usage(str(place))
     share = disk.free / disk.total if disk.total else 0.0
-    told = f"{_size(disk.free)} of {_size(disk.total)} free ({share:.0%}) at {place}"
+    told = f"{size(disk.free)} of {size(disk.total)} free ({share:.0%}) at {place}"
     advice = "Make room: without any the database stops writing."
     if share < LEAST_FREE_SHARE or disk.free < LEAST_FREE_BYTES:
         yield "bad", told, advice
@@ -535,9 +528,7 @@ def _failed_jobs() -> Iterator[Told]:
         return
     named = [f"{count} of {task}, the last {_span(age or 0.0)} ago" for _, task, count, _, age in rows[:EXAMPLES]]
     told = "; ".join([*named, *_more(len(rows), EXAMPLES)])
-    advice = (
-        "The worker's log has the reason; once that is gone: DELETE FROM procrastinate_jobs WHERE status = 'failed'."
-    )
+    advice = "The worker's log has the reason; once that is gone, try them again in the console: /admin/, Jobs."
     yield "warning", told, advice
 
 
@@ -693,8 +684,8 @@ def _sizes() -> Iterator[Told]:
         " ORDER BY 2 DESC, 1 LIMIT %s",
         [EXAMPLES],
     )
-    named = ", ".join(f"{name} {_size(size)}" for name, size in rows)
-    yield "ok", f"{_size(whole)}; the largest tables: {named or 'none'}", ""
+    named = ", ".join(f"{name} {size(count)}" for name, count in rows)
+    yield "ok", f"{size(whole)}; the largest tables: {named or 'none'}", ""
 
 
 def _vacuum() -> Iterator[Told]:
