@@ -5,6 +5,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
+from procrastinate.exceptions import ConnectorException
+
 from core6 import metrics
 from core6.logs import logger_of
 from core6.postgres.statements import spent
@@ -45,6 +47,13 @@ class JobEnds(logging.Filter):
             told["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
         logger.log(level, "job_finished", **told)
         return False
+
+
+class LostConnections(logging.Filter):
+    """Drops the library's tracebacks of a database that is away: `manage.py worker` ends and says it in a line."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], ConnectorException))
 
 
 def count_statements(run: Callable[[], Any], *_: Any) -> Any:

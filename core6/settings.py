@@ -370,6 +370,7 @@ LOGGING = {
     "filters": {
         "unknown_errors": {"()": "core6.logs.UnknownErrors"},
         "job_ends": {"()": "core6.job_log.JobEnds"},
+        "lost_connections": {"()": "core6.job_log.LostConnections"},
     },
     "formatters": {"line": {"()": "core6.logs.formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": LOG_LEVEL}},
@@ -384,6 +385,7 @@ LOGGING = {
         # Of its many lines on each job one is made.
         "procrastinate": {"level": "WARNING"},
         "procrastinate.worker": {"level": "INFO", "filters": ["job_ends"]},
-        "procrastinate.worker.worker": {"level": "WARNING"},
+        "procrastinate.worker.worker": {"level": "WARNING", "filters": ["lost_connections"]},
+        "procrastinate.utils": {"filters": ["lost_connections"]},
     },
 }

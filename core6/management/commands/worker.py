@@ -7,10 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
+from procrastinate.psycopg_connector import PsycopgConnector
 
 from core6.job_log import count_statements
+
+#: A worker that waits longer for a connection ends.
+_CONNECTION_SECONDS = 3.0
 
 
 class Command(BaseCommand):
@@ -25,13 +29,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["metrics"]:
             self._tell_metrics(options["metrics"])
-        assert isinstance(app.connector, DjangoConnector)
         # Frozen in a transaction, it would keep its locks from whoever takes its jobs over.
         limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
         given = settings.DATABASES["default"]["OPTIONS"]
         given["options"] = f"{given.get('options', '')} {limit}".strip()
         try:
-            with app.replace_connector(app.connector.get_worker_connector()):
+            with app.replace_connector(_connector()):
                 asyncio.run(_work())
         except ConnectorException as error:
             cause = error.__cause__ or error
@@ -52,6 +55,11 @@ class Command(BaseCommand):
             raise CommandError(f"{place} cannot be listened on ({reason}): choose another for --metrics") from error
         self.stdout.write(f"Metrics are told at http://{host}:{server.server_port}/metrics")
         self.stdout.flush()
+
+
+def _connector() -> PsycopgConnector:
+    """Return the library's connector for workers, which gives up soon: whoever started the worker starts it again."""
+    return PsycopgConnector(kwargs=connector_params(), timeout=_CONNECTION_SECONDS)
 
 
 async def _work() -> None:
