@@ -85,6 +85,14 @@ def test_an_organization_without_an_owner_is_refused(console: Console, cast: Cas
     assert not Organization.objects.filter(name="Initech").exists()
 
 
+def test_a_list_of_organizations_counts_members_and_projects(console: Console, cast: Cast):
+    rows = console.get(place(Organization)).context["cl"].result_list
+    assert [(row.name, row.memberships_count, row.projects_count) for row in rows] == [
+        ("Acme", 3, 2),
+        ("Globex", 1, 2),
+    ]
+
+
 def test_a_member_is_added_and_can_call(console: Console, cast: Cast):
     dave = cast.caller(cast.dave)
     path = f"/api/organizations/{cast.acme.pk}/roles/"
