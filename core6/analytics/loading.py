@@ -26,13 +26,17 @@ CREATE TEMPORARY TABLE staged_event (
     uuid uuid, event varchar(400), distinct_id varchar(400), "timestamp" timestamptz, properties jsonb
 )"""
 
-# Events that are stored already create nobody.
+# Events that are stored already create nobody. No question about each row, since a cluster has what is staged and what
+# is stored on different nodes; and it is told which events to look for, else it would bring every one of the project.
 _STAGE_UNKNOWN = """
 INSERT INTO staged_person (position, distinct_ids, created_at)
 SELECT row_number() OVER (), jsonb_build_array(s.distinct_id), min(s."timestamp")
 FROM staged_event s
-WHERE NOT EXISTS (SELECT FROM analytics_distinctid d WHERE d.project_id = %s AND d.distinct_id = s.distinct_id)
-AND NOT EXISTS (SELECT FROM analytics_event e WHERE e.project_id = %s AND e.uuid = s.uuid)
+LEFT JOIN analytics_distinctid d ON d.project_id = %s AND d.distinct_id = s.distinct_id
+LEFT JOIN (
+    SELECT e.uuid FROM analytics_event e WHERE e.project_id = %s AND e.uuid IN (SELECT uuid FROM staged_event)
+) t ON t.uuid = s.uuid
+WHERE d.distinct_id IS NULL AND t.uuid IS NULL
 GROUP BY s.distinct_id"""
 
 # The ids are hashes: stored in their order, each page of the index is written once and not once for every event.

@@ -8,6 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql import base
 
+_PLAN_WITH_VALUES = """
+SELECT set_config('plan_cache_mode', 'auto', false) WHERE to_regclass('pg_dist_partition') IS NOT NULL"""
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Takes a connection for usable as long as its socket is silent: nobody closes one without a word.
@@ -31,6 +34,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self.statements += 1
             self.statement_seconds += time.perf_counter() - started
+
+    def init_connection_state(self) -> None:
+        """Have statements planned with their values where Citus is: by the project it knows which node to ask.
+
+        Of a generic plan it says that it could not create a distributed plan.
+        """
+        super().init_connection_state()
+        if "plan_cache_mode" in self.settings_dict["OPTIONS"].get("options", ""):
+            self.connection.execute(_PLAN_WITH_VALUES)
 
     def is_usable(self) -> bool:
         """Tell whether the connection can be used; one that has something to say is asked."""

@@ -10,43 +10,10 @@ from cohorts.refresh import refresh_cohorts
 from core6.analytics.models import Person
 from projects.models import Project
 from tests.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
+from tests.cohorts.routing import NUMBER, REFERENCE, TABLES, statements, unbound
 from tests.conftest import Caller, Cast
 
-NUMBER = 987654321
-TABLES = "analytics_person|analytics_distinctid|analytics_event|cohorts_cohortmember"
-REFERENCE = re.compile(rf'(FROM|JOIN|INTO|UPDATE)\s+"?({TABLES})"?(?:\s+(?!WHERE|ON|USING|SET)(?:AS\s+)?"?(\w+)"?)?')
 EVENTS = {"type": "behavioral", "key": "$pageview", "event_type": "events", "time_value": 30, "time_interval": "day"}
-
-
-def unbound(sql: str) -> list[str]:
-    """Return the people tables of a statement whose rows need not be of the one project."""
-    return [alias or table for word, table, alias in REFERENCE.findall(sql) if not is_bound(sql, word, table, alias)]
-
-
-def is_bound(sql: str, word: str, table: str, alias: str) -> bool:
-    if word == "INTO":
-        # A row of another project would need another value.
-        first = rf'INTO "?{table}"? \("?project_id"?\b.*?(VALUES \(|SELECT ){NUMBER}\b'
-        return re.search(first, sql, re.DOTALL) is not None
-    if alias or f"{table}." in sql.replace('"', ""):
-        return (alias or table) in bound(sql)
-    return re.search(rf"(WHERE|AND) project_id = {NUMBER}\b", sql) is not None
-
-
-def statements(queries: CaptureQueriesContext) -> list[str]:
-    """Return those on the people tables; a calculation's record holds the text of one as a value."""
-    told = [query["sql"] for query in queries if re.search(TABLES, query["sql"])]
-    return [sql for sql in told if not re.match(r'(UPDATE|INSERT INTO) "cohorts_calculation"', sql)]
-
-
-def bound(sql: str) -> set[str]:
-    """Return the names of tables whose project is the one, said of them or of another that theirs equals."""
-    plain = sql.replace('"', "")
-    found = set(re.findall(rf"(\w+)\.project_id = \(?{NUMBER}\b", plain))
-    for left, right in re.findall(r"(\w+)\.project_id = \(?(\w+)\.project_id", plain) * 3:
-        if found & {left, right}:
-            found |= {left, right}
-    return found
 
 
 @pytest.mark.parametrize(
@@ -61,6 +28,17 @@ def bound(sql: str) -> set[str]:
         (f"SELECT 1 FROM analytics_person p JOIN analytics_event e ON true WHERE p.project_id = {NUMBER}", ["e"]),
         (f"INSERT INTO cohorts_cohortmember (project_id, cohort_id) SELECT {NUMBER}, 1", []),
         ("INSERT INTO cohorts_cohortmember (cohort_id) SELECT 1", ["cohorts_cohortmember"]),
+        (
+            (
+                "INSERT INTO analytics_event (project_id, uuid) SELECT d.project_id, s.uuid FROM staged_event s"
+                f" JOIN analytics_distinctid d ON d.project_id = {NUMBER}"
+            ),
+            [],
+        ),
+        (
+            "INSERT INTO analytics_event (project_id, uuid) SELECT s.project_id, s.uuid FROM staged_event s",
+            ["analytics_event"],
+        ),
     ],
 )
 def test_what_is_not_bound_is_noticed(sql: str, loose: list[str]):
