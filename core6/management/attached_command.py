@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 from django.core.management.commands import migrate
 from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from core6 import data_directory, database
 from core6.management.progress import Work, progress
@@ -85,6 +86,15 @@ class _Migrate(migrate.Command):
     def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
         if action == "apply_start":
             self._work.now = str(migration)
+
+
+def refuse_other_release() -> None:
+    """Refuse a database that is not up to date, for a command that leaves it as it is."""
+    if settings.IS_SECRET_KEY_GENERATED:
+        settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("the database is not of this release: start this one, or run provision, and again")
 
 
 def _is_ours_to_migrate() -> bool:

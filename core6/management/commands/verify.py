@@ -5,14 +5,10 @@ from argparse import ArgumentParser
 from io import StringIO
 from typing import Any
 
-from django.conf import settings
 from django.core.management import CommandError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
-from core6 import data_directory
 from core6.management import verification
-from core6.management.attached_command import AttachedCommand
+from core6.management.attached_command import AttachedCommand, refuse_other_release
 
 _WIDTH = 120
 
@@ -28,12 +24,7 @@ class Command(AttachedCommand):
         parser.add_argument("--json", action="store_true", help="print a JSON array, an entry for each check")
 
     def make_ready(self) -> None:
-        """Refuse a database that is not up to date: to bring it there would be a change."""
-        if settings.IS_SECRET_KEY_GENERATED:
-            settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            raise CommandError("the database is not of this release: start this one, or run provision, and again")
+        refuse_other_release()
 
     def run(self, options: dict[str, Any]) -> str | None:
         found = verification.of_one_snapshot()

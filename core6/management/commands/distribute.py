@@ -1,0 +1,100 @@
+"""`manage.py distribute`: put the people of a Citus cluster on its workers, by project."""
+
+import time
+from argparse import ArgumentParser
+from itertools import groupby
+from textwrap import fill
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management import CommandError
+from django.db import Error, connection
+
+from core6.management import distribution, distribution_rules
+from core6.management.attached_command import AttachedCommand, refuse_other_release
+from core6.management.distribution import Table
+from core6.management.progress import progress
+
+_NO_CLUSTER: Final = (
+    "the embedded database is one server and no cluster: set one up with Citus (core6/scale.md), bring the data there"
+    " by `backup` and `restore`, and set DATABASE_URL to its coordinator"
+)
+_NO_CITUS: Final = (
+    "the database has no Citus: install its package on every node, set shared_preload_libraries = 'citus', restart, and"
+    " run CREATE EXTENSION citus in this database there (core6/scale.md)"
+)
+_COMMENT: Final[dict[str, Any]] = {"width": 118, "initial_indent": "-- ", "subsequent_indent": "--   "}
+
+
+class Command(AttachedCommand):
+    """Puts each table in its place, one after the other; what is there already is left alone."""
+
+    help = (
+        "Distribute persons, distinct ids, events and cohort members by project over the workers of a Citus cluster;"
+        " run it again after an interruption. Writers of a table wait while it is copied."
+    )
+
+    is_migrating = False  # what is distributed is what the release that serves has made
+    purpose = "distribute"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="print the statements, with the reasons; run none")
+
+    def make_ready(self) -> None:
+        refuse_other_release()
+
+    def run(self, options: dict[str, Any]) -> str | None:
+        tables = distribution.plan()
+        if wrong := distribution_rules.broken(tables):
+            raise CommandError("\n".join(wrong))
+        if options["dry_run"]:
+            return _as_script(tables)
+        if settings.IS_EMBEDDED:
+            raise CommandError(_NO_CLUSTER)
+        if not distribution.is_citus():
+            raise CommandError(_NO_CITUS)
+        moved = [table for table in tables if table.place != "coordinator"]
+        done = sum(self._put(table) for table in moved)
+        return f"{done} of {len(moved)} tables put in their places, the others were there."
+
+    def _put(self, table: Table) -> bool:
+        """Put a table in its place and tell; return whether that was to be done."""
+        place = distribution.placed().get(table.name)
+        if place not in (None, table.place):
+            raise CommandError(
+                f"{table.name} is a {place} table, and is to be a {table.place} one:"
+                f" run SELECT undistribute_table('{table.name}'), then this again"
+            )
+        if place is None:
+            self._run_statement(table.statement)
+        if distribution.is_left_behind(table):
+            self._run_statement(table.clearing)
+        return place is None
+
+    def _run_statement(self, statement: str) -> None:
+        self.stdout.write(f"{statement};", ending=" ")
+        self.stdout.flush()  # the line stands there while it runs
+        began = time.monotonic()
+        try:
+            with progress("Distributing"), connection.cursor() as cursor:
+                cursor.execute(statement)
+        except Error as error:
+            self.stdout.write("-- refused")
+            raise CommandError(
+                f"{' '.join(str(error).split())}: put that right and run this again, what was done stays"
+            ) from error
+        self.stdout.write(f"-- {time.monotonic() - began:.1f} s")
+
+
+def _as_script(tables: list[Table]) -> str:
+    """Return the statements as psql takes them, with the reasons as comments."""
+    lines: list[str] = []
+    for (place, reason), group in groupby(tables, key=lambda table: (table.place, table.reason)):
+        found = list(group)
+        if place == "coordinator":
+            names = ", ".join(table.name for table in found)
+            lines.append(fill(f"on the coordinator, since {reason}: {names}", **_COMMENT))
+        else:
+            lines.append(f"-- {place}, since {reason}")
+            lines += [f"{table.statement};" for table in found]
+    return "\n".join(lines)
