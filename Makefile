@@ -23,7 +23,7 @@ define install
 endef
 
 .PHONY: help run test contract-test lint bench chaos schema lock install install-dev install-bench \
-	install-browser browser-test install-sdk sdk-test require-node client-test
+	install-browser browser-test install-sdk sdk-test require-node client-test scale-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,6 +53,11 @@ chaos: install-dev ## break a running server on purpose and look for lost writes
 	@PATH="$$PATH:/usr/sbin"; for each in nginx openssl curl; do command -v $$each >/dev/null || \
 		{ echo "error: $$each is missing: install the package '$$each' (apt-get install $$each)" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/chaos/chaos_*.py -n 0 $(ARGS)
+
+scale-test: install-dev ## several machines, PgBouncer, a replica that is killed and promoted (3 minutes; needs pgbouncer; ARGS)
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || \
+		{ echo "error: pgbouncer is missing: install the package 'pgbouncer' (apt-get install pgbouncer)" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/scale/scale_*.py -n 0 $(ARGS)
 
 browser-test: install-browser ## look at the pages in headless Chromium (ARGS: options of pytest)
 	@command -v chromium >/dev/null || \

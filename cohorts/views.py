@@ -49,6 +49,7 @@ class CohortViewSet(
     operations = OPERATIONS
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {"persons": ("cohort:read", "person:read")}
     activity_scope = "Cohort"
+    not_replicated = ("persons",)  # loading people changes no revision
     queryset = (
         Cohort.objects.select_related("created_by")
         .annotate(

@@ -44,6 +44,8 @@ def _level(text: str) -> str:
 #: Every setting: its reader and its default. README's table lists the same names (a test compares them).
 ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "DATABASE_URL": (str, ""),
+    "REPLICA_URL": (str, ""),
+    "IS_BEHIND_POOLER": (_boolean, "false"),
     "CORE6_DATA_DIR": (str, ""),
     "SECRET_KEY": (str, ""),
     "ENCRYPTION_KEYS": (_names, ""),
@@ -96,32 +98,66 @@ IS_REQUEST_LOGGED = LOG_LEVEL in ("DEBUG", "INFO")
 #: Whether connections count their statements: nobody else looks.
 IS_SQL_COUNTED = IS_REQUEST_LOGGED or bool(METRICS_TOKEN)
 
+
+def _server(name: str, url: str) -> dict[str, Any]:
+    # The library warns of what it does not know; the sentence here is enough.
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(f"{name} names no Postgres: use postgres://user:password@host:5432/name")
+    try:
+        found = dict(environ.Env.db_url_config(url))
+        found["HOST"] = unquote(str(found.get("HOST") or ""))  # the directory of a socket
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is no address: use postgres://user:password@host:5432/name") from error
+    # Behind a pooler the next statement may be another session's.
+    return {**found, **_KEPT_OPEN, "DISABLE_SERVER_SIDE_CURSORS": IS_BEHIND_POOLER}
+
+
 # The database: a real server by its address, else the embedded one of the data directory.
 DATABASE_URL: str = _read("DATABASE_URL")
+REPLICA_URL: str = _read("REPLICA_URL")
+IS_BEHIND_POOLER: bool = _read("IS_BEHIND_POOLER")
 DATA_DIRECTORY = data_directory.locate(_read("CORE6_DATA_DIR"))
 IS_EMBEDDED = not DATABASE_URL
-if IS_EMBEDDED:
-    _connection = database.connection_settings(DATA_DIRECTORY)
-else:
-    # The library warns of what it does not know; the sentence here is enough.
-    if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-        raise ImproperlyConfigured("DATABASE_URL names no Postgres: use postgres://user:password@host:5432/name")
-    try:
-        _connection = dict(environ.Env.db_url_config(DATABASE_URL))
-        _connection["HOST"] = unquote(str(_connection.get("HOST") or ""))  # the directory of a socket
-    except ValueError as error:
-        raise ImproperlyConfigured("DATABASE_URL is no address: use postgres://user:password@host:5432/name") from error
+if IS_EMBEDDED and (REPLICA_URL or IS_BEHIND_POOLER):
+    _name = "REPLICA_URL" if REPLICA_URL else "IS_BEHIND_POOLER"
+    raise ImproperlyConfigured(f"{_name} is of use beside DATABASE_URL alone: set that, too, or unset {_name}")
+_KEPT_OPEN = {"ENGINE": "core6.postgres", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+_connection = (
+    {**database.connection_settings(DATA_DIRECTORY), **_KEPT_OPEN}
+    if IS_EMBEDDED
+    else _server("DATABASE_URL", DATABASE_URL)
+)
 _connection.setdefault("OPTIONS", {})["connect_timeout"] = 3
-DATABASES = {"default": {**_connection, "ENGINE": "core6.postgres", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {"default": _connection}
+
+#: Limits that behind a pooler, which knows no options of a session, the database's role has to have (`doctor` asks).
+SESSION_LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
+
+
+def _web_options(limits: dict[str, str]) -> dict[str, Any]:
+    if IS_BEHIND_POOLER:
+        return {"server_side_binding": True, "prepare_threshold": None}
+    given = {"plan_cache_mode": "force_generic_plan", "jit": "off", **limits}
+    options = " ".join(f"-c {name}={value}" for name, value in given.items())
+    return {"server_side_binding": True, "prepare_threshold": 0, "options": options}
+
 
 #: What web workers add to the options above (core6/wsgi.py): statements prepared once for each connection, and no
 #: request that waits for ever. Migrations and commands run without, they send several commands in one statement.
-WEB_CONNECTION_OPTIONS = {
-    "server_side_binding": True,
-    "prepare_threshold": 0,
-    "options": "-c plan_cache_mode=force_generic_plan -c jit=off"
-    " -c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
-}
+WEB_CONNECTION_OPTIONS = _web_options(SESSION_LIMITS)
+
+# Nothing but web workers reads there (core6/replica.py), and none waits for it as long as for the primary.
+if REPLICA_URL:
+    _replica = _server("REPLICA_URL", REPLICA_URL)
+    _replica["OPTIONS"] = {
+        **_replica.get("OPTIONS", {}),
+        # The shortest that the driver knows, and a little more than the server's own.
+        "connect_timeout": 2,
+        "answer_timeout": 4,
+        **_web_options({"statement_timeout": "3s", "default_transaction_read_only": "on"}),
+    }
+    DATABASES["replica"] = _replica
+    DATABASE_ROUTERS = ["core6.replica.Router"]
 
 SECRET_KEY: str = _read("SECRET_KEY")
 IS_SECRET_KEY_GENERATED = IS_EMBEDDED and not SECRET_KEY

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
@@ -46,6 +46,7 @@ def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # its periodic num
 @app.task(retry=jobs.while_database_is_away(10))
 def delete_people(project_id: int) -> None:
     """Delete the people of a project that is gone: no relation of the database does, and there may be millions."""
-    with connection.cursor() as cursor:
-        for table in _PEOPLE_TABLES:
+    for table in _PEOPLE_TABLES:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = 0")  # which the role has behind a pooler
             cursor.execute(f"DELETE FROM {table} WHERE project_id = %s", [project_id])  # noqa: S608  # our own names

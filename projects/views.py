@@ -60,6 +60,7 @@ class ProjectViewSet(
         "is_generating_demo_data",
     )
     activity_scope = "Team"
+    not_replicated = ("is_generating_demo_data",)  # the queue knows, which is the primary's
     queryset = Project.objects.select_related("organization").order_by("pk")
     serializer_class = ProjectSerializer
     filter_backends = (SearchFilter,)

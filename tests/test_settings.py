@@ -54,6 +54,8 @@ def test_importing_the_settings_writes_nothing(tmp_path: Path):
         ("DATABASE_URL", "postgres://u:p@localhost:port/x", "DATABASE_URL is no address"),
         ("DATABASE_URL", "mysql://u:p@localhost/x", "DATABASE_URL names no Postgres"),
         ("DATABASE_URL", "postgres://u:p@localhost/x", "SECRET_KEY is required beside DATABASE_URL"),
+        ("REPLICA_URL", "postgres://u:p@localhost/x", "REPLICA_URL is of use beside DATABASE_URL alone"),
+        ("IS_BEHIND_POOLER", "true", "IS_BEHIND_POOLER is of use beside DATABASE_URL alone"),
     ],
 )
 def test_a_bad_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, told: str):
@@ -82,6 +84,34 @@ def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, told: str):
 
 
 URL = {"DATABASE_URL": "postgres://core6:p@db.example:5432/core6"}
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("nonsense", "REPLICA_URL names no Postgres"), ("postgres://u:p@localhost:port/x", "REPLICA_URL is no address")],
+)
+def test_a_bad_address_of_a_replica_stops_the_start_with_one_line(tmp_path: Path, value: str, told: str):
+    done = manage("check", CORE6_DATA_DIR=str(tmp_path), SECRET_KEY=SECRET, REPLICA_URL=value, **URL)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("is_behind_pooler", ["true", "false"])
+def test_behind_a_pooler_nothing_is_the_sessions_own(tmp_path: Path, is_behind_pooler: str):
+    code = (
+        "from core6 import settings\n"
+        "for options in (settings.WEB_CONNECTION_OPTIONS, settings.DATABASES['replica']['OPTIONS']):\n"
+        "    print('options' in options, options['prepare_threshold'])\n"
+        "for database in settings.DATABASES.values():\n"
+        "    print(database['DISABLE_SERVER_SIDE_CURSORS'])"
+    )
+    replica = {"REPLICA_URL": "postgres://core6:p@replica.example/core6", "IS_BEHIND_POOLER": is_behind_pooler}
+    done = python(code, SECRET_KEY=SECRET, CORE6_DATA_DIR=str(tmp_path), **URL, **replica)
+    expected = "False None\nFalse None\nTrue\nTrue" if is_behind_pooler == "true" else "True 0\nTrue 0\nFalse\nFalse"
+    assert done.stdout.strip() == expected, done.stderr
+
+
 PROXY = {"IS_BEHIND_PROXY": "true", "ALLOWED_HOSTS": "core6.example"}
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import BooleanField, F, QuerySet, TextField, prefetch_related_objects
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
@@ -16,6 +16,8 @@ from django.db.models.query import get_related_populators
 from django.db.models.sql.where import AND, OR, WhereNode
 from psycopg.sql import Literal
 from rest_framework import fields, relations, serializers
+
+from core6 import replica
 
 #: Stand in a statement that is being compiled for what each request fills in.
 _PLACES: Final[Mapping[Any, str]] = {
@@ -95,8 +97,8 @@ class Statement:
         self._text = form.format(_PAGE_PLACES.sub(fill, text))
 
     def run(self, given: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Return the rows with the given values in their places."""
-        with connection.cursor() as cursor:
+        """Return the rows with the given values in their places, from where the request in progress reads."""
+        with connections[replica.alias()].cursor() as cursor:
             cursor.execute(self._text, [given[name] for name in self._places])
             rows = cursor.fetchall()
         return list(self._compiler.apply_converters(rows, self._converters)) if self._converters else rows

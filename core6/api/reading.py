@@ -1,7 +1,8 @@
 """The fast way of plain lists and retrieves: what a viewset declares, compiled once into statements and a function.
 
 A GET with a bearer key, no body and of query parameters only `limit` and `offset` is answered here by two statements:
-who calls where, and the page; by the first alone where nothing changed since the page was made. Whatever is not so
+who calls where, and the page; by the first alone where nothing changed since the page was made. With a replica the
+second goes there, and a retrieve takes two as well (core6.replica). Whatever is not so
 plain, or not allowed, or not found, goes the ordinary way of REST framework, which alone knows the texts. Shape and
 rows are the declared serializer's and queryset's; what cannot be compiled goes the ordinary way, too. Without this
 module everything answers the same, slower.
@@ -10,7 +11,7 @@ module everything answers the same, slower.
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from hashlib import blake2b
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -21,15 +22,19 @@ from cachetools import LRUCache
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import DatabaseError, connection
+from django.db.models import BigIntegerField
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils import timezone
 from django.utils.http import parse_etags
 
+from core6 import replica
 from core6.accounts import keys, scopes
 from core6.accounts.models import User
 from core6.api import errors, rate_limits, scoping
 from core6.api.authentication import BEARER, CALLER, USE_NOTED_EVERY, note_use
 from core6.api.compiled import (
+    STAND_IN,
     NotCompilable,
     Representation,
     Row,
@@ -42,7 +47,7 @@ from core6.api.compiled import (
 )
 from core6.api.preconditions import lasting, tag_of
 from core6.rate_limits.models import count_call
-from core6.revisions.models import EVERYWHERE
+from core6.revisions.models import state_of
 
 logger = logging.getLogger(__name__)
 #: Who calls where: a member of the tenant, whose key is not restricted to others.
@@ -53,8 +58,7 @@ JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 JOIN accounts_membership m ON m.user_id = k.user_id AND m.organization_id = {organization}
 WHERE k.secure_value = %s AND {scopes} AND {teams}
 AND (coalesce(cardinality(k.scoped_organizations), 0) = 0 OR m.organization_id = ANY(k.scoped_organizations))"""
-_REVISION: Final = f"""
-(SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN (m.organization_id, '{EVERYWHERE}'))"""
+_REVISION: Final = state_of("m.organization_id")
 _ONE: Final = """
 WITH caller AS MATERIALIZED ({caller})
 SELECT caller.*, found.* FROM caller JOIN LATERAL ({{}}) found ON true"""
@@ -89,24 +93,25 @@ class Plan:
         self._paginator: Any = view.paginator if view.action == "list" else None
         self._is_uuid = scoping.has_uuids(view)
         self._place = view.tenant_place()
-        revision = "NULL" if self._paginator is None else _REVISION
-        caller, names = _caller_statement(self._place, view.required_scopes(), revision)
+        self._caller = _caller_statement(self._place, view.required_scopes(), _REVISION)
         if self._paginator is None:
             # Who calls and the row, in one.
-            bare = bare.filter(pk=view.kwargs["id"]).order_by()
+            rows = bare.filter(pk=view.kwargs["id"]).order_by()
+            caller, names = _caller_statement(self._place, view.required_scopes(), "NULL")
             form = _ONE.format(caller=caller)
             known = {name: f"(SELECT {name}_id FROM caller)" for name in ("organization", "user")}
-            self._statement = Statement(bare.values_list(*columns), form, names, _OF_CALLER, known)
-            page = sql_of(bare.values("pk"))
+            self._statement = Statement(rows.values_list(*columns), form, names, _OF_CALLER, known)
+            page = sql_of(rows.values("pk"))
         else:
             # The page first: what is joined and computed is so for its rows only.
             branches = branches_of(bare)
             page = page_of(branches)
             rows = bare.filter(among(bare.model._meta.pk, page))
+            self._total = count_of(branches)
             self._statement = Statement(rows.values_list(*columns))
-            self._counting = Statement(rows.annotate(total=count_of(branches)).values_list(*columns, "total"))
+            self._counting = Statement(rows.annotate(total=self._total).values_list(*columns, "total"))
             self._counts: dict[tuple[Any, ...], int] = {}
-            self._caller = (caller, names)
+        self._rows = rows
         for children in self._compiled.children:
             children.prepare(page)
         #: Another release may make something else of the same rows.
@@ -121,29 +126,20 @@ class Plan:
             return None
         return (self._list if self._paginator else self._retrieve)(request, kwargs, asked, given)
 
-    def _retrieve(
-        self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
-    ) -> HttpResponse | None:
-        key = scoping.parse_id(kwargs["id"], is_uuid=self._is_uuid)
-        given |= {"uuid": key, "number": key}
-        rows = self._statement.run(given) if key else []
-        if not rows:
-            return None
-        caller = Caller(*rows[0][:_OF_CALLER])
-        given |= {"organization": caller.organization, "user": caller.user}
-        named = kwargs.get("organization_id")
-        if named and scoping.parse_uuid(named) != caller.organization:
-            return None
-        (body,) = self._made([rows[0][_OF_CALLER:]], caller, given, Row(None, pk=key))
-        content = _json(lasting(body, self._volatile))
-        tag = tag_of(content)
-        if _is_known(tag, request):
-            return self._told(None, tag, caller, request)
-        return self._told(_json(body) if self._volatile else content, tag, caller, request)
+    @cached_property
+    def _replicated(self) -> Statement:
+        """Return the statement of the rows, and of the state that they are of, which is asked of the replica."""
+        rows = self._rows.annotate(revision=_state_column())
+        return Statement(rows.values_list(*self._compiled.columns, "revision"))
 
-    def _list(
-        self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
-    ) -> HttpResponse | None:
+    @cached_property
+    def _counting_replicated(self) -> Statement:
+        """Return the same with the count behind."""
+        rows = self._rows.annotate(revision=_state_column(), total=self._total)
+        return Statement(rows.values_list(*self._compiled.columns, "revision", "total"))
+
+    def _calling(self, given: dict[str, Any]) -> "Caller | None":
+        """Return who calls, of whom `given` gets the rest."""
         statement, names = self._caller
         with connection.cursor() as cursor:
             cursor.execute(statement, [given[name] for name in names])
@@ -151,6 +147,64 @@ class Plan:
         if row is None:
             return None
         caller = Caller(*row)
+        given |= {"organization": caller.organization, "user": caller.user}
+        return caller
+
+    def _on_replica(self, statement: Statement, caller: "Caller", given: Mapping[str, Any]) -> Sequence[Any]:
+        """Return rows of the replica; raises Behind where they are of another state than the primary's, or none."""
+        rows = statement.run(given)
+        place = len(self._compiled.columns)
+        replica.check_state(rows[0][place] if rows else None, caller.revision)
+        return rows
+
+    def _retrieve(
+        self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
+    ) -> HttpResponse | None:
+        key = scoping.parse_id(kwargs["id"], is_uuid=self._is_uuid)
+        if not key:
+            return None
+        given |= {"uuid": key, "number": key}
+        found = (self._one_of_replica(given) if replica.is_asked() else None) or self._one(given)
+        if found is None:
+            return None
+        caller, body = found
+        named = kwargs.get("organization_id")
+        if named and scoping.parse_uuid(named) != caller.organization:
+            return None
+        content = _json(lasting(body, self._volatile))
+        tag = tag_of(content)
+        if _is_known(tag, request):
+            return self._told(None, tag, caller, request)
+        return self._told(_json(body) if self._volatile else content, tag, caller, request)
+
+    def _one(self, given: dict[str, Any]) -> "tuple[Caller, dict[str, Any]] | None":
+        rows = self._statement.run(given)
+        if not rows:
+            return None
+        caller = Caller(*rows[0][:_OF_CALLER])
+        given |= {"organization": caller.organization, "user": caller.user}
+        (body,) = self._made([rows[0][_OF_CALLER:]], caller, given, Row(None, pk=given["number"]))
+        return caller, body
+
+    def _one_of_replica(self, given: dict[str, Any]) -> "tuple[Caller, dict[str, Any]] | None":
+        caller = self._calling(given)
+        if caller is None:
+            return None
+
+        def read() -> dict[str, Any]:
+            rows = self._on_replica(self._replicated, caller, given)
+            (body,) = self._made(rows, caller, given, Row(None, pk=given["number"]))
+            return body
+
+        body = replica.attempt(read)
+        return (caller, body) if body else None
+
+    def _list(
+        self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
+    ) -> HttpResponse | None:
+        caller = self._calling(given)
+        if caller is None:
+            return None
         tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
         if _is_known(tag, request):
             return self._told(None, tag, caller, request)
@@ -161,8 +215,8 @@ class Plan:
             revision, content = _PAGES.get(place, (None, b""))
         if not content or revision != caller.revision:
             given |= {"limit": limit, "offset": asked.offset, "end": asked.offset + limit}
-            given |= {"organization": caller.organization, "user": caller.user}
-            body = self._page(address, caller, given)
+            body = replica.attempt(lambda: self._page(address, caller, given, True)) if replica.is_asked() else None
+            body = body or self._page(address, caller, given, False)
             if body is None:
                 return None
             content = _json(body)
@@ -171,11 +225,16 @@ class Plan:
                     _PAGES[place] = (caller.revision, content)
         return self._told(content, tag, caller, request)
 
-    def _page(self, address: str, caller: "Caller", given: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _page(
+        self, address: str, caller: "Caller", given: Mapping[str, Any], is_on_replica: bool
+    ) -> dict[str, Any] | None:
         """Return a page as LimitOffsetPagination makes it; the count is that of the revision, if it is known."""
         place = (given["tenant"], caller.revision)
         count = self._counts.get(place)
-        rows = (self._counting if count is None else self._statement).run(given)
+        if is_on_replica:
+            rows = self._on_replica(self._replicated if count is not None else self._counting_replicated, caller, given)
+        else:
+            rows = (self._counting if count is None else self._statement).run(given)
         if count is None:
             if not rows and given["offset"]:
                 return None
@@ -321,6 +380,10 @@ def _asked(request: HttpRequest) -> Asked | None:
             return None
         told[name] = int(text)
     return Asked(header[1], **told)
+
+
+def _state_column() -> RawSQL:
+    return RawSQL(state_of("%s"), [STAND_IN["organization"]], output_field=BigIntegerField())  # noqa: S611  # bound
 
 
 def _caller_statement(place: str, needed: Sequence[str], revision: str) -> tuple[str, list[str]]:

@@ -1,7 +1,7 @@
 """What every view inherits: its scope, and how the rows that it may touch are found."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
+from core6 import replica
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.api import preconditions, rate_limits
@@ -193,6 +194,8 @@ class TenantScopedViewSet(ScopedViewSet[M]):
 
     #: The level that writing takes; reading takes a membership.
     write_level: ClassVar[int] = Level.MEMBER
+    #: Actions that show what no revision covers (core6.revisions), so that a replica may not answer them.
+    not_replicated: ClassVar[Collection[str]] = ()
     not_a_member: ClassVar[str | None] = None
     level_too_low: ClassVar[str] = "Your organization access level is insufficient."
 
@@ -207,6 +210,38 @@ class TenantScopedViewSet(ScopedViewSet[M]):
 
     def resolve_tenant(self) -> Tenant:
         raise NotImplementedError
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Let nobody pass who may not; what remains of a read may then be done by a replica."""
+        super().initial(request, *args, **kwargs)
+        if (
+            request.method in ("GET", "HEAD")
+            and self.action
+            and self.action not in self.not_replicated
+            and self.tenant_place()
+            and replica.is_asked()
+        ):
+            name = request.method.lower()
+            setattr(self, name, self._replicated(getattr(self, name)))
+
+    def _replicated(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the handler of a read that asks the replica where that has everything, else the primary."""
+
+        def answer(*args: Any, **kwargs: Any) -> Any:
+            organization = self.tenant.organization.pk
+            expected, named = replica.state(organization), dict(self.kwargs)
+
+            def read() -> Any:
+                replica.check_state(replica.state(organization), expected)
+                return handler(*args, **kwargs)
+
+            found = replica.attempt(read)
+            if found is not None:
+                return found
+            self.kwargs = named  # which an attempt that broke off may have changed
+            return handler(*args, **kwargs)
+
+        return answer
 
     def get_object(self) -> M:
         """Return the row named in the URL, by a query compiled once; filters of the query string are heeded."""

@@ -1,7 +1,8 @@
 """What every command does that needs the database: find it or start it, bring it up to date, say errors in one line."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.core.management.commands import migrate
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from psycopg.pq import TransactionStatus
 
 from core6 import data_directory, database
 from core6.management.progress import Work, progress
@@ -47,8 +49,9 @@ class AttachedCommand(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> str | None:
         try:
-            self.make_ready()
-            return self.run(options)
+            with unlimited():
+                self.make_ready()
+                return self.run(options)
         finally:
             connection.close()
 
@@ -62,18 +65,8 @@ def prepare() -> None:
     """Bring the answering database up to date, and make the secret key of the embedded mode where there is none."""
     if settings.IS_SECRET_KEY_GENERATED:
         settings.SECRET_KEY = data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
-    with progress("Bringing the database up to date") as work:
-        # Two servers may start on one database at once. Who waits in a statement is waited for by an index that is
-        # built beside its table's use, so each only asks.
-        while not _is_ours_to_migrate():
-            work.now = "waiting for another process that does it"
-            time.sleep(0.1)
-        work.now = ""
-        try:
-            call_command(_Migrate(work), verbosity=0, interactive=False)
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+    with progress("Bringing the database up to date") as work, _migrating_alone(work):
+        call_command(_Migrate(work), verbosity=0, interactive=False)
 
 
 class _Migrate(migrate.Command):
@@ -97,7 +90,49 @@ def refuse_other_release() -> None:
         raise CommandError("the database is not of this release: start this one, or run provision, and again")
 
 
-def _is_ours_to_migrate() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
-        return bool(cursor.fetchone()[0])
+@contextmanager
+def _migrating_alone(work: Work) -> Iterator[None]:
+    """Hold the lock of those who migrate: two servers may start on one database at once.
+
+    It is a transaction's, on a connection of its own: behind a pooler nobody has a session. Who waits in a statement is
+    waited for by an index that is built beside its table's use, so each only asks; who has the lock waits between
+    statements, which is in nobody's way.
+    """
+    holder = connection.copy()
+    try:
+        holder.set_autocommit(False)
+        while not _is_locked(holder):
+            work.now = "waiting for another process that does it"
+            holder.rollback()
+            time.sleep(0.1)
+        work.now = ""
+        yield
+    finally:
+        holder.close()
+
+
+def _is_locked(holder: Any) -> bool:
+    with holder.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+        (is_locked,) = cursor.fetchone()
+        # After it, so that nothing keeps its snapshot, which an index built beside its table's use would wait for.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        return bool(is_locked)
+
+
+@contextmanager
+def unlimited() -> Iterator[None]:
+    """Take the time limits of requests from the transactions of a block: behind a pooler the role itself has them."""
+    if not settings.IS_BEHIND_POOLER:
+        yield
+        return
+    with connection.execute_wrapper(_without_limits):
+        yield
+
+
+def _without_limits(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    is_first = connection.connection.info.transaction_status == TransactionStatus.IDLE
+    if connection.in_atomic_block and is_first:
+        for name in settings.SESSION_LIMITS:
+            execute(f"SET LOCAL {name} = 0", None, False, context)
+    return execute(sql, params, many, context)

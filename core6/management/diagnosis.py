@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import psutil
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, OperationalError, ProgrammingError, connection, transaction
+from django.db import Error, OperationalError, ProgrammingError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from cohorts.calculation import message
@@ -28,7 +28,7 @@ from cohorts.criteria import references
 from cohorts.dependencies import reachable
 from cohorts.models import Cohort
 from cohorts.refresh import MOST_ERRORS
-from core6 import data_directory, masking
+from core6 import data_directory, masking, replica
 from core6.management import verification
 from core6.management.progress import size
 from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_METRICS_TOKEN, SHORTEST_SECRET_KEY, weakness
@@ -52,6 +52,8 @@ USED_CONNECTIONS, MOST_USED_CONNECTIONS = 0.8, 0.95
 #: Dead rows of a table that are no matter, whatever their share.
 FEW_DEAD_ROWS = 50_000
 DEAD_SHARE = 0.4
+#: What a replica has still to replay before that is told: less is the ordinary delay.
+MOST_BEHIND_BYTES = 16 * 1024**2
 _LONGEST: Final = 300
 _LOCAL: Final = {"localhost", "127.0.0.1", "[::1]", "::1"}
 
@@ -192,10 +194,10 @@ def _safe(text: str, *, shortest: int = 8) -> str:
 
 def _secrets() -> list[str]:
     """Return every secret that this process knows of, longest first: one may be part of another."""
-    given = connection.settings_dict
-    known = {_secret_key(), settings.DATABASE_URL}
-    # One that is the name as well could only be kept by telling nobody which database it is.
-    known |= {str(given.get("PASSWORD") or "")} - {given["NAME"], given["USER"]}
+    known = {_secret_key(), settings.DATABASE_URL, settings.REPLICA_URL}
+    for given in settings.DATABASES.values():
+        # One that is the name as well could only be kept by telling nobody which database it is.
+        known |= {str(given.get("PASSWORD") or "")} - {given["NAME"], given["USER"]}
     known |= {*settings.ENCRYPTION_KEYS, settings.METRICS_TOKEN}
     if settings.IS_EMBEDDED:
         for name in ("secret_key", "demo_key", "demo_password", "pgpass"):
@@ -463,6 +465,65 @@ def _connections() -> Iterator[Told]:
     state: State = "bad" if used > most * MOST_USED_CONNECTIONS else "ok"
     state = "warning" if state == "ok" and used > most * USED_CONNECTIONS else state
     yield state, told, "" if state == "ok" else advice
+
+
+def _pooler() -> Iterator[Told]:
+    """Look whether the role has the limits that no session behind a pooler can set."""
+    if not settings.IS_BEHIND_POOLER:
+        return
+    rows = _rows(
+        "SELECT name FROM pg_settings WHERE name = ANY(%s) AND reset_val = '0' ORDER BY name",
+        [list(settings.SESSION_LIMITS)],
+    )
+    missing = [name for (name,) in rows]
+    if missing:
+        role = connection.settings_dict["USER"]
+        lines = " ".join(f"ALTER ROLE {role} SET {name} = '{settings.SESSION_LIMITS[name]}';" for name in missing)
+        advice = f"Run, and let the pooler connect anew (RECONNECT): {lines}"
+        yield "warning", f"nothing ends what takes too long: the role has no {', '.join(missing)}", advice
+    else:
+        yield "ok", "the role has its limits", ""
+
+
+def _replica() -> Iterator[Told]:
+    """Look at the replica, if there is one: reachable, still a replica, of this primary, how far behind."""
+    if not settings.REPLICA_URL:
+        return
+    given = connections[replica.ALIAS].settings_dict
+    where = f"{given['NAME']} on {given['HOST'] or 'this machine'}"
+    try:
+        with connections[replica.ALIAS].cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn(),"
+                " CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() END"
+            )
+            is_replica, position, is_paused = cursor.fetchone()
+    except Error as error:
+        advice = "See that it runs and lets this machine in; until then every read goes to the primary."
+        yield "warning", f"{where} cannot be reached: {_line(error)}", advice
+        return
+    finally:
+        connections[replica.ALIAS].close()
+    if not is_replica:
+        advice = "Make it a replica of the primary again (pg_rewind, pg_basebackup), or unset REPLICA_URL."
+        yield "bad", f"{where} is no replica: it was promoted, or never was one, and takes writes of its own", advice
+        return
+    # Asked after the replica, the primary can only be further.
+    ((behind,),) = _rows(
+        "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), %s)::float8 END",
+        [position],
+    )
+    told = f"{where}, behind by {size(behind or 0)}"
+    if behind is None:
+        yield "bad", "DATABASE_URL itself names a replica, which takes no writes", "Set it to the primary."
+    elif behind < 0:
+        yield "bad", f"{where} is the replica of another server", "Set REPLICA_URL to a replica of DATABASE_URL."
+    elif is_paused:
+        yield "warning", f"{told}: its replay is paused", "Run SELECT pg_wal_replay_resume() there."
+    elif behind > MOST_BEHIND_BYTES:
+        yield "warning", told, "See its load and network; what is not there yet is read on the primary."
+    else:
+        yield "ok", told, ""
 
 
 def _clock() -> Iterator[Told]:
@@ -734,6 +795,8 @@ QUESTIONS: Final = (
     Question("database", _database),
     Question("migrations", _migrations),
     Question("connections", _connections),
+    Question("pooler", _pooler),
+    Question("replica", _replica),
     Question("clock", _clock),
     Question("job workers", _workers),
     Question("jobs", _jobs),

@@ -3,6 +3,7 @@
 import select
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Takes a connection for usable as long as its socket is silent: nobody closes one without a word.
 
     Where logs or metrics want to know, `statements` and `statement_seconds` are what was asked of it so far.
+    The option `answer_timeout` is the seconds that a statement may take by this machine's clock: a server that is
+    frozen keeps no time of its own.
     """
 
     statements = 0
@@ -43,6 +46,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().init_connection_state()
         if "plan_cache_mode" in self.settings_dict["OPTIONS"].get("options", ""):
             self.connection.execute(_PLAN_WITH_VALUES)
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        seconds = conn_params.pop("answer_timeout", None)
+        made = super().get_new_connection(conn_params)
+        if seconds:
+            made.wait = partial(made.wait, timeout=seconds)
+        return made
 
     def is_usable(self) -> bool:
         """Tell whether the connection can be used; one that has something to say is asked."""

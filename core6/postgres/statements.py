@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, cast
 
-from django.db import connection
+from django.db import connections
 
 from core6.postgres.base import DatabaseWrapper
 
@@ -19,6 +19,6 @@ class Spent(NamedTuple):
 
 
 def spent() -> Spent:
-    """Return what this thread's connection has been asked so far; nothing where nobody wants to know."""
-    ours = cast("DatabaseWrapper", connection)
-    return Spent(ours.statements, ours.statement_seconds)
+    """Return what this thread's connections have been asked so far; nothing where nobody wants to know."""
+    ours = cast("list[DatabaseWrapper]", connections.all(initialized_only=True))
+    return Spent(sum(each.statements for each in ours), sum(each.statement_seconds for each in ours))

@@ -15,6 +15,11 @@ from django.db import models
 EVERYWHERE: Final = UUID(int=0)
 
 
+def state_of(organization: str) -> str:
+    """Return the SQL of an organization's state; `organization` is the SQL of its id."""
+    return f"(SELECT bit_xor(number) FROM revisions_revision WHERE organization_id IN ({organization}, '{EVERYWHERE}'))"  # noqa: S608  # our own text
+
+
 class Revision(models.Model):
     """One change, or several put together."""
 

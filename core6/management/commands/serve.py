@@ -27,7 +27,7 @@ from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
 from core6.data_directory import ROOT, Unusable
 from core6.management import world
-from core6.management.attached_command import prepare
+from core6.management.attached_command import prepare, unlimited
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.progress import progress
 from core6.management.provisioning import provision, take_turns
@@ -136,12 +136,13 @@ class Command(BaseCommand):
     def _bring_up_to_date(self, file: str | None) -> dict[str, Any]:
         """Migrate and provision; return what to tell: ids, and a key's value where it is known."""
         try:
-            prepare()
-            if file:
-                return _first_of(provision(world.read(read_text(file)), base=directory_of(file)))
-            if not User.objects.exists():
-                _make_demo_world()
-            return _known_world()
+            with unlimited():
+                prepare()
+                if file:
+                    return _first_of(provision(world.read(read_text(file)), base=directory_of(file)))
+                if not User.objects.exists():
+                    _make_demo_world()
+                return _known_world()
         finally:
             connections.close_all()
 

@@ -29,10 +29,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["metrics"]:
             self._tell_metrics(options["metrics"])
-        # Frozen in a transaction, it would keep its locks from whoever takes its jobs over.
-        limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
-        given = settings.DATABASES["default"]["OPTIONS"]
-        given["options"] = f"{given.get('options', '')} {limit}".strip()
+        if not settings.IS_BEHIND_POOLER:
+            # Frozen in a transaction, it would keep its locks from whoever takes its jobs over.
+            limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
+            given = settings.DATABASES["default"]["OPTIONS"]
+            given["options"] = f"{given.get('options', '')} {limit}".strip()
         try:
             with app.replace_connector(_connector()):
                 asyncio.run(_work())
@@ -64,4 +65,8 @@ def _connector() -> PsycopgConnector:
 
 async def _work() -> None:
     async with app.open_async():
-        await app.run_worker_async(task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [])
+        # A pooler does not pass on what a session listens for: then the worker asks each second.
+        await app.run_worker_async(
+            listen_notify=not settings.IS_BEHIND_POOLER,
+            task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [],
+        )
