@@ -50,7 +50,7 @@ class JobEnds(logging.Filter):
 
 
 class LostConnections(logging.Filter):
-    """Drops the library's tracebacks of a database that is away: `manage.py worker` ends and says it in a line."""
+    """Drops the library's tracebacks of a database that is away: `manage.py worker` says it in a line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], ConnectorException))

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from core6.database import NAME
 from tests.cohorts.people import all_of, leaf
 from tests.management.places import ask, connect, place
 from tests.management.serving import Serve, child, serving, wait_until
@@ -222,3 +223,18 @@ def test_of_many_changes_at_once_the_last_counts_and_few_are_computed(shop: Shop
     runs = shop.history(cohort)
     assert sum(datetime.fromisoformat(run["started_at"]) > answered for run in runs) <= 2
     assert len(runs) < 20
+
+
+def test_a_worker_waits_for_a_database_that_is_away_and_says_so_in_a_line():
+    with place() as parent, serving(parent / "data", "--workers", "1") as server:
+        shop = Shop(server)
+        worker = shop.worker()
+        with connect(server.directory, "postgres") as other:
+            other.autocommit = True
+            other.execute(f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS false")
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [NAME])
+            wait_until(lambda: '"job_worker_waits"' in server.stderr, "line about the database")
+            other.execute(f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS true")
+        assert "Traceback" not in server.stderr
+        shop.settle([shop.create(all_of(leaf("plan", value="pro")))], 20)
+        assert shop.worker().pid == worker.pid

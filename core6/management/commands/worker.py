@@ -1,6 +1,7 @@
 """`manage.py worker`: run jobs, as the worker of `serve` does, on whatever machine."""
 
 import asyncio
+import time
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,9 +13,12 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
 
 from core6.job_log import count_statements
+from core6.logs import logger_of
 
-#: A worker that waits longer for a connection ends.
+logger = logger_of(__name__)
+#: A worker that waits longer for a connection begins anew, after a pause.
 _CONNECTION_SECONDS = 3.0
+_PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
@@ -22,6 +26,7 @@ class Command(BaseCommand):
 
     help = "Run the job worker alone, until Ctrl-C or SIGTERM; the database must be up to date."
     requires_system_checks = ()
+    has_begun = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--metrics", metavar="HOST:PORT", help="answer GET /metrics there (needs METRICS_TOKEN)")
@@ -34,12 +39,31 @@ class Command(BaseCommand):
             limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
             given = settings.DATABASES["default"]["OPTIONS"]
             given["options"] = f"{given.get('options', '')} {limit}".strip()
+        while not self._has_ended():
+            time.sleep(_PAUSE_SECONDS)
+
+    def _has_ended(self) -> bool:
+        """Work until somebody asks for the end; False when the database went away, which it had not at the start."""
         try:
             with app.replace_connector(_connector()):
-                asyncio.run(_work())
+                asyncio.run(self._work())
         except ConnectorException as error:
-            cause = error.__cause__ or error
-            raise CommandError(f"the database cannot be reached: {' '.join(str(cause).split())}") from error
+            lost = f"the database cannot be reached: {' '.join(str(error.__cause__ or error).split())}"
+            if not self.has_begun:
+                raise CommandError(lost) from error
+            logger.warning("job_worker_waits", reason=lost)
+            return False
+        return True
+
+    async def _work(self) -> None:
+        async with app.open_async():
+            await app.check_connection_async()
+            self.has_begun = True
+            await app.run_worker_async(
+                # A pooler does not pass on what a session listens for: then the worker asks each second.
+                listen_notify=not settings.IS_BEHIND_POOLER,
+                task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [],
+            )
 
     def _tell_metrics(self, place: str) -> None:
         if not settings.METRICS_TOKEN:
@@ -59,14 +83,5 @@ class Command(BaseCommand):
 
 
 def _connector() -> PsycopgConnector:
-    """Return the library's connector for workers, which gives up soon: whoever started the worker starts it again."""
+    """Return the connector of the library for workers; it gives up soon: the database may be another one by now."""
     return PsycopgConnector(kwargs=connector_params(), timeout=_CONNECTION_SECONDS)
-
-
-async def _work() -> None:
-    async with app.open_async():
-        # A pooler does not pass on what a session listens for: then the worker asks each second.
-        await app.run_worker_async(
-            listen_notify=not settings.IS_BEHIND_POOLER,
-            task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [],
-        )
