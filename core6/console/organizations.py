@@ -8,13 +8,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, PaginationInlineFormSet, UserChangeForm, UserCreationForm
 
 from core6.accounts.models import Level, Membership, Organization, User
 from core6.api.scoping import parse_uuid
-from core6.console.site import ConsoleAdmin, InlineForm, ReadOnlyInline
+from core6.console.site import AddedInline, ConsoleAdmin, ReadOnlyInline, ShownInline
 from projects.models import Project
 from roles.models import Role
 
@@ -77,39 +76,27 @@ class MembersFormSet(PaginationInlineFormSet):
             raise forms.ValidationError("An organization needs an owner: make a member the owner first.")
 
 
-class MembersInline(TabularInline):
+class MembersInline(ShownInline):
     """Who belongs to an organization."""
 
     model = Membership
     formset = MembersFormSet
     fields = ("user", "level", "joined_at")
     readonly_fields = ("user", "joined_at")
-    extra = 0
-    per_page = 50
-    tab = True
     verbose_name_plural = "Members"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user").order_by("joined_at", "pk")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
-
-class NewMembersInline(TabularInline):
-    """Who is to belong to an organization; apart from those who do, each of whom would be looked up alone."""
+class NewMembersInline(AddedInline):
+    """Who is to belong to an organization."""
 
     model = Membership
-    form = InlineForm
     formset = MembersFormSet
     fields = ("user", "level")
     autocomplete_fields = ("user",)
-    extra = 1
-    tab = True
     verbose_name_plural = "Add members"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        return super().get_queryset(request).none()
 
 
 class OrganizationAdmin(ConsoleAdmin):

@@ -4,49 +4,36 @@ from typing import Any, ClassVar
 
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from core6.accounts.models import Membership
 from core6.console.organizations import object_of
-from core6.console.site import ConsoleAdmin, InlineForm
+from core6.console.site import AddedInline, ConsoleAdmin, ShownInline
 from roles.models import Role, RoleMembership
 
 
-class MembersInline(TabularInline):
+class MembersInline(ShownInline):
     """Who is in a role."""
 
     model = RoleMembership
     fields = ("user", "joined_at")
     readonly_fields = ("user", "joined_at")
-    extra = 0
-    per_page = 50
-    tab = True
     verbose_name_plural = "Members"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RoleMembership]:
         return super().get_queryset(request).select_related("organization_member__user").order_by("joined_at", "pk")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @display(description="User")
     def user(self, membership: RoleMembership) -> str:
         return str(membership.organization_member.user)
 
 
-class NewMembersInline(TabularInline):
+class NewMembersInline(AddedInline):
     """Who is to be in a role: an active member of its organization."""
 
     model = RoleMembership
-    form = InlineForm
     fields = ("organization_member",)
-    extra = 1
-    tab = True
     verbose_name_plural = "Add members"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RoleMembership]:
-        return super().get_queryset(request).none()
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         key = object_of(request)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -103,15 +103,21 @@ class ReadOnlyAdmin(ConsoleAdmin):
         return False
 
 
-class ReadOnlyInline(TabularInline):
-    """Rows that belong to an object, to look at."""
+class ShownInline(TabularInline):
+    """Rows that belong to an object; none is added here."""
 
     extra = 0
-    can_delete = False
+    per_page = 50
     tab = True
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class ReadOnlyInline(ShownInline):
+    """The same, to look at."""
+
+    can_delete = False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -127,6 +133,17 @@ class InlineForm(forms.ModelForm):
                 self.instance.validate_constraints()
             except ValidationError as error:
                 self.add_error(None, error)
+
+
+class AddedInline(TabularInline):
+    """Rows to add to an object; apart from those that are there, for each of which its choices would be asked for."""
+
+    form = InlineForm
+    extra = 1
+    tab = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).none()
 
 
 def as_json(value: Any) -> str:
