@@ -1,5 +1,7 @@
 """What the job worker does for its own sake."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
@@ -12,6 +14,7 @@ from procrastinate.jobs import Status
 from core6 import jobs
 from core6.api.idempotency import KEPT
 from core6.idempotency.models import Answer
+from core6.rate_limits.models import Window
 
 _PEOPLE_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
 
@@ -39,8 +42,11 @@ def forget_answers(timestamp: int) -> None:  # noqa: ARG001  # its periodic numb
 @app.periodic(cron="23 * * * *")
 @app.task(queueing_lock="forget_sessions")
 def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
-    """Delete the sessions of the console that have ended."""
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    """Delete the sessions of the console that have ended, and what counted calls and attempts before today."""
+    now = timezone.now()
+    Session.objects.filter(expire_date__lt=now).delete()
+    # Whoever tries to log in leaves a row for each email that they try.
+    Window.objects.filter(started__lt=now - timedelta(days=1)).delete()
 
 
 @app.task(retry=jobs.while_database_is_away(10))

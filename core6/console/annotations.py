@@ -22,7 +22,7 @@ class AnnotationAdmin(ConsoleAdmin):
     list_display = ("content_shown", "project", "scope", "date_marker", "created_by", "created_at", "deleted")
     list_filter = ("scope", "deleted", "creation_type", "date_marker", "created_at")
     search_fields = ("content", "project__name", "created_by__email")
-    ordering = ("-created_at", "-pk")
+    ordering = ("-pk",)  # by the index that is there, however many there are
     fields = (
         *("content", "date_marker", "deleted", "id", "project", "organization", "scope", "creation_type"),
         *("dashboard", "dashboard_item", "created_by", "created_at", "updated_at"),

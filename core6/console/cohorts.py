@@ -76,7 +76,7 @@ class CohortAdmin(ReadOnlyAdmin):
     list_display = ("name_shown", "project", "state", "count", "last_calculation", "errors_calculating", "last_error")
     list_filter = (StateFilter, "is_static", "cohort_type", "last_calculation")
     search_fields = ("name", "project__name", "description")
-    ordering = ("-created_at", "-pk")
+    ordering = ("-pk",)
     actions_detail = ("recalculate",)
     inlines = (CalculationsInline,)
     fieldsets = (

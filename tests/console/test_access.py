@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from core6.accounts.models import PersonalAPIKey, User
 from core6.console.site import ATTEMPTS
+from core6.rate_limits.models import Window
 from core6.settings import BASE_DIR
 from core6.tasks import forget_sessions
 from projects.models import Project
@@ -81,6 +83,17 @@ def test_a_password_cannot_be_guessed_for_long(staff: User, monkeypatch: pytest.
     with connection.cursor() as cursor:
         cursor.execute("UPDATE rate_limits_window SET started = started - make_interval(secs => %s)", [LONG])
     assert log_in(client, "alice@example.com")
+
+
+def test_attempts_of_yesterday_are_forgotten(staff: User):
+    for email in ("alice@example.com", "nobody@example.com"):
+        assert not log_in(Client(), email, "a guess")
+    assert Window.objects.count() == 2 * len(ATTEMPTS)
+    forget_sessions(0)
+    assert Window.objects.count() == 2 * len(ATTEMPTS)
+    Window.objects.update(started=timezone.now() - timedelta(days=1, seconds=1))
+    forget_sessions(0)
+    assert not Window.objects.exists()
 
 
 def test_sessions_that_have_ended_are_forgotten(console: Console, cast: Cast):
