@@ -72,18 +72,18 @@ class Command(AttachedCommand):
         return place is None
 
     def _run_statement(self, statement: str) -> None:
-        self.stdout.write(f"{statement};", ending=" ")
-        self.stdout.flush()  # the line stands there while it runs
         began = time.monotonic()
         try:
-            with progress("Distributing"), connection.cursor() as cursor:
+            # Its line is written at its end: the bar would stand in the midst of it.
+            with progress(statement), connection.cursor() as cursor:
                 cursor.execute(statement)
         except Error as error:
-            self.stdout.write("-- refused")
+            self.stdout.write(f"{statement}; -- refused")
             raise CommandError(
                 f"{' '.join(str(error).split())}: put that right and run this again, what was done stays"
             ) from error
-        self.stdout.write(f"-- {time.monotonic() - began:.1f} s")
+        self.stdout.write(f"{statement}; -- {time.monotonic() - began:.1f} s")
+        self.stdout.flush()
 
 
 def _as_script(tables: list[Table]) -> str:
