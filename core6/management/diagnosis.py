@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 import psutil
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, OperationalError, ProgrammingError, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, ProgrammingError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from cohorts.calculation import message
@@ -241,8 +241,8 @@ def _rows(statement: str, given: Any = None) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _where() -> str:
-    given = connection.settings_dict
+def _where(alias: str = DEFAULT_DB_ALIAS) -> str:
+    given = connections[alias].settings_dict
     return f"{given['NAME']} on {given['HOST'] or 'this machine'}"
 
 
@@ -489,8 +489,7 @@ def _replica() -> Iterator[Told]:
     """Look at the replica, if there is one: reachable, still a replica, of this primary, how far behind."""
     if not settings.REPLICA_URL:
         return
-    given = connections[replica.ALIAS].settings_dict
-    where = f"{given['NAME']} on {given['HOST'] or 'this machine'}"
+    where = _where(replica.ALIAS)
     try:
         with connections[replica.ALIAS].cursor() as cursor:
             cursor.execute(
