@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -46,6 +46,12 @@ _OTHER: Final = "An error occurred while calculating this cohort: check its cond
 def message(code: str | None) -> str | None:
     """Return what people are told of a failure; None of none."""
     return _MESSAGES.get(code, _OTHER) if code else None
+
+
+def last_failure(column: str) -> Subquery:
+    """Return a column of the newest run that failed of the cohort that a query is about; null where none did."""
+    failed = Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="").order_by("-started_at")
+    return Subquery(failed.values(column)[:1])
 
 
 def request_calculation(cohort: Cohort) -> None:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from cohorts import changes
+from cohorts.calculation import last_failure
 from cohorts.dependencies import lock_definitions
 from cohorts.documentation import OPERATIONS
 from cohorts.filters import CohortFilter
@@ -53,11 +54,7 @@ class CohortViewSet(
     queryset = (
         Cohort.objects.select_related("created_by")
         .annotate(
-            error_code=Subquery(
-                Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="")
-                .order_by("-started_at")
-                .values("error_code")[:1]
-            ),
+            error_code=last_failure("error_code"),
             experiment_ids=ArraySubquery(
                 Experiment.objects.filter(exposure_cohort=OuterRef("pk")).order_by("pk").values("pk")
             ),

@@ -42,7 +42,7 @@ def rotate_secret_token(project: "Project", user: User | None) -> None:
     if before is None:
         entry = change("secret_api_token", {"secret_api_token": None}, after, action="created")
     else:
-        old = {"secret_api_token": keys.mask(before), "secret_api_token_backup": _mask(backup)}
+        old = {"secret_api_token": keys.mask(before), "secret_api_token_backup": masked(backup)}
         entry = change("secret_api_token", old, {**after, "secret_api_token_backup": keys.mask(before)})
     _save(project, user, entry, "secret_api_token", "secret_api_token_backup")
 
@@ -61,11 +61,12 @@ def generate_conversations_public_token(project: "Project", user: User | None) -
     before = (project.conversations_settings or {}).get("widget_public_token")
     token = api_token()
     project.conversations_settings = {**(project.conversations_settings or {}), "widget_public_token": token}
-    entry = change("conversations_settings.widget_public_token", _mask(before), keys.mask(token))
+    entry = change("conversations_settings.widget_public_token", masked(before), keys.mask(token))
     _save(project, user, entry, "conversations_settings")
 
 
-def _mask(token: str | None) -> str | None:
+def masked(token: str | None) -> str | None:
+    """Return what may be shown of a token, if there is one."""
     return token and keys.mask(token)
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Left
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -31,31 +29,30 @@ class AnnotationAdmin(ConsoleAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Annotation]:
         shown = ("project", "organization", "dashboard", "dashboard_item", "created_by")
-        return super().get_queryset(request).select_related(*shown).annotate(beginning=Left("content", _SHOWN + 1))
+        return super().get_queryset(request).select_related(*shown)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        """Save, and tell of it where the API tells of its changes."""
+        """Save, and tell of it where the API tells of its changes, in the transaction that a form is saved in."""
         if not form.changed_data:
             return
-        with transaction.atomic():
-            before = Annotation.objects.select_for_update().get(pk=obj.pk)
-            sent = {name: form.cleaned_data[name] for name in form.changed_data}
-            changes = changes_of(before, sent, AnnotationViewSet.activity_scope)
-            super().save_model(request, obj, form, change)
-            log_activity(
-                organization_id=obj.organization_id,
-                project_id=obj.project_id,
-                user_id=request.user.pk,
-                scope=AnnotationViewSet.activity_scope,
-                item_id=obj.pk,
-                activity="updated",
-                detail={"changes": changes, **AnnotationViewSet().activity_detail(obj)},
-            )
+        before = Annotation.objects.select_for_update().get(pk=obj.pk)
+        sent = {name: form.cleaned_data[name] for name in form.changed_data}
+        changes = changes_of(before, sent, AnnotationViewSet.activity_scope)
+        super().save_model(request, obj, form, change)
+        log_activity(
+            organization_id=obj.organization_id,
+            project_id=obj.project_id,
+            user_id=request.user.pk,
+            scope=AnnotationViewSet.activity_scope,
+            item_id=obj.pk,
+            activity="updated",
+            detail={"changes": changes, **AnnotationViewSet().activity_detail(obj)},
+        )
 
     @display(description="Content", ordering="content")
-    def content_shown(self, annotation: Any) -> str:
-        text = annotation.beginning or "(empty)"
+    def content_shown(self, annotation: Annotation) -> str:
+        text = annotation.content or "(empty)"
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -110,7 +110,9 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Show the key, in this answer and nowhere else."""
-        return shown_once(self, request, "The new key", obj.value, f"It is {obj.user}'s and called {obj.label}.")
+        context = {**self.admin_site.each_context(request), "title": "The new key", "key": obj}
+        host = request.build_absolute_uri("/").rstrip("/")
+        return TemplateResponse(request, "core6/console/shown_once.html", {**context, "host": host})
 
     @display(description="Scopes")
     def scopes_shown(self, key: PersonalAPIKey) -> str:
@@ -122,17 +124,13 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
 
     @display(description="Only in organizations")
     def organizations(self, key: PersonalAPIKey) -> str:
-        found = Organization.objects.filter(pk__in=key.scoped_organizations or []).order_by("name", "pk")
-        return ", ".join(f"{each.name} ({each.pk})" for each in found) or "everywhere"
+        return _named(Organization, key.scoped_organizations)
 
     @display(description="Only in projects")
     def projects(self, key: PersonalAPIKey) -> str:
-        found = Project.objects.filter(pk__in=key.scoped_teams or []).order_by("name", "pk")
-        return ", ".join(f"{each.name} ({each.pk})" for each in found) or "everywhere"
+        return _named(Project, key.scoped_teams)
 
 
-def shown_once(admin: ConsoleAdmin, request: HttpRequest, title: str, secret: str, told: str) -> HttpResponse:
-    """Return the page that shows a secret; no browser keeps it."""
-    context = {**admin.admin_site.each_context(request), "title": title, "secret": secret, "told": told}
-    host = request.build_absolute_uri("/").rstrip("/")
-    return TemplateResponse(request, "core6/console/shown_once.html", {**context, "host": host})
+def _named(model: type[Organization | Project], places: list[Any] | None) -> str:
+    found = model._default_manager.filter(pk__in=places or []).order_by("name", "pk")
+    return ", ".join(f"{each.name} ({each.pk})" for each in found) or "everywhere"

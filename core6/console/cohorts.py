@@ -5,11 +5,11 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Case, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
-from cohorts.calculation import message, request_calculation
+from cohorts.calculation import last_failure, message, request_calculation
 from cohorts.dependencies import lock_definitions
 from cohorts.models import Calculation, Cohort
 from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, as_json, button
@@ -17,15 +17,14 @@ from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, as_json, button
 STATES = {"failing": "danger", "calculating": "info", "computed": "success", "static": "default", "deleted": "warning"}
 
 
-def state_of(cohort: Cohort) -> str:
-    """Return how a cohort is doing: a key of STATES."""
-    if cohort.deleted:
-        return "deleted"
-    if cohort.is_calculating:
-        return "calculating"
-    if cohort.errors_calculating:
-        return "failing"
-    return "static" if cohort.is_static else "computed"
+#: How a cohort is doing: the first of these that is so.
+STATE = Case(
+    When(deleted=True, then=Value("deleted")),
+    When(is_calculating=True, then=Value("calculating")),
+    When(errors_calculating__gt=0, then=Value("failing")),
+    When(is_static=True, then=Value("static")),
+    default=Value("computed"),
+)
 
 
 class StateFilter(SimpleListFilter):
@@ -38,19 +37,8 @@ class StateFilter(SimpleListFilter):
         return [(state, state) for state in STATES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the cohorts of which `state_of` says what was chosen."""
-        alive = queryset.filter(deleted=False)
-        settled = alive.filter(is_calculating=False)
-        match self.value():
-            case "deleted":
-                return queryset.filter(deleted=True)
-            case "calculating":
-                return alive.filter(is_calculating=True)
-            case "failing":
-                return settled.filter(errors_calculating__gt=0)
-            case "static" | "computed" as kind:
-                return settled.filter(errors_calculating=0, is_static=kind == "static")
-        return queryset
+        chosen = self.value()
+        return queryset.filter(state_now=chosen) if chosen in STATES else queryset
 
 
 class CalculationsInline(ReadOnlyInline):
@@ -89,17 +77,16 @@ class CohortAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Cohort]:
-        failed = Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="").order_by("-started_at", "-id")
-        told = {name: Subquery(failed.values(name)[:1]) for name in ("error", "error_code")}
-        return super().get_queryset(request).select_related("project", "created_by").annotate(**told)
+        rows = super().get_queryset(request).select_related("project", "created_by")
+        return rows.annotate(state_now=STATE, error=last_failure("error"), error_code=last_failure("error_code"))
 
     @display(description="Name", ordering="name")
     def name_shown(self, cohort: Cohort) -> str:
         return str(cohort)
 
     @display(description="State", label=STATES)
-    def state(self, cohort: Cohort) -> str:
-        return state_of(cohort)
+    def state(self, cohort: Any) -> str:
+        return cohort.state_now
 
     @display(description="Last error")
     def last_error(self, cohort: Any) -> str:
@@ -124,8 +111,8 @@ class CohortAdmin(ReadOnlyAdmin):
             if found is None:
                 raise Http404
             lock_definitions(found.project_id)
-            cohort = Cohort.objects.get(pk=found.pk)
+            cohort: Any = self.get_queryset(request).get(pk=found.pk)
             if cohort.is_static or cohort.deleted:
-                return self.told(request, cohort, messages.WARNING, f"A {state_of(cohort)} cohort is not computed.")
+                return self.told(request, cohort, messages.WARNING, f"A {cohort.state_now} cohort is not computed.")
             request_calculation(cohort)
             return self.acted(request, cohort, "The calculation was asked for.")

@@ -9,7 +9,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
-from core6.accounts import keys
 from core6.accounts.models import User
 from core6.console.site import ConsoleAdmin, button
 from projects import tokens
@@ -61,11 +60,11 @@ class ProjectAdmin(ConsoleAdmin):
 
     @display(description="Secret API token")
     def secret_token(self, project: Project) -> str:
-        return keys.mask(project.secret_api_token) if project.secret_api_token else "none"
+        return tokens.masked(project.secret_api_token) or "none"
 
     @display(description="Its backup")
     def secret_token_backup(self, project: Project) -> str:
-        return keys.mask(project.secret_api_token_backup) if project.secret_api_token_backup else "none"
+        return tokens.masked(project.secret_api_token_backup) or "none"
 
     @button("Reset the project token", "Whoever sends events with the present one is refused from then on.", "key")
     def reset_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

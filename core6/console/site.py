@@ -1,6 +1,5 @@
 """The console's site: who comes in, and what its lists, forms and buttons share."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,6 +17,7 @@ from unfold.decorators import action
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
+from core6.accounts import keys
 from core6.management.diagnosis import QUESTIONS, answer
 from core6.rate_limits.models import count_call
 
@@ -35,7 +35,7 @@ class LoginForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         email = self.cleaned_data.get("username", "").lower()
-        counted = f"login {hashlib.sha256(email.encode()).hexdigest()[:40]}"
+        counted = f"login {keys.digest(email)[-40:]}"
         if any(use.is_over for use in count_call(counted, ATTEMPTS)):
             raise forms.ValidationError("There were too many attempts for this email: wait, then try again.")
         cleaned: dict[str, Any] = super().clean()
