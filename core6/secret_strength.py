@@ -1,16 +1,25 @@
 """Whether a secret of a deployment could be guessed."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-#: The fewest characters of SECRET_KEY, of each of ENCRYPTION_KEYS, and of METRICS_TOKEN.
-SHORTEST_SECRET_KEY: Final = 50
-SHORTEST_ENCRYPTION_KEY: Final = 32
-SHORTEST_METRICS_TOKEN: Final = 32
 _PLACEHOLDER: Final = re.compile("(change|replace).?(me|this)|your.?secret|secret.?key|placeholder", re.IGNORECASE)
 
 
-def weakness(secret: str, shortest: int) -> str | None:
+def weak_secrets(*, secret_key: str, encryption_keys: Sequence[str], metrics_token: str) -> Iterator[tuple[str, str]]:
+    """Yield the setting of each secret that others could guess, and why; one that is not set is none."""
+    for name, shortest, secrets in (
+        ("SECRET_KEY", 50, [secret_key]),
+        ("ENCRYPTION_KEYS", 32, encryption_keys),
+        ("METRICS_TOKEN", 32, [metrics_token]),
+    ):
+        for secret in secrets:
+            if secret and (why := _weakness(secret, shortest)):
+                yield name, why
+
+
+def _weakness(secret: str, shortest: int) -> str | None:
     """Return why others could guess a secret, without telling it; None when they could not."""
     if secret.startswith("django-insecure-"):
         return "it begins with django-insecure-"

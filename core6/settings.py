@@ -13,7 +13,7 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from core6 import data_directory, database
-from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_METRICS_TOKEN, SHORTEST_SECRET_KEY, weakness
+from core6.secret_strength import weak_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
@@ -176,15 +176,10 @@ ENCRYPTION_KEYS: list[str] = _read("ENCRYPTION_KEYS")
 #: Others can reach the server. On one machine, for its own use, any secret will do.
 IS_PRODUCTION = not DEBUG and (not IS_EMBEDDED or IS_BEHIND_PROXY)
 if IS_PRODUCTION:
-    for _name, _secret, _shortest in (
-        *([("SECRET_KEY", SECRET_KEY, SHORTEST_SECRET_KEY)] if SECRET_KEY else []),
-        *(("ENCRYPTION_KEYS", key, SHORTEST_ENCRYPTION_KEY) for key in ENCRYPTION_KEYS),
-        *([("METRICS_TOKEN", METRICS_TOKEN, SHORTEST_METRICS_TOKEN)] if METRICS_TOKEN else []),
+    for _name, _why in weak_secrets(
+        secret_key=SECRET_KEY, encryption_keys=ENCRYPTION_KEYS, metrics_token=METRICS_TOKEN
     ):
-        if _why := weakness(_secret, _shortest):
-            raise ImproperlyConfigured(
-                f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`"
-            )
+        raise ImproperlyConfigured(f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`")
 
 INSTALLED_APPS = [
     # The console, whose lists are loaded by the first who asks for it (core6/urls.py).

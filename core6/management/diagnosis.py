@@ -31,7 +31,7 @@ from cohorts.refresh import MOST_ERRORS
 from core6 import data_directory, masking, replica
 from core6.management import verification
 from core6.management.progress import size
-from core6.secret_strength import SHORTEST_ENCRYPTION_KEY, SHORTEST_METRICS_TOKEN, SHORTEST_SECRET_KEY, weakness
+from core6.secret_strength import weak_secrets
 
 EXAMPLES: Final = 5
 #: Of the names of one database the library tries each address for so long.
@@ -265,11 +265,6 @@ def _settings() -> Iterator[Told]:
 
 
 def _weak_secrets() -> list[Told]:
-    given = [
-        ("SECRET_KEY", _secret_key(), SHORTEST_SECRET_KEY),
-        *(("ENCRYPTION_KEYS", key, SHORTEST_ENCRYPTION_KEY) for key in settings.ENCRYPTION_KEYS),
-        ("METRICS_TOKEN", settings.METRICS_TOKEN, SHORTEST_METRICS_TOKEN),
-    ]
     return [
         (
             "bad",
@@ -277,8 +272,9 @@ def _weak_secrets() -> list[Told]:
             f"Set {name} to what `openssl rand -base64 48` prints"
             + (", before the one that it has, then run `manage.py reencrypt_secrets`." if "KEYS" in name else "."),
         )
-        for name, secret, shortest in given
-        if secret and weakness(secret, shortest)
+        for name, _ in weak_secrets(
+            secret_key=_secret_key(), encryption_keys=settings.ENCRYPTION_KEYS, metrics_token=settings.METRICS_TOKEN
+        )
     ]
 
 
