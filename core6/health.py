@@ -4,11 +4,12 @@
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from core6.aside import Aside
 
 _READY_SECONDS = 1.0
 
@@ -18,8 +19,7 @@ class HealthMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        # A thread of its own: a frozen database must not hold the answer.
-        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readyz")
+        self._aside = Aside(self._look, seconds=_READY_SECONDS, name="readyz")
         self._is_migrated = False
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -33,20 +33,15 @@ class HealthMiddleware:
         return self.get_response(request)
 
     def _missing(self) -> dict[str, object]:
-        try:
-            return self._checker.submit(self._look).result(_READY_SECONDS)
-        except (TimeoutError, Error):
-            return {"database": f"did not answer within {_READY_SECONDS:g} s"}
+        found = self._aside.ask()
+        return {"database": f"did not answer within {_READY_SECONDS:g} s"} if found is None else found
 
     def _look(self) -> dict[str, object]:
-        try:
-            if self._is_migrated:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT 1")
-                return {}
-            executor = MigrationExecutor(connection)
-            plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            self._is_migrated = not plan
-            return {"migrations": [f"{migration.app_label}.{migration.name}" for migration, _ in plan]} if plan else {}
-        finally:
-            connection.close()
+        if self._is_migrated:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            return {}
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        self._is_migrated = not plan
+        return {"migrations": [f"{migration.app_label}.{migration.name}" for migration, _ in plan]} if plan else {}

@@ -1,14 +1,15 @@
 """What the database tells Prometheus of the queue and its workers, asked when Prometheus asks."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from core6.aside import Aside
 
 _PATIENCE_SECONDS = 1.0
 _JOBS: Final = "SELECT task_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2 ORDER BY 1, 2"
@@ -37,11 +38,10 @@ class QueueCollector(Collector):
     """Asks the database, which may be away or frozen: then only that is told."""
 
     def __init__(self) -> None:
-        # A thread of its own: a frozen database must not hold the answer.
-        self._asker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrics")
+        self._aside = Aside(_look, seconds=_PATIENCE_SECONDS, name="metrics")
 
     def collect(self) -> Iterator[Metric]:
-        queue = self._ask()
+        queue = self._aside.ask()
         yield GaugeMetricFamily("core6_database_up", "Whether the database answers.", value=float(queue is not None))
         if queue is None:
             return
@@ -56,26 +56,15 @@ class QueueCollector(Collector):
         )
         yield GaugeMetricFamily("core6_job_workers", "Job workers that gave a sign of life.", value=queue.workers)
 
-    def _ask(self) -> Queue | None:
-        asked = self._asker.submit(_look)
-        try:
-            return asked.result(_PATIENCE_SECONDS)
-        except (TimeoutError, Error):
-            asked.cancel()  # behind one that is stuck it would only be the next
-            return None
-
 
 def _look() -> Queue:
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
 
-            def rows(statement: str, given: Any = None) -> list[tuple[Any, ...]]:
-                cursor.execute(statement, given)
-                found: list[tuple[Any, ...]] = cursor.fetchall()
-                return found
+        def rows(statement: str, given: Any = None) -> list[tuple[Any, ...]]:
+            cursor.execute(statement, given)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
 
-            rows("SELECT set_config('statement_timeout', %s, true)", [f"{_PATIENCE_SECONDS}s"])
-            jobs = [(task, status, count) for task, status, count in rows(_JOBS)]
-            return Queue(jobs, rows(_WAITING)[0][0], rows(_WORKERS, [settings.DEAD_WORKER_SECONDS])[0][0])
-    finally:
-        connection.close()
+        rows("SELECT set_config('statement_timeout', %s, true)", [f"{_PATIENCE_SECONDS}s"])
+        jobs = [(task, status, count) for task, status, count in rows(_JOBS)]
+        return Queue(jobs, rows(_WAITING)[0][0], rows(_WORKERS, [settings.DEAD_WORKER_SECONDS])[0][0])
