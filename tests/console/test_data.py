@@ -12,6 +12,8 @@ from cohorts.calculation import calculate
 from cohorts.models import Cohort
 from core6.accounts import keys
 from core6.activity.models import ActivityLog
+from core6.console.site import DOING
+from core6.management.diagnosis import QUESTIONS
 from projects.models import Project
 from tests.conftest import Cast
 from tests.console.conftest import Console, address, errors, place
@@ -166,6 +168,10 @@ def test_what_is_not_computed_is_not_computed(console: Console, cast: Cast, stat
     assert console.press(cohort, "recalculate").status_code == 302
     assert f"A {state} cohort is not computed." in console.read(address(cohort))
     assert jobs(f"cohort:{cohort.pk}") == 0
+
+
+def test_the_first_page_asks_only_what_the_doctor_knows():
+    assert set(DOING) <= {question.name for question in QUESTIONS}
 
 
 def test_a_cohort_that_waits_for_a_failing_one_is_told_on_the_first_page(console: Console, cast: Cast):

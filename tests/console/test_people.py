@@ -1,6 +1,7 @@
 """Users, organizations with members, roles and keys: made, changed and taken away in the console."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -9,6 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.api.scoping import ScopedViewSet
+from core6.console.api_keys import SCOPED
 from roles.models import Role, RoleMembership
 from tests.conftest import Caller, Cast
 from tests.console.conftest import Console, address, errors, place
@@ -184,6 +187,17 @@ def test_a_key_is_made_shown_once_and_works(console: Console, cast: Cast):
         assert value not in page, path
         assert key.secure_value not in page, path
     assert not any(value in cookie.value for cookie in console.client.cookies.values())
+
+
+def test_a_key_can_be_given_every_scope_that_an_endpoint_asks_for():
+    def below(view: type[Any]) -> set[type[Any]]:
+        return {view}.union(*map(below, view.__subclasses__()))
+
+    views = [view for view in below(ScopedViewSet) if not view.__module__.startswith("tests.")]
+    asked = {view.scope for view in views if getattr(view, "scope", "")}  # those that only others inherit have none
+    asked |= {scope.split(":")[0] for view in views for each in view.action_scopes.values() for scope in each}
+    assert asked >= {"annotation", "cohort", "organization", "person", "project", "user"}
+    assert asked <= set(SCOPED)
 
 
 def test_a_key_is_kept_to_an_organization_and_to_projects(console: Console, cast: Cast):
