@@ -19,7 +19,7 @@ from cohorts.grammar import (
     PersonFilter,
 )
 from cohorts.references import integer_references, is_behavioral, references
-from cohorts.refusals import CriteriaError, check_depth, explain
+from cohorts.refusals import CriteriaError, check_depth, check_size, explain
 
 __all__ = [
     "OPERATORS",
@@ -104,6 +104,8 @@ def _read(filters: Any, context: dict[str, bool] | None) -> Criteria:
     if not isinstance(filters, dict) or "properties" not in filters:
         raise CriteriaError("Must contain a 'properties' key with type and values", "filters__detail")
     check_depth(filters)
+    if context is None:
+        check_size(filters)
     try:
         return Criteria.model_validate(filters, context=context)
     except ValidationError as error:

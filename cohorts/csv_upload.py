@@ -2,7 +2,10 @@
 
 import csv
 import io
+from itertools import islice
 from typing import Final, NamedTuple
+
+from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
 
 _PERSON_ID: Final = ("person_id", "person-id", "person .id", "person.id")
 _DISTINCT_ID: Final = ("distinct_id", "distinct-id")
@@ -70,6 +73,9 @@ def _rows(content: bytes) -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise CSVError(_ENCODING) from error
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        rows = list(islice(csv.reader(io.StringIO(text, newline=""), strict=True), MOST_PERSONS + 2))  # a header
     except csv.Error as error:
         raise CSVError(_FORMAT) from error
+    if len(rows) > MOST_PERSONS + 1:
+        raise CSVError(TOO_MANY_PERSONS)
+    return rows

@@ -7,6 +7,9 @@ from django.db import connection
 
 from cohorts.sql import Sql
 
+#: One request names at most so many persons (D70).
+MOST_PERSONS = 100_000
+TOO_MANY_PERSONS = f"More than {MOST_PERSONS:,} persons: send fewer at a time."
 #: How persons can be named from outside: by their uuid, by a distinct_id, by the property `email`.
 _NAMED_BY = {
     "person_id": "SELECT p.uuid FROM analytics_person p WHERE p.project_id = %s AND p.uuid = ANY(%s::uuid[])",

@@ -11,6 +11,10 @@ from cohorts.references import LEAF_TYPES
 _DEEPEST_GROUP = 64
 # Deeper JSON could neither be shown in an error nor be written into an answer.
 _DEEPEST_VALUE = 200
+_MOST_LEAVES = 5_000
+_LONGEST_TEXT = 400
+# What a property is compared with, and what an answer may have added.
+_ANY_LENGTH = ("value", "bytecode_error")
 _MOST_ERRORS = 10
 _LONGEST_INPUT = 200
 _LONGEST_DETAIL = 10_000
@@ -32,6 +36,23 @@ def check_depth(filters: dict[str, Any]) -> None:
         raise CriteriaError(f"Groups are nested more than {_DEEPEST_GROUP} deep.", "filters")
     if _is_deeper(filters, _DEEPEST_VALUE, _inner_containers):
         raise CriteriaError(f"Values are nested more than {_DEEPEST_VALUE} deep.", "filters")
+
+
+def check_size(filters: dict[str, Any]) -> None:
+    """Refuse more than 5,000 conditions, and texts of more than 400 characters in one (D70); raises CriteriaError."""
+    count = 0
+    level = [filters["properties"]]
+    while level:
+        leaves = [each for each in level if isinstance(each, dict) and "values" not in each]
+        count += len(leaves)
+        if count > _MOST_LEAVES:
+            raise CriteriaError(f"There are more than {_MOST_LEAVES:,} conditions: send fewer.", "filters")
+        for leaf in leaves:
+            for name, value in leaf.items():
+                if name not in _ANY_LENGTH and isinstance(value, str) and len(value) > _LONGEST_TEXT:
+                    detail = f"{name[:50]} is longer than {_LONGEST_TEXT} characters: send a shorter one."
+                    raise CriteriaError(detail, "filters")
+        level = [each for value in level for each in _inner_nodes(value)]
 
 
 def explain(error: ValidationError) -> str:
@@ -59,6 +80,11 @@ def _is_deeper(root: Any, most: int, inner: Callable[[Any], Iterable[Any]]) -> b
 def _inner_groups(value: Any) -> Iterable[Any]:
     values = value.get("values") if isinstance(value, dict) else None
     return [each for each in values if isinstance(each, dict) and "values" in each] if isinstance(values, list) else ()
+
+
+def _inner_nodes(value: Any) -> Iterable[Any]:
+    inner = (value.get("values"), value.get("event_filters")) if isinstance(value, dict) else ()
+    return [each for values in inner if isinstance(values, list) for each in values]
 
 
 def _inner_containers(value: Any) -> Iterable[Any]:

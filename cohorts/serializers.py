@@ -14,6 +14,7 @@ from cohorts.cohort_types import automatic_type, check_type, required_type
 from cohorts.criteria import CriteriaError, dump, load, parse, references
 from cohorts.dependencies import has_cycle, known, references_in
 from cohorts.groups import expand_groups
+from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
 from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort
 from core6.api.serializers import JSONField, ModelSerializer, UserBasicSerializer
 
@@ -35,6 +36,11 @@ class PersonIdsField(serializers.ListField):
 
     child = serializers.CharField()
 
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list) and len(data) > MOST_PERSONS:
+            raise ValidationError(TOO_MANY_PERSONS)
+        return super().to_internal_value(data)
+
     def get_attribute(self, instance: Cohort) -> list[str]:
         return list(instance.added_person_ids)
 
@@ -42,6 +48,7 @@ class PersonIdsField(serializers.ListField):
 class CohortSerializer(ModelSerializer[Cohort]):
     """Reads and writes a cohort; `person_ids` and `named` are whom a request names for a static one."""
 
+    largest: ClassVar = dict.fromkeys(("filters", "groups", "query"), 1024**2)
     filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
     groups = GroupsField(required=False, help_text="Deprecated: what `filters` says in an older form.")
     created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")

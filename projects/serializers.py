@@ -2,7 +2,7 @@
 
 import importlib.resources
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache, cached_property
@@ -10,7 +10,10 @@ from typing import Any, ClassVar, Final
 
 import jwt
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import JSONField as JSONColumn
 from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -179,6 +182,9 @@ class HostsField(serializers.ListField):
 class ProjectSerializer(ModelSerializer[Project]):
     """Reads and writes a project; the context holds the caller's `level`, and the `user` who acts, if any."""
 
+    largest: ClassVar = {
+        field.name: 256 * 1024 for field in Project._meta.fields if isinstance(field, ArrayField | JSONColumn)
+    }
     effective_membership_level = serializers.SerializerMethodField(help_text="1 member, 8 administrator, 15 owner.")
     has_group_types = serializers.SerializerMethodField(help_text=FIELDS["has_group_types"])
     group_types = serializers.SerializerMethodField(help_text=FIELDS["group_types"])
@@ -315,9 +321,7 @@ class ProjectSerializer(ModelSerializer[Project]):
         """Leave out what a client sends back as it read it, which stays valid whatever the rules say (D31)."""
         if self.instance is not None and isinstance(data, Mapping):
             echoed = [name for name in data if self._is_echoed(name, data)]
-            data = data.copy()  # type: ignore[attr-defined]  # a dict or a form
-            for name in echoed:
-                del data[name]
+            data = _without(data, echoed)
         return super().to_internal_value(data)
 
     def _is_echoed(self, name: str, data: Any) -> bool:
@@ -393,6 +397,17 @@ class CompleteOnboardingSerializer(OnboardingSerializer, ProjectSerializer):
 
     class Meta(ProjectSerializer.Meta):
         fields = (*ProjectSerializer.Meta.fields, "product_type", "intent_context", "metadata")  # type: ignore[assignment]  # three more
+
+
+def _without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:
+    """Return a body, a dict or a form, without some fields; the files of a form cannot be copied."""
+    if not isinstance(data, QueryDict):
+        return {name: value for name, value in data.items() if name not in names}
+    rest = QueryDict(mutable=True)
+    for name, values in data.lists():
+        if name not in names:
+            rest.setlist(name, values)
+    return rest
 
 
 def is_same(one: Any, other: Any) -> bool:

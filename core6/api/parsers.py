@@ -3,20 +3,37 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import QueryDict
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
 from rest_framework import parsers
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import DataAndFiles
 
 #: Deeper JSON is refused; cohort criteria, the deepest input there is, need less.
 MAX_DEPTH = 64
+#: JSON with more `{` and `[` is refused before it is parsed: each costs a hundred times its byte (D70).
+MAX_CONTAINERS = 200_000
+#: So is JSON with more commas, one for each value, and a form with more escapes, each of which is decoded by itself.
+MAX_PARTS = 500_000
+#: A larger body is not searched for a key: nothing of a stranger's is parsed (D76).
+LARGEST_WITH_KEY = 64 * 1024
+#: In the META of a request: the web server received less of the body than there should be (D68).
+ENDED_EARLY = "core6.body_ended_early"
+#: What reading a body raises when the client is to blame.
+UNREADABLE = (APIException, SuspiciousOperation, MultiPartParserError, UnreadablePostError)
 # The page's own POST lines announce JSON and send `name=string` (D22).
 _PLAINLY_A_FORM = re.compile(rb"\s*[A-Za-z_][\w.\[\]-]*=")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+# A text, also one that does not end: what stands in it is no bracket.
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
+_NO_BRACKETS = bytes(each for each in range(256) if each not in _STEP)
 
 
 class JSONParser(parsers.BaseParser):
@@ -30,13 +47,18 @@ class JSONParser(parsers.BaseParser):
         _check_head(parser_context)
         body = stream.read()
         if _PLAINLY_A_FORM.match(body):
-            return QueryDict(body, encoding="utf-8")
+            return _form(body)
+        containers = body.count(b"{") + body.count(b"[")
+        if containers > MAX_CONTAINERS:
+            raise ParseError(f"JSON parse error - more than {MAX_CONTAINERS:,} objects and lists: send fewer at a time")
+        if body.count(b",") > MAX_PARTS:
+            raise ParseError(f"JSON parse error - more than {MAX_PARTS:,} values: send fewer at a time")
         try:
+            # Few brackets cannot be deep, and only an escape can bring a surrogate: most bodies skip these checks.
+            if containers > MAX_DEPTH:
+                _check_nesting(body)
             text = body.decode()
             data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite) if text.strip() else {}
-            # Few brackets cannot be deep, and only an escape can bring a surrogate: most bodies skip these walks.
-            if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-                check_depth(data)
             if _SURROGATE_ESCAPE.search(text):
                 json.dumps(data, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -57,7 +79,7 @@ class FormParser(parsers.BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> QueryDict:
         _check_head(parser_context)
-        return QueryDict(stream.read(), encoding="utf-8")
+        return _form(stream.read())
 
 
 class MultiPartParser(parsers.MultiPartParser):
@@ -83,6 +105,19 @@ def _check_head(parser_context: Mapping[str, Any] | None) -> None:
     charset = request._request.content_params.get("charset", "utf-8")
     if charset.lower().replace("_", "-") not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise UnsupportedMediaType(request.content_type, f'Unsupported charset "{charset}" in request: send UTF-8.')
+
+
+def _form(body: bytes) -> QueryDict:
+    if body.count(b"%") > MAX_PARTS:
+        raise ParseError(f"Form parse error - more than {MAX_PARTS:,} escapes: send JSON")
+    return QueryDict(body, encoding="utf-8")
+
+
+def _check_nesting(body: bytes) -> None:
+    """Refuse with ValueError JSON that is nested deeper than MAX_DEPTH, before anything is made of it."""
+    brackets = _TEXT.sub(b"", body).translate(None, delete=_NO_BRACKETS)
+    if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} deep")
 
 
 def check_depth(data: Any) -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
@@ -11,6 +12,7 @@ from rest_framework.fields import empty
 
 from core6.accounts.models import User
 from core6.api.parsers import check_depth
+from core6.api.renderers import JSONRenderer
 from core6.postgres.rows import insert, update
 
 M = TypeVar("M", bound=models.Model)
@@ -51,6 +53,8 @@ class JSONField(serializers.JSONField):
 class ModelSerializer(serializers.ModelSerializer[M]):
     """Saves the fields that were sent and no others, so that two writers of different fields lose nothing."""
 
+    #: The most bytes of JSON that a field takes, by its name (D70).
+    largest: ClassVar[Mapping[str, int]] = {}
     serializer_field_mapping: ClassVar = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BooleanField: BooleanField,
@@ -62,6 +66,14 @@ class ModelSerializer(serializers.ModelSerializer[M]):
         if type(self) not in _FIELDS:
             _FIELDS[type(self)] = super().get_fields()
         return {name: _copied(field) for name, field in _FIELDS[type(self)].items()}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse what is larger than a field takes before anything is made of it."""
+        if isinstance(data, Mapping):
+            for name, most in self.largest.items():
+                if name in data and _size(data[name]) > most:
+                    raise serializers.ValidationError({name: [_too_large(most)]}, code="max_length")
+        return super().to_internal_value(data)
 
     def create(self, validated_data: dict[str, Any]) -> M:
         model: Any = self.Meta.model
@@ -75,6 +87,18 @@ class ModelSerializer(serializers.ModelSerializer[M]):
             setattr(instance, name, value)
         update(instance, [*validated_data, *stamps])
         return instance
+
+
+def _size(value: Any) -> int:
+    """Return the bytes of a value as JSON; a form sends JSON as text."""
+    if isinstance(value, str):
+        return len(value)
+    return len(JSONRenderer().render(value)) if isinstance(value, list | dict) else 0
+
+
+def _too_large(most: int) -> str:
+    size = f"{most // 1024**2} MB" if most >= 1024**2 else f"{most // 1024} KB"
+    return f"This field takes at most {size} of JSON: send less."
 
 
 def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[Any, Any, Any, Any]:

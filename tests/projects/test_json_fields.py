@@ -67,7 +67,7 @@ def test_a_deep_value_is_kept_and_can_be_sent_back(cast: Cast, alice: Caller):
     assert alice.put(url(cast, cast.web), alice.get(url(cast, cast.web)).json()).status_code == 200
 
 
-@pytest.mark.parametrize("depth", [65, 5000, 200_000])
+@pytest.mark.parametrize("depth", [65, 5000, 199_999])
 def test_a_deeper_body_is_refused(cast: Cast, alice: Caller, depth: int):
     before = everything()
     response = alice.patch(url(cast, cast.web), f'{{"extra_settings": {nested(depth)}}}')
@@ -76,7 +76,7 @@ def test_a_deeper_body_is_refused(cast: Cast, alice: Caller, depth: int):
     assert everything() == before
 
 
-@pytest.mark.parametrize("depth", [65, 300, 900, 5000, 200_000])
+@pytest.mark.parametrize("depth", [65, 300, 900, 5000, 199_999])
 def test_a_form_brings_in_nothing_deeper_than_a_json_body_does(cast: Cast, alice: Caller, depth: int):
     before = everything()
     response = alice.patch(url(cast, cast.web), f"extra_settings={nested(depth)}", content_type=FORM)
