@@ -19,8 +19,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent if _VALID.fullmatch(sent) else f"{getrandbits(128):032x}"
+        request_id = choose(request.META.get("HTTP_X_REQUEST_ID", ""))
         token = _current.set(request_id)
         try:
             response = self.get_response(request)
@@ -28,6 +27,11 @@ class RequestIdMiddleware:
             _current.reset(token)
         response.headers["X-Request-Id"] = request_id
         return response
+
+
+def choose(sent: str) -> str:
+    """Return what was sent when it is an id, else a new one."""
+    return sent if _VALID.fullmatch(sent) else f"{getrandbits(128):032x}"
 
 
 def current() -> str:

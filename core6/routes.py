@@ -22,10 +22,11 @@ def route_of(request: HttpRequest) -> str:
         # Files are answered before any pattern is looked at.
         is_file = request.path_info.startswith(settings.STATIC_URL)
         return f"{settings.STATIC_URL}:path" if is_file else UNMATCHED
-    return UNMATCHED if match.url_name == UNMATCHED else _readable(match.route)
+    return UNMATCHED if match.url_name == UNMATCHED else readable(match.route)
 
 
 @cache
-def _readable(pattern: str) -> str:
+def readable(pattern: str) -> str:
+    """Return the pattern of an address as people write it: `/api/projects/:project_id/annotations/:id/`."""
     text = _PLACE.sub(lambda found: f":{found[1] or found[2]}", pattern)
     return "/" + text.replace("^", "").replace("/?$", "/").removesuffix("$")

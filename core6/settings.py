@@ -210,20 +210,21 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core6.request_id.RequestIdMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     *(["core6.api.errors.NoDebugPagesMiddleware"] if DEBUG else []),
-    # What probes and Prometheus ask all the time is neither counted nor logged.
-    "core6.health.HealthMiddleware",
+    # What Prometheus asks all the time is neither counted nor logged.
     *(
         ["core6.exposition.MetricsMiddleware", "core6.request_metrics.RequestMetricsMiddleware"]
         if METRICS_TOKEN
         else []
     ),
     *(["core6.request_log.RequestLogMiddleware"] if IS_REQUEST_LOGGED else []),
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     # Nobody else's page may call unless one is named: then no request has to be looked at.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
+    "core6.api.middleware.ApiMiddleware",
+]
+#: What runs around the pages alone (core6/api/middleware.py): no call of the API pays for it.
+PAGE_MIDDLEWARE = [
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "core6.console.middleware.ConsoleMiddleware",
 ]
@@ -313,6 +314,7 @@ SILENCED_SYSTEM_CHECKS = [
     *("admin.E408", "admin.E409", "admin.E410"),  # what it needs runs around the console alone
     "auth.E003",  # an email is unique whatever its case, by a constraint
     # Of `check --deploy`:
+    *("security.W001", "security.W002"),  # their headers are added to every answer by ApiMiddleware
     "security.W003",  # the API knows no cookie that another site's page could send along
     "security.W008",  # the proxy leads to https; an API that did would take a key in plain text first
     # Other names of the domain, and the list that browsers are shipped with, are not ours to decide.

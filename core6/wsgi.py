@@ -1,20 +1,8 @@
-"""What a web worker loads: the application, its connection options, and its bond to the process that started it."""
+"""What a web worker loads: the WSGI application and its connection options."""
 
 import os
-import signal
 from collections.abc import Callable, Iterable
-from io import BytesIO
 from typing import Any
-
-from core6 import processes
-
-if "CORE6_SUPERVISED" in os.environ:
-    # Workers of a web server that is killed would live on and hold its port.
-    processes.die_with_parent()
-    if not processes.descends_from(int(os.environ["CORE6_SUPERVISED"])):
-        os._exit(1)  # whoever started the server was killed before the bond was in place
-    # Until the web server sets its own, a worker has a copy of its parent's handler, which notes a stop for nobody.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
 
@@ -23,6 +11,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, connection, reset_queries
+from django.http import HttpResponse
 from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
@@ -55,15 +44,10 @@ _ = get_resolver().url_patterns  # load the views now: a mistake stops the start
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer one request; a body sent in chunks, of which Django reads nothing, gets its length here."""
-    if environ.get("HTTP_TRANSFER_ENCODING") and not environ.get("CONTENT_LENGTH"):
-        # One byte past the limit is enough to be refused as too large.
-        body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        environ["wsgi.input"] = BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
+    """Answer one request; content that is there already is handed over as a list, which is sent at once."""
     connection.close_if_unusable_or_obsolete()
     response = django_application(environ, start_response)
-    if environ.get("CONTENT_LENGTH"):
-        # A body that nobody read would end the connection, perhaps before the caller has seen the answer.
-        environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-    return response
+    if not isinstance(response, HttpResponse):
+        return response  # a stream
+    response.close()
+    return [response.content]

@@ -31,7 +31,6 @@ def check_headers(response: Any) -> None:
         ("/api/schema/", 200),
         ("/favicon.ico", 200),
         ("/static/core6/favicon.svg", 200),
-        ("/_livez", 200),
         ("/api/users/@me/", 401),
         ("/api/nothing", 404),
         ("/nothing", 404),

@@ -29,7 +29,7 @@ from core6.job_log import count_statements
 from core6.logs import logger_of
 from core6.masking import masked
 from core6.postgres.base import DatabaseWrapper
-from core6.routes import _readable
+from core6.routes import readable
 from core6.settings import BASE_DIR
 from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast
@@ -183,13 +183,13 @@ def test_no_secret_is_in_the_log(server: Logged):
         assert secret not in server.server.stderr
 
 
-def test_every_route_is_readable():
+def test_every_route_isreadable():
     def patterns(found: Any, before: str = "") -> Iterator[str]:
         for each in found:
             whole = before + str(each.pattern)
             yield from patterns(each.url_patterns, whole) if hasattr(each, "url_patterns") else [whole]
 
-    routes = [_readable(each) for each in patterns(get_resolver().url_patterns) if "api(?:" not in each]
+    routes = [readable(each) for each in patterns(get_resolver().url_patterns) if "api(?:" not in each]
     assert "/api/organizations/:organization_id/roles/:role_id/role_memberships/:id/" in routes
     assert [each for each in routes if not re.fullmatch(r"/([\w@.-]+/|:\w+/)*(:?[\w.-]+)?", each)] == []
     assert len(set(routes)) == len(routes)
@@ -208,7 +208,7 @@ CODE = (
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_a_terminal_gets_readable_lines_and_whatever_else_json(tmp_path: Path, is_terminal: bool):
+def test_a_terminal_getsreadable_lines_and_whatever_else_json(tmp_path: Path, is_terminal: bool):
     ours, theirs = pty.openpty() if is_terminal else os.pipe()
     subprocess.run(
         [sys.executable, "-c", CODE],

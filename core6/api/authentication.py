@@ -1,4 +1,4 @@
-"""Who is calling: the personal API key of a request, found in its header, body or query (contract A.2, D51, D52)."""
+"""Who is calling: the personal API key of a request, found in its header, query or body (A.2, D51, D52, D76)."""
 
 import re
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
 from core6.api.compiled import STAND_IN, Objects
+from core6.api.parsers import LARGEST_WITH_KEY, UNREADABLE
 
 BEARER = re.compile(r"Bearer\s+(\S.+)")
 #: `last_used_at` is written at most this often.
@@ -74,12 +75,24 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         header = BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", "").strip())
         if header:
             return header[1], "Authorization header"
-        body: Any = request.data
-        in_body = body.get("personal_api_key") if isinstance(body, Mapping) else None
-        if isinstance(in_body, str) and in_body:
-            return in_body.strip(), "body"
         in_query = request.query_params.get("personal_api_key")
-        return (in_query.strip(), "query string") if in_query else None
+        if in_query:
+            return in_query.strip(), "query string"
+        in_body = _key_in_body(request)
+        return (in_body.strip(), "body") if in_body else None
+
+
+def _key_in_body(request: Request) -> str | None:
+    """Return what a small body names as the key; a body that cannot be read names none (D76)."""
+    if not 0 < int(request.META.get("CONTENT_LENGTH") or 0) <= LARGEST_WITH_KEY:
+        return None
+    try:
+        _ = request._request.body  # kept, for whoever needs the body as it was sent
+        body: Any = request.data
+    except UNREADABLE:
+        return None
+    named = body.get("personal_api_key") if isinstance(body, Mapping) else None
+    return named if isinstance(named, str) else None
 
 
 class PersonalAPIKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped in the library

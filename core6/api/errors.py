@@ -193,7 +193,22 @@ def unavailable() -> JsonResponse:
     return response
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
+def request_timeout() -> JsonResponse:
+    """Return the answer to a client that sends its body too slowly (D79); the connection ends with it."""
+    response = _answer(408, "request_timeout", "The body came too slowly: send it faster.")
+    response.headers["Connection"] = "close"
+    return response
+
+
+def overloaded() -> JsonResponse:
+    """Return the answer of a server that has too many requests already."""
+    detail = "The server has too many requests at the moment: try again."
+    response = _answer(503, ServiceUnavailable.default_code, detail, ServiceUnavailable.default_type)
+    response.headers["Retry-After"] = str(ServiceUnavailable.wait)
+    return response
+
+
+def server_error(request: HttpRequest | None = None) -> JsonResponse:
     return _answer(500, "error", "A server error occurred.", kind="server_error")
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Case, Model, OuterRef, Q, QuerySet, Subquery, UUIDField, When
 from django.http import Http404, QueryDict
-from rest_framework.exceptions import NotFound, PermissionDenied
+from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from core6 import replica
@@ -21,6 +22,7 @@ from core6.api import preconditions, rate_limits
 from core6.api.compiled import STAND_IN, Objects
 from core6.api.documentation import Operation
 from core6.api.idempotency import once
+from core6.api.parsers import ENDED_EARLY
 from core6.rate_limits.models import Use
 
 if TYPE_CHECKING:
@@ -137,14 +139,28 @@ class ScopedViewSet(GenericViewSet[M]):
         """Return the key of the call; only behind the permission, too."""
         return cast("PersonalAPIKey", self.request.auth)
 
+    def perform_authentication(self, request: Request) -> None:
+        """Find out who calls; only then is the body of a POST that is to happen once read, before it is parsed."""
+        super().perform_authentication(request)
+        if request.auth is not None and self._is_once():
+            _ = request._request.body
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let nobody pass who may not; a POST with an `Idempotency-Key` happens once."""
-        is_once = request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in request.META
-        if is_once:
-            _ = request._request.body  # kept, before it is parsed
+        """Let nobody pass who may not, and no body that ended too early (D68); raises ParseError for that."""
         super().initial(request, *args, **kwargs)
-        if is_once and self.action:
+        if self.action and request.META.get(ENDED_EARLY):
+            raise ParseError("The body ended before it was complete: send all of it.")
+        if self.action and self._is_once():
             self.post = once(self.post)
+
+    def _is_once(self) -> bool:
+        return self.request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in self.request.META
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]  # as APIView's
+        """Say what the address takes (D69); no object is looked up for that, and `Allow` is added to every answer."""
+        parses = [parser.media_type for parser in self.parser_classes]
+        renders = [renderer.media_type for renderer in self.renderer_classes]
+        return Response({"name": self.get_view_name(), "description": "", "renders": renders, "parses": parses})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Tell what is left of the rate limits, if there are any."""
@@ -183,8 +199,8 @@ class ScopedViewSet(GenericViewSet[M]):
         return found
 
     def required_scopes(self) -> Sequence[str]:
-        """Return the scopes that this request needs; none for a method that the view does not support (D48)."""
-        if self.action is None:
+        """Return the scopes that this request needs; none for OPTIONS and what the view does not support (D48, D69)."""
+        if self.action in (None, "metadata"):
             return ()
         return self.action_scopes.get(self.action, (scopes.required(self.scope, str(self.request.method)),))
 

@@ -32,6 +32,7 @@ from core6 import data_directory, masking, replica
 from core6.management import verification
 from core6.management.progress import size
 from core6.secret_strength import weak_secrets
+from core6.serving import exposure
 
 EXAMPLES: Final = 5
 #: Of the names of one database the library tries each address for so long.
@@ -356,13 +357,17 @@ def _web() -> Iterator[Told]:
     """Ask the web server that is a child of `serve`; where none is known, nothing."""
     if not settings.IS_EMBEDDED or (owner := _serving_process()) is None:
         return
-    url = _web_address(owner.children())
-    if url is None:
+    address = _web_address(owner.children())
+    if address is None:
         if "serve" in owner.cmdline():
             advice = "If it does not come within a minute, read what `serve` printed."
             yield "bad", f"process {owner.pid} has no web server", advice
         return
-    yield from _healths(url)
+    host, port = address
+    if warned := exposure.warning(host):
+        yield "warning", warned, exposure.ADVICE
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    yield from _healths(f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}")
 
 
 def _healths(url: str) -> Iterator[Told]:
@@ -370,14 +375,13 @@ def _healths(url: str) -> Iterator[Told]:
         yield _health(url.rstrip("/"), path)
 
 
-def _web_address(processes: Iterable[psutil.Process]) -> str | None:
+def _web_address(processes: Iterable[psutil.Process]) -> tuple[str, str] | None:
+    """Return the host and the port that the web server among these processes listens on."""
     for process in processes:
         with suppress(psutil.Error, ValueError, IndexError):
             words = process.cmdline()
-            if "granian" in words:
-                host, port = (words[words.index(name) + 1] for name in ("--host", "--port"))
-                host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
-                return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            if "core6.serving" in words:
+                return words[words.index("--host") + 1], words[words.index("--port") + 1]
     return None
 
 

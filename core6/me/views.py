@@ -31,7 +31,7 @@ class PersonalAPIKeyViewSet(RetrieveModelMixin, ScopedViewSet[PersonalAPIKey]):
 
     scope = "user"
     operations = documentation.KEYS
-    action_scopes: ClassVar = {"retrieve": (), "metadata": ()}
+    action_scopes: ClassVar = {"retrieve": ()}
     queryset = PersonalAPIKey.objects.all()
     serializer_class = PersonalAPIKeySerializer
 

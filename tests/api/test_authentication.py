@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,8 +75,8 @@ def test_the_first_place_decides(cast: Cast):
     good = cast.key(cast.alice)
     response = Caller("phx_unknown").client.get(url(cast), {"personal_api_key": good})
     assert response.json() == invalid_in("Authorization header")
-    response = Caller(None).post(f"{url(cast)}?personal_api_key={good}", {"personal_api_key": "phx_unknown"})
-    assert response.json() == invalid_in("body")
+    response = Caller(None).post(f"{url(cast)}?personal_api_key=phx_unknown", {"personal_api_key": good})
+    assert response.json() == invalid_in("query string")
 
 
 @pytest.mark.parametrize("name", ["token", "api_key"])
@@ -84,10 +85,27 @@ def test_project_tokens_in_the_query_are_ignored(cast: Cast, alice: Caller, nobo
     assert nobody.get(url(cast), **{name: cast.web.api_token}).json() == NOT_PROVIDED
 
 
-def test_a_malformed_body_without_a_key_is_400_and_with_a_bad_one_401(cast: Cast, nobody: Caller):
-    assert nobody.post(url(cast), "{").json()["code"] == "parse_error"
-    assert Caller("phx_unknown").post(url(cast), "{").status_code == 401
-    assert nobody.post(url(cast), "x", content_type="text/plain").status_code == 415
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("{", "application/json"),
+        ("x", "text/plain"),
+        ("\x00", "multipart/form-data; boundary=x"),
+        ("x", "multipart/form-data"),
+        ("&".join(["a=1"] * 2000), "application/x-www-form-urlencoded"),
+        ('{"personal_api_key": 1}', "application/json"),
+        ("[" * 5000, "application/json"),
+    ],
+)
+def test_a_body_that_cannot_be_read_names_no_key(cast: Cast, nobody: Caller, body: str, content_type: str):
+    assert nobody.post(url(cast), body, content_type=content_type).json() == NOT_PROVIDED
+    assert Caller("phx_unknown").post(url(cast), body, content_type=content_type).status_code == 401
+
+
+@pytest.mark.parametrize(("size", "status"), [(64 * 1024, 201), (64 * 1024 + 1, 401)])
+def test_a_key_is_looked_for_in_bodies_of_at_most_64_kb(cast: Cast, nobody: Caller, size: int, status: int):
+    body = json.dumps({"personal_api_key": cast.key(cast.alice), "content": "x"})
+    assert nobody.post(url(cast), body + " " * (size - len(body))).status_code == status
 
 
 def test_a_key_needs_no_prefix(cast: Cast):

@@ -15,7 +15,7 @@ from tests.management.serving import survivors, wait_until
 
 def test_web_workers_are_killed(scene: Stage):
     with scene.survive("SIGKILL of web workers", Allowed(resets=True)):
-        web = scene.child("granian")
+        web = scene.child("core6.serving")
         for worker in web.children():
             worker.kill()
             others = {process.pid for process in web.children()} - {worker.pid}
@@ -35,7 +35,7 @@ def test_a_web_worker_is_killed_again_and_again(scene: Stage):
     """The web server may give up then, and is started again as a whole."""
     with scene.survive("SIGKILL of web workers that just came", Allowed(resets=True, absence=True)):
         for _ in range(4):
-            for process in scene.child("granian").children():
+            for process in scene.child("core6.serving").children():
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             time.sleep(1)

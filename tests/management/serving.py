@@ -168,7 +168,7 @@ class Serve:
     def web_processes(self) -> list[psutil.Process]:
         with suppress(psutil.Error):
             started = psutil.Process(self.process.pid).children(recursive=True)
-            return [process for process in started if "granian" in process.cmdline()]
+            return [process for process in started if "core6.serving" in process.cmdline()]
         return []
 
     def is_answering(self) -> bool:

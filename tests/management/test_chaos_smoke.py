@@ -18,7 +18,7 @@ def scene() -> Iterator[Stage]:
 
 def test_a_web_worker_and_then_everything_is_killed(scene: Stage):
     with scene.survive("SIGKILL", Allowed(resets=True, absence=True, doubtful_503=True), clients=4):
-        scene.child("granian").children()[0].kill()
+        scene.child("core6.serving").children()[0].kill()
         scene.kill_everything()
         scene.start_again()
 

@@ -51,7 +51,9 @@ def test_only_its_owner_can_read_the_secrets(server: Server):
         data_directory.secret(server.directory / "secret_key")
     finally:
         os.umask(before)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (server.directory, *server.directory.iterdir())}
+    # Where the account of root's database cannot enter the installed programs, it has a copy, which is no secret.
+    found = [path for path in server.directory.iterdir() if not path.name.startswith("binaries-")]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (server.directory, *found)}
     assert modes == {
         "data": 0o711,
         "owner.lock": 0o600,  # whoever can open it can lock it

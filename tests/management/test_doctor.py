@@ -30,7 +30,7 @@ from tests.cohorts.people import all_of, leaf, person, work
 from tests.conftest import Cast
 from tests.key_text import lines_with_keys
 from tests.management.places import connect, place
-from tests.management.serving import manage, serving, wait_until
+from tests.management.serving import LIGHT, manage, serving, wait_until
 
 NAMES = [question.name for question in diagnosis.QUESTIONS]
 #: Which most servers do without, so that nothing is told of them.
@@ -851,21 +851,22 @@ def test_an_address_that_is_none(world: Cast):
         call_command("doctor", url="file:///etc/passwd")
 
 
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:8000"),
-        ("0.0.0.0", "http://127.0.0.1:8000"),
-        ("::", "http://[::1]:8000"),
-        ("::1", "http://[::1]:8000"),
-    ],
-)
-def test_the_address_follows_from_the_command_line(host: str, url: str):
-    words = ["python", "-m", "granian", "core6.wsgi:application", "--host", host, "--port", "8000"]
+def test_the_address_follows_from_the_command_line():
+    words = ["python", "-m", "core6.serving", "core6.wsgi:application", "--host", "::", "--port", "8000"]
     web: Any = SimpleNamespace(cmdline=lambda: words)
     other: Any = SimpleNamespace(cmdline=lambda: ["python", "manage.py", "worker"])
-    assert diagnosis._web_address([other, web]) == url
+    assert diagnosis._web_address([other, web]) == ("::", "8000")
     assert diagnosis._web_address([other]) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
+    with place() as parent, serving(parent / "data", *LIGHT, "--host", host) as server:
+        assert f"The server listens on {host} without a proxy" in server.stderr
+        rows = told(rows_of(server.directory, 0), "web server")
+        assert [row["state"] for row in rows] == ["warning", "ok", "ok"]
+        assert f"listens on {host} without a proxy" in rows[0]["told"]
+        assert "IS_BEHIND_PROXY=true" in rows[0]["advice"]
 
 
 # Questions that fail, and what is shown.

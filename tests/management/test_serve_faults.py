@@ -22,8 +22,8 @@ def server() -> Iterator[Serve]:
 @pytest.mark.parametrize(
     ("name", "number"),
     [
-        ("granian", signal.SIGTERM),
-        ("granian", signal.SIGKILL),
+        ("core6.serving", signal.SIGTERM),
+        ("core6.serving", signal.SIGKILL),
         ("worker", signal.SIGKILL),
         ("postgres", signal.SIGINT),
         ("postgres", signal.SIGKILL),
@@ -42,7 +42,7 @@ def test_a_child_that_dies_is_started_again(server: Serve, name: str, number: in
 
 
 def test_a_web_worker_that_dies_is_replaced(server: Serve):
-    web = wait_until(lambda: child(server, "granian"), "web server")
+    web = wait_until(lambda: child(server, "core6.serving"), "web server")
     before = {process.pid for process in web.children()}
     for process in web.children():
         process.kill()

@@ -14,8 +14,9 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from core6 import database, processes
+from core6 import database
 from core6.management.commands.serve import free_port
+from core6.serving import processes
 from tests.management.places import connect
 from tests.management.serving import wait_until
 

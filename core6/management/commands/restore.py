@@ -13,11 +13,12 @@ from django.conf import settings
 from django.core.management import CommandError
 from django.db import connection
 
-from core6 import data_directory, processes
+from core6 import data_directory
 from core6.accounts.models import Organization
 from core6.management import dumps, verification
 from core6.management.attached_command import AttachedCommand, prepare
 from core6.management.progress import Work, progress
+from core6.serving import processes
 
 _CHUNK = 2**20
 #: Nobody else may keep a lock: there are no other connections.

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import OperationalError, connections, transaction
 
-from core6 import data_directory, database, processes
+from core6 import data_directory, database
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
 from core6.data_directory import ROOT, Unusable
@@ -31,6 +31,7 @@ from core6.management.attached_command import prepare, unlimited
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.progress import progress
 from core6.management.provisioning import provision, take_turns
+from core6.serving import exposure, processes
 from projects.models import Project
 
 DEMO_WORLD = ROOT / "core6" / "demo" / "world.yaml"
@@ -38,6 +39,9 @@ _DATABASE = "the database"
 _OWNER_SECONDS = 5.0
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 6
+#: Requests that a web server process answers at a time. One would be a little cheaper, but then a slow request holds
+#: up all others of its process; four cost a tenth more.
+_THREADS = 2
 _STOPPING = "Stopping: requests in flight are finished first."
 
 
@@ -117,6 +121,8 @@ class Command(BaseCommand):
                 self._keep("the job worker", lambda: _start_worker(environment))
             _wait_until_ready(url, web.process)
         self.is_ready = True
+        if warned := exposure.warning(options["host"]):
+            self.stderr.write(f"{warned}. {exposure.ADVICE}")
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, told)
@@ -256,16 +262,11 @@ def _own(server: database.Server) -> None:
 
 def _start_web(options: dict[str, Any], port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [
-        *(sys.executable, "-m", "granian", "core6.wsgi:application", "--interface", "wsgi"),
-        *("--host", options["host"], "--port", str(port), "--http", "1", "--no-ws"),
-        # One blocking thread a worker is the fastest; /_livez needs none, the server answers it from a file.
-        *("--workers", str(options["workers"]), "--blocking-threads", "1", "--respawn-failed-workers"),
-        *("--static-path-route", "/_livez", "--static-path-mount", str(ROOT / "core6" / "livez")),
-        *("--static-path-dir-to-file", "index.json", "--static-path-expires", "0"),
-        *("--workers-kill-timeout", str(_STOP_SECONDS), "--log-level", "error"),
-        *("--log-config", str(ROOT / "core6" / "granian_logging.json")),
+        *(sys.executable, "-m", "core6.serving", "core6.wsgi:application"),
+        *("--host", options["host"], "--port", str(port)),
+        *("--workers", str(options["workers"]), "--threads", str(_THREADS), "--stop-seconds", str(_STOP_SECONDS)),
     ]
-    environment = {**environment, "CORE6_SUPERVISED": str(os.getpid()), "DJANGO_SETTINGS_MODULE": "core6.settings"}
+    environment = {**environment, "DJANGO_SETTINGS_MODULE": "core6.settings"}
     return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
 
 

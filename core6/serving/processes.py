@@ -7,9 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-
-import psutil
 
 _PR_SET_PDEATHSIG = 1
 # Looked up before any fork: between fork and exec nothing may be imported.
@@ -23,14 +20,6 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Ask the kernel to send signal `number` to this process when the thread that started it ends (Linux only)."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, number)
-
-
-def descends_from(supervisor: int) -> bool:
-    """Tell whether the parent of this process is a child of `supervisor`."""
-    with suppress(psutil.Error):
-        parent = psutil.Process().parent()
-        return parent is not None and parent.ppid() == supervisor
-    return False
 
 
 def spawn(command: Sequence[str], *, on_parent_death: int, **options: object) -> subprocess.Popen[bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from core6 import processes
+from core6.serving import processes
 
 SLEEP = (sys.executable, "-c", "import time; print('in', flush=True); time.sleep(60)")
 STUBBORN = (
@@ -70,7 +70,7 @@ def test_a_child_has_a_session_of_its_own(started):
 
 def test_a_child_dies_with_its_parent():
     code = (
-        "import signal, sys, time; from core6 import processes\n"
+        "import signal, sys, time; from core6.serving import processes\n"
         f"child = processes.spawn({SLEEP!r}, on_parent_death=signal.SIGKILL)\n"
         "print(child.pid, flush=True); time.sleep(60)"
     )
@@ -90,7 +90,7 @@ def test_a_child_dies_with_its_parent():
 def tended(child: processes.Child, monkeypatch, *, seconds: float = processes.RESTART_SECONDS) -> str | None:
     """Tend once more, some seconds later."""
     later = time.monotonic() + seconds
-    monkeypatch.setattr("core6.processes.time.monotonic", lambda: later)
+    monkeypatch.setattr("core6.serving.processes.time.monotonic", lambda: later)
     said = child.tend()
     monkeypatch.undo()
     return said

@@ -1,0 +1,107 @@
+"""The web server: `python -m core6.serving` loads the application once, then forks the workers that answer with it.
+
+What is loaded before the fork is memory that all workers share, and time that none of them spends again.
+"""
+
+import gc
+import json
+import os
+import resource
+import signal
+import threading
+from argparse import ArgumentParser
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from core6.serving import processes
+from core6.serving.bodies import PATIENCE_SECONDS
+
+_LOGGING: Final = Path(__file__).with_name("granian_logging.json")
+#: Connections that one worker keeps, and that wait to be accepted. An idle one costs 10 KB.
+_MOST_CONNECTIONS: Final = 16_384
+_BACKLOG: Final = 2048
+_MOST_FILES: Final = 65_536
+#: Objects that are made before cyclic garbage is looked for. A request makes some thousand, and hardly any cycle.
+_GARBAGE: Final = 20_000
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; the process that started this one is its supervisor, and ends it."""
+    parser = ArgumentParser(prog="python -m core6.serving", description=__doc__)
+    parser.add_argument("target", help="the WSGI application, as module:name")
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, required=True, help="processes")
+    parser.add_argument("--threads", type=int, required=True, help="requests that each answers at a time")
+    parser.add_argument("--stop-seconds", type=int, required=True, help="after so many a worker is stopped by force")
+    options = parser.parse_args()
+    _allow_many_files()
+    make = _load(options.target)
+    server = Server(
+        options.target,
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.RSGI,
+        workers=options.workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        # It counts for idle connections, too.
+        http1_settings=HTTP1Settings(header_read_timeout=int(PATIENCE_SECONDS * 1000)),
+        websockets=False,
+        backlog=_BACKLOG,
+        backpressure=_MOST_CONNECTIONS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=options.stop_seconds,
+        log_level=LogLevels.error,
+        log_dictconfig=json.loads(_LOGGING.read_text()),
+    )
+    os.register_at_fork(after_in_child=_Bond())
+    if threading.active_count() > 1:
+        raise RuntimeError("The application started a thread while it was loaded: start it when it is first used.")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
+    server.serve(target_loader=lambda: make(threads=options.threads), wrap_loader=False)
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    wsgi = getattr(import_module(module), name)
+    from core6.serving.application import Application  # noqa: PLC0415  # it needs the settings that the module has set
+
+    return lambda threads: Application(wsgi, threads=threads)
+
+
+class _Bond:
+    """Ends a worker with the process that forked it: of a web server that is killed they would hold the port."""
+
+    def __init__(self) -> None:
+        self._parent = os.getpid()
+        self._is_worker = False
+
+    def __call__(self) -> None:
+        if self._is_worker:
+            return  # what a worker itself forks
+        self._is_worker = True
+        processes.die_with_parent()
+        if os.getppid() != self._parent:
+            os._exit(1)  # it was killed before the bond was in place
+        # Until the web server sets its own, a worker has a copy of its parent's handler, which notes a stop for nobody.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _allow_many_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _MOST_FILES:
+        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+if __name__ == "__main__":
+    main()

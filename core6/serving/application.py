@@ -1,0 +1,141 @@
+"""The RSGI application: receives a request whole, then lets a thread run Django for it.
+
+The event loop itself answers what must be answered while every thread waits: health, clients that are too slow, and
+too many requests. All the rest is Django's, which is called as the WSGI application that it is.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.http import HttpResponse
+from granian.rsgi import Scope
+
+from core6 import request_id
+from core6.api import errors
+from core6.api.middleware import protective_headers
+from core6.api.parsers import ENDED_EARLY
+from core6.observability.health import Health
+from core6.serving.bodies import Body, Receiver, TooMuchHeld, TooSlow
+from core6.serving.readers import cut_stalled_readers
+from core6.serving.threads import Overloaded, Threads
+
+if TYPE_CHECKING:
+    from granian._granian import RSGIHTTPProtocol
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+logger = logging.getLogger(__name__)
+#: Requests of one process that wait for a thread; one more is 503.
+MOST_WAITING: Final = 128
+#: Bytes of bodies that one process holds for requests that are not answered yet.
+MOST_HELD: Final = 128 * 1024 * 1024
+
+
+class Application:
+    """Answers requests by a WSGI application in `threads` threads."""
+
+    def __init__(self, wsgi: WSGIApplication, *, threads: int) -> None:
+        self._wsgi, self._count = wsgi, threads
+        self._bodies = Receiver(largest=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, most_held=MOST_HELD)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the threads: no process has any before it is forked."""
+        self._threads = Threads(loop, self._count, MOST_WAITING)
+        self._health = Health()
+        loop.call_soon(cut_stalled_readers, loop)
+
+    async def __rsgi__(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
+        """Answer one request."""
+        path = scope.path
+        if path.startswith("/_") and (answer := await self._health.answer(path)):
+            return _send(answer, scope, protocol)
+        try:
+            body = await self._bodies.receive(scope, protocol)
+        except TooSlow:
+            return _send(errors.request_timeout(), scope, protocol)
+        except TooMuchHeld:
+            return _send(errors.overloaded(), scope, protocol)
+        try:
+            await self._threads.run(partial(_respond, self._wsgi, scope, protocol, body))
+        except Overloaded:
+            _send(errors.overloaded(), scope, protocol)
+        finally:
+            self._bodies.release(body)
+
+
+def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:
+    """Call the WSGI application and send what it answers."""
+    head: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+        head[:] = int(status[:3]), headers
+
+    try:
+        response = wsgi(_environ(scope, body), start_response)
+        try:
+            content = b"".join(response)
+        finally:
+            if close := getattr(response, "close", None):
+                close()
+        status, headers = head
+        protocol.response_bytes(status, headers, content)
+    except Exception:
+        logger.exception("A request broke the application")
+        _send(errors.server_error(), scope, protocol)
+
+
+def _send(response: HttpResponse, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
+    """Send what was not answered by the WSGI application."""
+    headers = {**protective_headers(), **response.headers}
+    headers["X-Request-Id"] = request_id.choose(scope.headers.get("x-request-id", ""))
+    protocol.response_bytes(response.status_code, list(headers.items()), response.content)
+
+
+@lru_cache(maxsize=512)
+def _variable(header: str) -> str:
+    """Return the name of a header in an environ; "" for one that could pass for another."""
+    if "_" in header:
+        return ""
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+
+def _environ(scope: Scope, body: Body) -> dict[str, Any]:
+    """Return the request as PEP 3333 has it."""
+    path, server = scope.path, scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path if path.isascii() else path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": server[2],
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": BytesIO(body.content),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    headers = scope.headers
+    for header, value in headers.items():
+        name = _variable(header)
+        environ[name] = f"{environ[name]},{value}" if name in environ else value
+    for header in headers.keys():  # noqa: SIM118  # it is no mapping
+        # The web server leaves out a value that is not ASCII. Here it is one that nobody can take for a valid one.
+        environ.setdefault(_variable(header), "\xff")
+    environ.pop("", None)
+    environ.pop("CONTENT_LENGTH", None)
+    if not body.is_whole:
+        environ[ENDED_EARLY] = True
+    elif body.length is not None:
+        environ["CONTENT_LENGTH"] = str(body.length)
+    return environ

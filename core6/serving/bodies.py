@@ -1,0 +1,117 @@
+"""Bodies of requests: whole or nothing (D68), within a size, and not slower than D79 allows."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from granian.rsgi import Scope
+
+from core6.api.parsers import LARGEST_WITH_KEY
+
+if TYPE_CHECKING:
+    from granian._granian import RSGIHTTPProtocol
+
+#: A body of which no byte comes for so many seconds is given up, and, after as many, one slower than this (D79).
+PATIENCE_SECONDS: Final = 10.0
+LEAST_BYTES_A_SECOND: Final = 32 * 1024
+#: Bodies of these methods mean nothing, so nobody waits for them.
+WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: So much of a body that nobody reads is taken off the line, so that the client is able to read the answer.
+_MOST_DRAINED: Final = 64 * 1024 * 1024
+
+
+class TooSlow(Exception):
+    """The client sends its body too slowly: 408."""
+
+
+class TooMuchHeld(Exception):
+    """The bodies that this process is receiving need more memory than it has for them: 503."""
+
+
+class Body(NamedTuple):
+    """What came of a body; `content` is empty where it is too large, unfinished or a stranger's."""
+
+    content: bytes = b""
+    #: As announced, or as counted when it came in chunks; None without a body.
+    length: int | None = None
+    #: False when the connection ended, or a chunk was broken, before the body did.
+    is_whole: bool = True
+
+
+class Receiver:
+    """Receives bodies of at most `largest` bytes, and of all requests together not more than `most_held`."""
+
+    def __init__(self, *, largest: int, most_held: int) -> None:
+        self._largest, self._most_held = largest, most_held
+        self._held = 0
+
+    async def receive(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> Body:
+        """Return the body of a request; `release` is due when the request has been answered.
+
+        Raises TooSlow, TooMuchHeld.
+        """
+        if scope.method in WITHOUT_BODY:
+            return Body()
+        headers = scope.headers
+        announced = headers.get("content-length")
+        length = int(announced) if announced else None
+        if not length and "transfer-encoding" not in headers:
+            return Body(length=length)
+        most = self._largest if _may_have_key(scope) else LARGEST_WITH_KEY
+        if length is not None and length > most and ("expect" in headers or length > _MOST_DRAINED):
+            return Body(length=length)  # a client that waits for "100 Continue" has not sent it
+        kept: list[bytes] = []
+        try:
+            received, is_whole = await self._collect(protocol, length, most, kept)
+        except BaseException:
+            self._drop(kept)
+            raise
+        if not is_whole:
+            self._drop(kept)
+        return Body(b"".join(kept), received if length is None else length, is_whole)
+
+    def release(self, body: Body) -> None:
+        """Give back the memory of a body."""
+        self._held -= len(body.content)
+
+    def _drop(self, kept: list[bytes]) -> None:
+        self._held -= sum(map(len, kept))
+        kept.clear()
+
+    async def _collect(
+        self, protocol: "RSGIHTTPProtocol", length: int | None, most: int, kept: list[bytes]
+    ) -> tuple[int, bool]:
+        """Put what comes into `kept`, nothing when it is more than `most`; return its size, and whether it is whole."""
+        received = ends = 0
+        is_kept = length is None or length <= most
+        now = asyncio.get_running_loop().time
+        began = now()
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS) as deadline:
+                async for chunk in protocol:
+                    # The web server yields one empty chunk at the end of a body, and one more where it is broken.
+                    ends += not chunk
+                    received += len(chunk)
+                    if received > most:
+                        is_kept = False
+                        self._drop(kept)
+                    elif is_kept and chunk:
+                        kept.append(chunk)
+                        self._held += len(chunk)
+                        if self._held > self._most_held:
+                            raise TooMuchHeld
+                    if received == length or received > _MOST_DRAINED or (length is not None and not chunk):
+                        break
+                    too_slow = began + max(PATIENCE_SECONDS, received / LEAST_BYTES_A_SECOND)
+                    deadline.reschedule(min(now() + PATIENCE_SECONDS, too_slow))
+        except TimeoutError as error:
+            raise TooSlow from error
+        return received, received == length if length is not None else ends <= 1
+
+
+def _may_have_key(scope: Scope) -> bool:
+    """Return whether the key of a request may stand outside its body; elsewhere than in the API nobody needs one."""
+    return (
+        "authorization" in scope.headers
+        or "personal_api_key=" in scope.query_string
+        or not scope.path.startswith("/api/")
+    )
