@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import yaml
 
+from tests.routes import METHODS, Route
+
 KEY: Final = "phx_" + "b" * 48
 ACME, ROLE, MEMBERSHIP = (f"01a20e5b-7a93-7462-a49f-0000000000b{number}" for number in range(3))
 BOB, CAROL, PERSON = (f"0195a0c0-0000-7000-8000-0000000000b{number}" for number in range(3))
@@ -374,6 +376,31 @@ def ids(operation: Operation) -> Iterator[BadRequest]:
         if f"{{{name}}}" in operation.template:
             for wrong, text in IDS.items():
                 yield BadRequest(f"{name} is {wrong}", operation.method, operation.at({name: text}), body)
+
+
+def methods(route: Route) -> Iterator[BadRequest]:
+    """Yield what is wrong with a request of any method: its ids, its query, its body, its key."""
+    address = Operation("", "", route.template, {}, ())
+    for method in METHODS:
+        for name in ("organization_id", "project_id", "role_id", "id"):
+            if f"{{{name}}}" in route.template:
+                for wrong in ("a text", "NUL", "10**18", "an invalid byte", "5,000 characters", "@current", "nothing"):
+                    yield BadRequest(f"{name} is {wrong}", method, address.at({name: IDS[wrong]}))
+        for query in (
+            "limit=-1",
+            "limit=1&limit=x",
+            "offset=99999999999999999999",
+            "%00=%ff",
+            "search=%00",
+            "a" * 5000,
+        ):
+            yield BadRequest(f"the query is {query[:30]}", method, f"{address.path}?{query}")
+        for body in (b"{", b"\xff", b"[]", b"null", b'{"id": ' * 100, b"a=\x00"):
+            yield BadRequest(f"the body is {body[:10]!r}", method, address.path, body)
+        yield BadRequest("the body is of another type", method, address.path, b"x", "text/plain")
+        yield BadRequest("no key", method, address.path, b"{", has_key=False, is_nobody=True)
+        wrong_key = {"Authorization": "Bearer phx_unknown"}
+        yield BadRequest("a wrong key", method, address.path, headers=wrong_key, has_key=False, is_nobody=True)
 
 
 TEXTS: Final[Mapping[str, str]] = {
