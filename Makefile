@@ -22,7 +22,7 @@ define install
 		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 
-.PHONY: help run test contract-test lint bench chaos schema lock install install-dev install-bench \
+.PHONY: help run test clone-test contract-test lint bench chaos schema lock install install-dev install-bench \
 	install-browser browser-test install-sdk sdk-test require-node client-test scale-test
 
 help: ## list the targets
@@ -33,6 +33,12 @@ run: install ## set up, then serve on HOST and PORT (ARGS: more options of `mana
 
 test: install-dev ## set up, then run the whole test suite on a Postgres it starts itself (ARGS: options of pytest)
 	$(BIN)/python -m pytest $(ARGS)
+
+clone-test: ## run both commands in fresh clones: of root, where only root can enter and elsewhere, and of a user (30 minutes)
+	@test "$$(id -u)" = 0 || { echo "error: this target needs root: run it by 'sudo make clone-test'" >&2; exit 1; }
+	@command -v setpriv >/dev/null || \
+		{ echo "error: setpriv is missing: install the package 'util-linux' (apt-get install util-linux)" >&2; exit 1; }
+	$(PYTHON) tests/clones.py $(ARGS)
 
 contract-test: install-dev ## call every operation with much data made from the schema (EXAMPLES of each; ARGS: of pytest)
 	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/api/test_contract.py -n 0 $(ARGS)
