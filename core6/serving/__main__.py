@@ -20,12 +20,9 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from core6.serving import processes
-from core6.serving.bodies import PATIENCE_SECONDS
+from core6.serving.limits import BACKLOG, MOST_CONNECTIONS, PATIENCE_SECONDS
 
 _LOGGING: Final = Path(__file__).with_name("granian_logging.json")
-#: Connections that one worker keeps, and that wait to be accepted. An idle one costs 10 KB.
-_MOST_CONNECTIONS: Final = 16_384
-_BACKLOG: Final = 2048
 _MOST_FILES: Final = 65_536
 #: Objects that are made before cyclic garbage is looked for. A request makes some thousand, and hardly any cycle.
 _GARBAGE: Final = 20_000
@@ -54,8 +51,8 @@ def main() -> None:
         # It counts for idle connections, too.
         http1_settings=HTTP1Settings(header_read_timeout=int(PATIENCE_SECONDS * 1000)),
         websockets=False,
-        backlog=_BACKLOG,
-        backpressure=_MOST_CONNECTIONS,
+        backlog=BACKLOG,
+        backpressure=MOST_CONNECTIONS,
         respawn_failed_workers=True,
         workers_kill_timeout=options.stop_seconds,
         log_level=LogLevels.error,

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -22,6 +22,7 @@ from core6.api.middleware import protective_headers
 from core6.api.parsers import ENDED_EARLY
 from core6.observability.health import Health
 from core6.serving.bodies import Body, Receiver, TooMuchHeld, TooSlow
+from core6.serving.limits import MOST_HELD, MOST_WAITING
 from core6.serving.readers import cut_stalled_readers
 from core6.serving.threads import Overloaded, Threads
 
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 logger = logging.getLogger(__name__)
-#: Requests of one process that wait for a thread; one more is 503.
-MOST_WAITING: Final = 128
-#: Bytes of bodies that one process holds for requests that are not answered yet.
-MOST_HELD: Final = 128 * 1024 * 1024
 
 
 class Application:

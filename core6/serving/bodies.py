@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from granian.rsgi import Scope
 
 from core6.api.parsers import LARGEST_WITH_KEY
+from core6.serving.limits import LEAST_BYTES_A_SECOND, MOST_DRAINED, PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol
 
-#: A body of which no byte comes for so many seconds is given up, and, after as many, one slower than this (D79).
-PATIENCE_SECONDS: Final = 10.0
-LEAST_BYTES_A_SECOND: Final = 32 * 1024
 #: Bodies of these methods mean nothing, so nobody waits for them.
 WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-#: So much of a body that nobody reads is taken off the line, so that the client is able to read the answer.
-_MOST_DRAINED: Final = 64 * 1024 * 1024
 
 
 class TooSlow(Exception):
@@ -57,7 +53,7 @@ class Receiver:
         if not length and "transfer-encoding" not in headers:
             return Body(length=length)
         most = self._largest if _may_have_key(scope) else LARGEST_WITH_KEY
-        if length is not None and length > most and ("expect" in headers or length > _MOST_DRAINED):
+        if length is not None and length > most and ("expect" in headers or length > MOST_DRAINED):
             return Body(length=length)  # a client that waits for "100 Continue" has not sent it
         kept: list[bytes] = []
         try:
@@ -99,7 +95,7 @@ class Receiver:
                         self._held += len(chunk)
                         if self._held > self._most_held:
                             raise TooMuchHeld
-                    if received == length or received > _MOST_DRAINED or (length is not None and not chunk):
+                    if received == length or received > MOST_DRAINED or (length is not None and not chunk):
                         break
                     too_slow = began + max(PATIENCE_SECONDS, received / LEAST_BYTES_A_SECOND)
                     deadline.reschedule(min(now() + PATIENCE_SECONDS, too_slow))

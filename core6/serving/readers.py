@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from core6.serving.bodies import PATIENCE_SECONDS
+from core6.serving.limits import PATIENCE_SECONDS
 
 _AGAIN_SECONDS: Final = 0.05
 

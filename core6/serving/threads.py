@@ -7,8 +7,8 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Final
 
-#: A call that no thread has begun after so many seconds is given up.
-PATIENCE_SECONDS: Final = 10.0
+from core6.serving.limits import PATIENCE_SECONDS
+
 #: The loop looks at least this often for calls that have ended.
 _REPORT_SECONDS: Final = 0.05
 

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from core6.serving.application import MOST_WAITING
-from core6.serving.threads import PATIENCE_SECONDS
+from core6.serving.limits import MOST_WAITING, PATIENCE_SECONDS
 from tests.management.places import ask, connect, place
 from tests.management.serving import LIGHT, Serve, child, serving, wait_until
 
