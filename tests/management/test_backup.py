@@ -405,8 +405,10 @@ def test_programs_get_no_secret_by_argument(db: None, monkeypatch: pytest.Monkey
     assert given.get("PGPORT", "5432") == "5432"
     assert "PGPASSFILE" in given or "PGPASSWORD" in given
     arguments = " ".join([*backup.command(tmp_path), *(part for each in restore.commands(tmp_path) for part in each)])
+    # A checkout may have the name of the user.
+    rest = arguments.replace(str(BASE_DIR), "").replace(str(tmp_path), "")
     for secret in ("PGPASSFILE", "PGPASSWORD", "PGHOST", "PGUSER"):
-        assert given.get(secret, "-none-") not in arguments.replace("core6/", "")
+        assert given.get(secret, "-none-") not in rest
 
 
 def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -45,7 +45,7 @@ def test_stop_asks_by_the_signal(started):
 
 def test_stop_uses_the_second_signal_on_whoever_ignores_the_first(started):
     child = started(STUBBORN)
-    processes.stop(child, signal.SIGTERM, 0.1, then=signal.SIGINT)
+    processes.stop(child, signal.SIGTERM, 2, then=signal.SIGINT)
     assert child.returncode in {1, -signal.SIGINT}
 
 
