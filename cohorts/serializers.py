@@ -95,6 +95,12 @@ class CohortSerializer(ModelSerializer[Cohort]):
             *("id", "version", "pending_version", "is_calculating", "created_at", "last_calculation"),
             *("errors_calculating", "count"),
         )
+        #: What calculations and persons who come and go change.
+        computed = (
+            *("version", "pending_version", "is_calculating", "last_calculation", "errors_calculating"),
+            *("last_error_message", "count", "experiment_set"),
+        )
+        only_in_answers: ClassVar[dict[str, Any]] = {"_create_static_person_ids": []}
         reads: ClassVar = {
             "filters": ("filters", "groups"),
             "last_error_message": ("error_code",),

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core6.api import conditional
 from core6.api.renderers import JSONRenderer
 
 
@@ -54,6 +55,12 @@ class SchemaView(JSONErrors, SpectacularAPIView):
     """`/api/schema/`: the OpenAPI schema, as YAML or as JSON."""
 
     content_negotiation_class = FormatByQuery
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in ("GET", "HEAD") and response.status_code == 200:
+            conditional.tag_when_rendered(response, request)
+        return response
 
 
 class SwaggerView(JSONErrors, SpectacularSwaggerView):

@@ -16,7 +16,7 @@ from rest_framework.serializers import BaseSerializer
 from core6 import jobs
 from core6.accounts import scopes
 from core6.accounts.models import Level, User
-from core6.api import preconditions
+from core6.api import conditional
 from core6.api.activity import ActivityShown
 from core6.api.filters import SearchFilter
 from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
@@ -59,6 +59,7 @@ class ProjectViewSet(
         "complete_product_onboarding",
         "is_generating_demo_data",
     )
+    answering_object = (*TenantScopedViewSet.answering_object, *TOKEN_ACTIONS, "complete_product_onboarding")
     activity_scope = "Team"
     not_replicated = ("is_generating_demo_data",)  # the queue knows, which is the primary's
     queryset = Project.objects.select_related("organization").order_by("pk")
@@ -118,7 +119,7 @@ class ProjectViewSet(
         project = self.get_queryset().filter(pk=self.project.pk).first()
         if project is None:
             raise NotFound
-        preconditions.check(self, project)
+        conditional.check(self, project)
         return project
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:

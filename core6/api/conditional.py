@@ -1,37 +1,122 @@
-"""Whether a write is meant for the object as it is: `If-Match` beside the `ETag` that a GET told (RFC 9110, 13.1.1)."""
+"""Conditional requests: `ETag` with what is read, `If-None-Match` for reads, `If-Match` for writes (RFC 9110, D67)."""
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+import orjson
 from django.db.models import Model
+from django.http import HttpRequest, HttpResponseNotModified
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from core6.api.exceptions import PreconditionFailed
 from core6.api.renderers import JSONRenderer
 
-_CONDITIONAL: Final = ("PUT", "PATCH", "DELETE")
+# What may be a float without a fraction.
+_WHOLE_FLOAT: Final = re.compile(rb"\d\.0|\d[eE]")
+_CHANGING: Final = ("PUT", "PATCH", "DELETE")
 
 
-def tag_of(content: bytes) -> str:
-    """Return the entity tag of an object's JSON."""
-    return f'"{blake2b(content, digest_size=12).hexdigest()}"'
+def digest(content: bytes) -> str:
+    """Return what stands for a content in its tag."""
+    return blake2b(content, digest_size=12).hexdigest()
 
 
-def lasting(body: Mapping[str, Any], volatile: Sequence[str]) -> Mapping[str, Any]:
-    """Return what the tag of an object is of: all but the fields that differ each time."""
-    return {**body, **dict.fromkeys(volatile)} if volatile else body
+def tag_of(body: Mapping[str, Any], meta: Any) -> str:
+    """Return the strong tag of an object's JSON; `meta` is the Meta of its serializer.
+
+    The tag has two parts where the server computes fields (`Meta.computed`): the first is without them, and alone
+    decides about `If-Match`, so that a calculation which ends stops no write. Fields that differ in each answer
+    (`Meta.volatile`), and those that only the answer to a write has (`Meta.only_in_answers`), are in neither.
+    """
+    lasting = {**body, **dict.fromkeys(getattr(meta, "volatile", ())), **getattr(meta, "only_in_answers", {})}
+    computed = getattr(meta, "computed", ())
+    if not computed:
+        return f'"{_digest_of(lasting)}"'
+    return f'"{_digest_of({**lasting, **dict.fromkeys(computed)})}-{_digest_of(lasting)}"'
+
+
+def _digest_of(body: Mapping[str, Any]) -> str:
+    """Return the digest of an object, before and after the database had it: keys move there, and 1e3 becomes 1000."""
+    content = _sorted(body)
+    return digest(_sorted(_whole(body)) if _WHOLE_FLOAT.search(content) else content)
+
+
+def _sorted(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body, default=str, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # numbers beyond 64 bits, which only the standard library writes
+        return json.dumps(body, default=str, sort_keys=True).encode()
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    return [_whole(each) for each in value] if isinstance(value, list) else value
 
 
 def check(view: GenericAPIView[Any], instance: Model) -> None:
     """Raise PreconditionFailed (412) when the caller means another state of the object, whose row is locked."""
     sent = str(view.request.META.get("HTTP_IF_MATCH", "")).strip()
-    if not sent or sent == "*" or view.request.method not in _CONDITIONAL:
+    if not sent or sent == "*" or view.request.method not in _CHANGING:
         return
-    # As a GET tells it, whatever the action answers itself.
+    # As a GET shows it, whatever the action answers itself.
     serializer_class: Any = type(view).serializer_class
     body = serializer_class(instance, context=view.get_serializer_context()).data
-    content = JSONRenderer().render(lasting(body, getattr(serializer_class.Meta, "volatile", ())))
-    if tag_of(content) not in parse_etags(sent):
+    if _of_state(tag_of(body, serializer_class.Meta)) not in map(_of_state, parse_etags(sent)):
         raise PreconditionFailed
+
+
+def _of_state(tag: str) -> str:
+    """Return the part of a tag that no calculation changes."""
+    return tag.partition("-")[0].rstrip('"')
+
+
+def is_known(tag: str, request: HttpRequest | Request) -> bool:
+    """Return whether the client has the answer with this tag already."""
+    sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
+    return sent == "*" or tag.removeprefix("W/") in [each.removeprefix("W/") for each in parse_etags(sent)]
+
+
+def with_tag(response: Response, view: GenericAPIView[Any], *, is_object: bool) -> HttpResponseBase:
+    """Return a successful answer with its tag; 304 in its place to a read whose client has it already.
+
+    A read of one object has the strong tag of the object, of a list the weak tag of its content. A write that answers
+    the object (`is_object`) has the tag that a read of it would have now.
+    """
+    request, data = view.request, response.data
+    is_read = request.method in ("GET", "HEAD") and response.status_code == 200
+    if not (is_read or is_object) or response.status_code >= 300 or data is None:
+        return response
+    if isinstance(data, Mapping) and "results" not in data:
+        # A write is tagged as a read of the object would be, whatever the action answers itself.
+        serializer_class: Any = view.get_serializer_class() if is_read else type(view).serializer_class
+        tag = tag_of(data, getattr(serializer_class, "Meta", None))
+    else:
+        tag = f'W/"{digest(JSONRenderer().render(data))}"'
+    response.headers["ETag"] = tag
+    return not_modified(response) if is_read and is_known(tag, request) else response
+
+
+def tag_when_rendered(response: Response, request: Request) -> None:
+    """Give an answer that is no JSON of a serializer the tag of its content, once it has that."""
+
+    def answer(rendered: Any) -> HttpResponseBase | None:
+        rendered.headers["ETag"] = tag = f'"{digest(rendered.content)}"'
+        return not_modified(rendered) if is_known(tag, request) else None
+
+    response.add_post_render_callback(answer)
+
+
+def not_modified(response: HttpResponseBase) -> HttpResponseNotModified:
+    """Return 304 with the headers of an answer that the client has already."""
+    headers = {name: value for name, value in response.items() if not name.lower().startswith("content-")}
+    return HttpResponseNotModified(headers=headers)

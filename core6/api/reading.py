@@ -26,7 +26,6 @@ from django.db.models import BigIntegerField
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.utils import timezone
-from django.utils.http import parse_etags
 
 from core6 import replica
 from core6.accounts import keys, scopes
@@ -45,7 +44,7 @@ from core6.api.compiled import (
     page_of,
     sql_of,
 )
-from core6.api.preconditions import lasting, tag_of
+from core6.api.conditional import is_known, tag_of
 from core6.rate_limits.models import count_call
 from core6.revisions.models import state_of
 
@@ -171,11 +170,8 @@ class Plan:
         named = kwargs.get("organization_id")
         if named and scoping.parse_uuid(named) != caller.organization:
             return None
-        content = _json(lasting(body, self._volatile))
-        tag = tag_of(content)
-        if _is_known(tag, request):
-            return self._told(None, tag, caller, request)
-        return self._told(_json(body) if self._volatile else content, tag, caller, request)
+        tag = tag_of(body, self._serializer.Meta)
+        return self._told(None if is_known(tag, request) else _json(body), tag, caller, request)
 
     def _one(self, given: dict[str, Any]) -> "tuple[Caller, dict[str, Any]] | None":
         rows = self._statement.run(given)
@@ -206,7 +202,7 @@ class Plan:
         if caller is None:
             return None
         tag = f'W/"{caller.revision or 0:x}.{self._seal}"'
-        if _is_known(tag, request):
+        if is_known(tag, request):
             return self._told(None, tag, caller, request)
         limit = min(asked.limit or self._paginator.default_limit, self._paginator.max_limit)
         address = request.build_absolute_uri(request.path)
@@ -283,13 +279,6 @@ class Plan:
         return response
 
 
-def _is_known(tag: str, request: HttpRequest) -> bool:
-    """Tell whether the client has the answer with this tag already."""
-    sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
-    known = [each.removeprefix("W/") for each in parse_etags(sent)] if sent else []
-    return sent == "*" or tag.removeprefix("W/") in known
-
-
 def _json(body: Any) -> bytes:
     return orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z)
 
@@ -363,7 +352,7 @@ def _plan(view_class: Any, actions: Mapping[str, str]) -> Plan | None:
 
 def _asked(request: HttpRequest) -> Asked | None:
     """Return what a GET asks for when it is as plain as this module takes it."""
-    if request.method != "GET":
+    if request.method not in ("GET", "HEAD"):
         return None
     meta = request.META
     header = BEARER.fullmatch(meta.get("HTTP_AUTHORIZATION", "").strip())

@@ -18,7 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 from core6 import replica
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
-from core6.api import preconditions, rate_limits
+from core6.api import conditional, rate_limits
 from core6.api.compiled import STAND_IN, Objects
 from core6.api.documentation import Operation
 from core6.api.idempotency import once
@@ -116,6 +116,8 @@ class ScopedViewSet(GenericViewSet[M]):
     operations: ClassVar[Mapping[str, Operation]] = {}
     #: Its own actions whose operationIds do not begin with the basename (D21).
     bare_operations: ClassVar[Collection[str]] = ()
+    #: Writing actions that answer the object as a read of it would.
+    answering_object: ClassVar[Collection[str]] = ("create", "update", "partial_update")
     #: The rate limits after this call; empty when there are none.
     used: Sequence[Use] = ()
     post: Any
@@ -163,10 +165,13 @@ class ScopedViewSet(GenericViewSet[M]):
         return Response({"name": self.get_view_name(), "description": "", "renders": renders, "parses": parses})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Tell what is left of the rate limits, if there are any."""
+        """Add what is left of the rate limits, if there are any, and the tag of what is answered (D67)."""
         if self.used:
             rate_limits.tell(response, self.used)
-        return super().finalize_response(request, response, *args, **kwargs)
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(response, Response) and not response.exception and self.action not in (None, "metadata"):
+            return conditional.with_tag(response, self, is_object=self.action in self.answering_object)
+        return response
 
     def check_restrictions(self) -> None:
         """Refuse a key that is restricted to organizations or projects which this endpoint is not about."""
@@ -195,7 +200,7 @@ class ScopedViewSet(GenericViewSet[M]):
             raise Http404
         self.kwargs[self.lookup_url_kwarg] = key
         found = super().get_object()
-        preconditions.check(self, found)
+        conditional.check(self, found)
         return found
 
     def required_scopes(self) -> Sequence[str]:
@@ -270,7 +275,7 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         if found is None:
             raise Http404
         self.check_object_permissions(self.request, found)
-        preconditions.check(self, found)
+        conditional.check(self, found)
         return cast("M", found)
 
     def check_restrictions(self) -> None:
