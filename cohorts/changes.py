@@ -13,7 +13,7 @@ from cohorts.members import remove_member
 from cohorts.models import Cohort
 from cohorts.static import add_persons, by_uuid, record_members, request_population
 from core6.analytics.models import Experiment, Insight, Person
-from core6.api.scoping import parse_uuid
+from core6.api.ids import parse_uuid
 from projects.models import Project
 
 MOST_BY_HAND: Final = 1000

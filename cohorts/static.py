@@ -17,7 +17,7 @@ from cohorts.models import Cohort
 from cohorts.properties import CompileError
 from cohorts.queue import enqueue, has_waiting
 from cohorts.sql import Sql
-from core6.api.scoping import parse_uuid
+from core6.api.ids import parse_uuid
 
 
 def add_persons(cohort: Cohort, persons: Sql) -> list[uuid.UUID]:

@@ -1,20 +1,17 @@
 """Views whose rows belong to a project named in the URL; annotations and cohorts inherit from here."""
 
-from functools import cache
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from django.db.models import Case, Model, Q, QuerySet, Subquery, When
 from rest_framework.exceptions import NotFound
 
 from core6.accounts.models import User
-from core6.api.compiled import STAND_IN, Objects
+from core6.api.ids import CURRENT, number
 from core6.api.scoping import (
-    CURRENT,
     CallerLevel,
     Tenant,
     TenantScopedViewSet,
     membership_level,
-    number,
     organizations_of,
 )
 from projects.models import Project
@@ -45,12 +42,6 @@ def _with_level(user: User) -> "QuerySet[WithAnnotations[Project, CallerLevel]]"
     return Project.objects.select_related("organization").annotate(caller_level=membership_level(user, "organization"))
 
 
-@cache
-def _projects() -> Objects:
-    """Return the compiled query of a project by its id, of which only the organization is read whole."""
-    return Objects(_with_level(User(pk=STAND_IN["user"])).filter(pk=STAND_IN["number"]).only("organization"))
-
-
 class ProjectScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/projects/:project_id/`: an unknown project is 404, a foreign one 403 (D23)."""
 
@@ -63,11 +54,15 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
     def resolve_tenant(self) -> Tenant:
         # Of the project itself only its id is needed, and not its many settings.
         segment = self.kwargs["project_id"]
-        if key := number(segment):
-            found = _projects().first({"user": self.caller.pk, "number": key})
+        if number(segment) is not None:
+            project_id, organization, level = self.access.project_id, self.access.organization, self.access.level
         else:
             found = projects_of(self.caller, segment).only("organization").first()
-        if found is None:
+            project_id, organization, level = (
+                (found.pk, found.organization, found.caller_level) if found else (None, None, None)
+            )
+        if project_id is None or organization is None:
             raise NotFound("Project not found.")
-        self.project = found
-        return Tenant(organization=found.organization, level=found.caller_level, project_id=found.pk)
+        self.project = Project.from_db(None, ["id", "organization_id"], [project_id, organization.pk])
+        self.project.organization = organization
+        return Tenant(organization, level, project_id)

@@ -19,7 +19,8 @@ from core6.accounts.models import Level, User
 from core6.api import conditional
 from core6.api.activity import ActivityShown
 from core6.api.filters import SearchFilter
-from core6.api.scoping import CURRENT, PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
+from core6.api.ids import CURRENT
+from core6.api.scoping import PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from projects import tokens
 from projects.activity import log_deleted

@@ -8,7 +8,8 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.serializers import BaseSerializer
 
 from core6.accounts.models import Level
-from core6.api.scoping import OrganizationScopedViewSet, parse_uuid
+from core6.api.ids import parse_uuid
+from core6.api.scoping import OrganizationScopedViewSet
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from roles import documentation
 from roles.models import Role, RoleMembership

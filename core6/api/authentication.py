@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -15,7 +14,7 @@ from rest_framework.request import Request
 
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
-from core6.api.compiled import STAND_IN, Objects
+from core6.api import access, ids
 from core6.api.parsers import LARGEST_WITH_KEY, UNREADABLE
 
 BEARER = re.compile(r"Bearer\s+(\S.+)")
@@ -23,12 +22,6 @@ BEARER = re.compile(r"Bearer\s+(\S.+)")
 USE_NOTED_EVERY = timedelta(hours=1)
 #: Where in META the user's id stands of a request that REST framework has not seen (core6/api/reading.py).
 CALLER: Final = "core6.caller"
-
-
-@cache
-def _keys() -> Objects:
-    active = PersonalAPIKey.objects.select_related("user").filter(user__is_active=True)
-    return Objects(active.filter(secure_value=STAND_IN["key"]))
 
 
 def note_use(api_key: str) -> None:
@@ -41,32 +34,33 @@ def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
     if user_id := request.META.get(CALLER):
         header = BEARER.fullmatch(request.META["HTTP_AUTHORIZATION"].strip())
         return user_id, keys.mask(header[1]) if header else None
-    key: PersonalAPIKey | None = getattr(request, "auth", None)
-    if key:
-        return key.user_id, key.mask_value
+    found: access.Access | None = getattr(request, "auth", None)
+    if found:
+        return found.key.user_id, found.key.mask_value
     # Whom Django has found by the session of the console, if anybody asked it.
     user: User | None = getattr(request, "_cached_user", None)
     return user.pk if user else None, None
 
 
 class PersonalAPIKeyAuthentication(BaseAuthentication):
-    """Sets `request.user` to the key's owner and `request.auth` to the key; its scopes are core6.api.permissions' part.
+    """Sets `request.user` to the key's owner and `request.auth` to the Access; core6.api.permissions judges that.
 
     The first place that holds a key decides; a bad key is 401 there. Unknown, deleted and inactive users' keys
     take the same way to the same answer.
     """
 
-    def authenticate(self, request: Request) -> tuple[User, PersonalAPIKey] | None:
-        found = self._find(request)
-        if found is None:
+    def authenticate(self, request: Request) -> tuple[User, access.Access] | None:
+        named = self._find(request)
+        if named is None:
             return None
-        text, place = found
-        key = _keys().first({"key": keys.digest(text)})
-        if key is None:
+        text, place = named
+        found = access.find(keys.digest(text), **_tenant_ids(request))
+        if found is None:
             raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
-        if key.last_used_at is None or key.last_used_at < timezone.now() - USE_NOTED_EVERY:
-            note_use(key.pk)
-        return key.user, key
+        used_at = found.key.last_used_at
+        if used_at is None or used_at < timezone.now() - USE_NOTED_EVERY:
+            note_use(found.key.pk)
+        return found.key.user, found
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -80,6 +74,16 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
             return in_query.strip(), "query string"
         in_body = _key_in_body(request)
         return (in_body.strip(), "body") if in_body else None
+
+
+def _tenant_ids(request: Request) -> dict[str, Any]:
+    """Return the id of the organization or project that the path names, where it names one by its id."""
+    context: Any = request.parser_context
+    place = context["view"].tenant_place()
+    segment = context["kwargs"].get(place, "") if place else ""
+    if place == "organization_id":
+        return {"organization_id": ids.parse_uuid(segment)}
+    return {"project_id": ids.number(segment)}
 
 
 def _key_in_body(request: Request) -> str | None:

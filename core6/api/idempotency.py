@@ -38,7 +38,7 @@ def once(handler: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
         if not 0 < len(name) <= LONGEST or not (name.isascii() and name.isprintable()):
             detail = f"Send an Idempotency-Key of 1 to {LONGEST} printable ASCII characters."
             raise ValidationError(detail, code="invalid_input")
-        api_key: Any = request.auth
+        api_key = request.auth.key
         fingerprint = _fingerprint(request)
         with transaction.atomic():
             _claim(api_key, name)

@@ -22,7 +22,7 @@ class KeyThrottle(BaseThrottle):
         if not settings.RATE_LIMITS or request.auth is None:
             return True
         counted = request.META.get(COUNTED)
-        self._used = view.used = counted or count_call(request.auth.pk, settings.RATE_LIMITS)
+        self._used = view.used = counted or count_call(request.auth.key.pk, settings.RATE_LIMITS)
         return not any(use.is_over for use in self._used)
 
     def wait(self) -> float | None:

@@ -30,7 +30,7 @@ from django.utils import timezone
 from core6 import replica
 from core6.accounts import keys, scopes
 from core6.accounts.models import User
-from core6.api import errors, rate_limits, scoping
+from core6.api import errors, ids, rate_limits, scoping
 from core6.api.authentication import BEARER, CALLER, USE_NOTED_EVERY, note_use
 from core6.api.compiled import (
     STAND_IN,
@@ -118,7 +118,7 @@ class Plan:
 
     def answer(self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked") -> HttpResponse | None:
         """Return the answer to a plain GET; None when only the ordinary way knows it."""
-        tenant = scoping.parse_id(kwargs[self._place], is_uuid=self._place == "organization_id")
+        tenant = ids.parse_id(kwargs[self._place], is_uuid=self._place == "organization_id")
         given: dict[str, Any] = {"tenant": tenant, "key": keys.digest(asked.key)}
         given |= {"project": tenant, "since": timezone.now() - USE_NOTED_EVERY}
         if not tenant:
@@ -159,7 +159,7 @@ class Plan:
     def _retrieve(
         self, request: HttpRequest, kwargs: Mapping[str, str], asked: "Asked", given: dict[str, Any]
     ) -> HttpResponse | None:
-        key = scoping.parse_id(kwargs["id"], is_uuid=self._is_uuid)
+        key = ids.parse_id(kwargs["id"], is_uuid=self._is_uuid)
         if not key:
             return None
         given |= {"uuid": key, "number": key}
@@ -168,7 +168,7 @@ class Plan:
             return None
         caller, body = found
         named = kwargs.get("organization_id")
-        if named and scoping.parse_uuid(named) != caller.organization:
+        if named and ids.parse_uuid(named) != caller.organization:
             return None
         tag = tag_of(body, self._serializer.Meta)
         return self._told(None if is_known(tag, request) else _json(body), tag, caller, request)

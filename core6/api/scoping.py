@@ -1,6 +1,5 @@
 """What every view inherits: its scope, and how the rows that it may touch are found."""
 
-import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,9 +18,11 @@ from core6 import replica
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.api import conditional, rate_limits
+from core6.api.access import Access
 from core6.api.compiled import STAND_IN, Objects
 from core6.api.documentation import Operation
 from core6.api.idempotency import once
+from core6.api.ids import CURRENT, parse_id, parse_uuid
 from core6.api.parsers import ENDED_EARLY
 from core6.rate_limits.models import Use
 
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 M = TypeVar("M", bound=Model)
-CURRENT: Final = "@current"
 PROJECTS_ONLY: Final = "API keys with scoped projects are only supported on project-based endpoints."
-_MOST_DIGITS = 18
 _WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -55,26 +54,6 @@ def membership_level(user: User, organization: str) -> Subquery:
     return Subquery(Membership.objects.filter(user=user, organization=OuterRef(organization)).values("level"))
 
 
-def number(text: str) -> int | None:
-    """Return the integer id that a path segment holds (D11: at most 18 digits), or None."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
-
-
-def parse_uuid(text: str) -> uuid.UUID | None:
-    """Return the UUID that a path segment holds, in any case, with or without dashes (D11), or None."""
-    if len(text) not in (32, 36) or any(c in text for c in "{}:"):
-        return None
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
-
-
-def parse_id(text: str, *, is_uuid: bool) -> uuid.UUID | int | None:
-    """Return the id of either kind that a path segment holds, or None."""
-    return parse_uuid(text) if is_uuid else number(text)
-
-
 def has_uuids(view: GenericViewSet[Any]) -> bool:
     """Tell whether a view's rows are named by UUIDs; else they are by numbers."""
     queryset: Any = view.queryset  # type: ignore[arg-type]  # the stubs take it for a manager
@@ -94,12 +73,6 @@ def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Orga
     return organizations.filter(memberships__user=user).order_by(
         Case(When(is_current, then=0), default=1), "memberships__joined_at", "pk"
     )
-
-
-@cache
-def _organizations() -> Objects:
-    """Return the compiled query of an organization by its id, as `organizations_of` finds it."""
-    return Objects(organizations_of(User(pk=STAND_IN["user"]), str(STAND_IN["uuid"])))
 
 
 class ScopedViewSet(GenericViewSet[M]):
@@ -139,7 +112,12 @@ class ScopedViewSet(GenericViewSet[M]):
     @property
     def key(self) -> PersonalAPIKey:
         """Return the key of the call; only behind the permission, too."""
-        return cast("PersonalAPIKey", self.request.auth)
+        return self.access.key
+
+    @property
+    def access(self) -> Access:
+        """Return who calls where; only behind the permission."""
+        return cast("Access", self.request.auth)
 
     def perform_authentication(self, request: Request) -> None:
         """Find out who calls; only then is the body of a POST that is to happen once read, before it is parsed."""
@@ -172,6 +150,10 @@ class ScopedViewSet(GenericViewSet[M]):
         if isinstance(response, Response) and not response.exception and self.action not in (None, "metadata"):
             return conditional.with_tag(response, self, is_object=self.action in self.answering_object)
         return response
+
+    def tenant_place(self) -> str | None:
+        """Return the name of the part of the URL whose id alone names the tenant; None where something else does."""
+        return None
 
     def check_restrictions(self) -> None:
         """Refuse a key that is restricted to organizations or projects which this endpoint is not about."""
@@ -219,10 +201,6 @@ class TenantScopedViewSet(ScopedViewSet[M]):
     not_replicated: ClassVar[Collection[str]] = ()
     not_a_member: ClassVar[str | None] = None
     level_too_low: ClassVar[str] = "Your organization access level is insufficient."
-
-    def tenant_place(self) -> str | None:
-        """Return the name of the part of the URL whose id alone names the tenant; None where something else does."""
-        return None
 
     @cached_property
     def tenant(self) -> Tenant:
@@ -304,7 +282,9 @@ def stand_in(view_class: type[TenantScopedViewSet[Any]], action: str, method: st
     view = view_class()
     view.action, view.detail = action, action != "list"
     # Whoever is restricted is refused before.
-    caller: Any = SimpleNamespace(method=method, user=User(pk=STAND_IN["user"]), auth=PersonalAPIKey())
+    caller: Any = SimpleNamespace(
+        method=method, user=User(pk=STAND_IN["user"]), auth=Access(PersonalAPIKey(), None, None, None)
+    )
     caller.query_params = QueryDict()
     view.request = caller
     view.tenant = Tenant(Organization(pk=STAND_IN["organization"]), Level.MEMBER, STAND_IN["project"])
@@ -325,15 +305,18 @@ def _rows(view_class: type[TenantScopedViewSet[Any]], action: str, method: str) 
 class OrganizationScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/organizations/:organization_id/`."""
 
+    _unknown: ClassVar[str] = "Organization not found."
+
     def tenant_place(self) -> str:
         return "organization_id"
 
     def resolve_tenant(self) -> Tenant:
         segment = self.kwargs["organization_id"]
-        if key := parse_uuid(segment):
-            found = _organizations().first({"user": self.caller.pk, "uuid": key})
-        else:
-            found = organizations_of(self.caller, segment).first()
+        if parse_uuid(segment):
+            if self.access.organization is None:
+                raise NotFound(self._unknown)
+            return Tenant(self.access.organization, self.access.level)
+        found = organizations_of(self.caller, segment).first()
         if found is None:
-            raise NotFound("Organization not found.")
-        return Tenant(organization=found, level=found.caller_level)
+            raise NotFound(self._unknown)
+        return Tenant(found, found.caller_level)

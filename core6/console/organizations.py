@@ -12,7 +12,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, PaginationInlineFormSet, UserChangeForm, UserCreationForm
 
 from core6.accounts.models import Level, Membership, Organization, User
-from core6.api.scoping import parse_uuid
+from core6.api.ids import parse_uuid
 from core6.console.site import AddedInline, ConsoleAdmin, ReadOnlyInline, ShownInline
 from projects.models import Project
 from roles.models import Role

@@ -224,10 +224,10 @@ def test_changes_take_a_constant_number_of_queries(
     assert len(queries) == 2  # key with organization and role; its memberships
     with queries:
         alice.post(url(cast), {"name": "x"})
-    assert len(queries) == 6  # key, organization, savepoint, insert, its memberships, release
+    assert len(queries) == 5  # key with organization, savepoint, insert, its memberships, release
     with queries:
         alice.patch(url(cast, role), {"name": "y"})
-    assert len(queries) == 7  # key, organization, savepoint, the locked role, its memberships, update, release
+    assert len(queries) == 6  # key with organization, savepoint, the locked role, its memberships, update, release
 
 
 @pytest.mark.django_db(transaction=True)
