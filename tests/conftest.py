@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from django.conf import settings
 from django.db import connection, connections
 from django.test import Client
+from django.test.client import ClientHandler
 from django.test.utils import CaptureQueriesContext
 
 from core6.accounts import keys
@@ -94,12 +96,20 @@ def django_db_setup(django_db_setup: None) -> None:
     connection.settings_dict["OPTIONS"] |= settings.WEB_CONNECTION_OPTIONS
 
 
+@cache
+def handler_of(*middleware: tuple[str, ...]) -> ClientHandler:
+    """Return the handler of a test's clients, one for each list of middleware."""
+    return ClientHandler(enforce_csrf_checks=False)
+
+
 class Caller:
     """Speaks HTTP with one key; bodies go out as JSON unless `content_type` says otherwise."""
 
     def __init__(self, key: str | None, **headers: str) -> None:
         self.key = key
         self.client = Client(headers={**({"Authorization": f"Bearer {key}"} if key else {}), **headers})
+        # Each client would build the middleware anew, which looks for every static file.
+        self.client.handler = handler_of(*(tuple(each) for each in (settings.MIDDLEWARE, settings.PAGE_MIDDLEWARE)))
 
     def request(self, method: str, path: str, body: Any = None, **extra: Any) -> Any:
         if body is not None and not isinstance(body, str | bytes):

@@ -12,7 +12,7 @@ from drf_spectacular.views import SpectacularAPIView
 from core6.routes import readable
 
 #: Every method that a client may send; the last is one that no standard knows.
-METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "NONSENSE")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "NONSENSE")
 
 
 @dataclass(frozen=True)
