@@ -7,10 +7,11 @@ too many requests. All the rest is Django's, which is called as the WSGI applica
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 logger = logging.getLogger(__name__)
+_SILENCE_SECONDS: Final = 10.0
 
 
 class Application:
@@ -38,6 +40,7 @@ class Application:
 
     def __init__(self, wsgi: WSGIApplication, *, threads: int) -> None:
         self._wsgi, self._count = wsgi, threads
+        self._silent_until = 0.0
         self._bodies = Receiver(largest=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, most_held=MOST_HELD)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,13 +59,23 @@ class Application:
         except TooSlow:
             return _send(errors.request_timeout(), scope, protocol)
         except TooMuchHeld:
-            return _send(errors.overloaded(), scope, protocol)
+            return self._refuse(scope, protocol)
         try:
             await self._threads.run(partial(_respond, self._wsgi, scope, protocol, body))
         except Overloaded:
-            _send(errors.overloaded(), scope, protocol)
+            self._refuse(scope, protocol)
         finally:
             self._bodies.release(body)
+
+    def _refuse(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
+        """Answer 503; the log says so now and then, not for each request."""
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + _SILENCE_SECONDS
+            logger.warning(
+                "Requests are refused with 503: too many wait for a thread, or their bodies need too much memory"
+            )
+        _send(errors.overloaded(), scope, protocol)
 
 
 def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:

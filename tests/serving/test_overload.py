@@ -82,6 +82,7 @@ def test_more_requests_than_it_can_keep_are_refused(server: Serve):
             early = [each.result() for each in waiting if each.done()]
             assert {(status, wait) for status, _, wait in early} == {(503, "1")}
             assert max(seconds for _, seconds, _ in early) < 5
+            assert len([line for line in server.complaints() if "Requests are refused with 503" in line]) == 1
             assert call(server, "/_livez")[1] < 1
             # Those in the queue have waited long enough.
             is_over = lambda: sum(each.done() for each in waiting) >= CAPACITY  # noqa: E731
