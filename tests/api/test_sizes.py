@@ -29,8 +29,8 @@ def test_criteria_have_at_most_1_mb(cast: Cast, alice: Caller, size: int, status
     response = alice.post(url(cast, "cohorts/"), {"filters": padded(None, size)})
     assert response.status_code == status
     if status == 400:
-        told = "This field takes at most 1 MB of JSON: send less."
-        assert response.json() == invalid("max_length", told, "filters")
+        detail = "This field takes at most 1 MB of JSON: send less."
+        assert response.json() == invalid("max_length", detail, "filters")
 
 
 @pytest.mark.parametrize("field", ["groups", "query"])
@@ -76,8 +76,8 @@ def test_a_setting_has_at_most_256_kb(cast: Cast, alice: Caller, size: int, stat
     value = {"a": "x" * (size - len('{"a":""}'))}
     response = alice.patch(url(cast), {"survey_config": value})
     if status == 400:
-        told = "This field takes at most 256 KB of JSON: send less."
-        assert response.json() == invalid("max_length", told, "survey_config")
+        detail = "This field takes at most 256 KB of JSON: send less."
+        assert response.json() == invalid("max_length", detail, "survey_config")
     else:
         assert response.json().get("attr") != "survey_config" or "256 KB" not in response.json()["detail"]
 
@@ -114,17 +114,17 @@ def test_a_file_names_at_most_100_000_persons(cast: Cast, alice: Caller, count: 
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "detail"),
     [
         (b"[" + b"[]," * 200_000 + b"1]", "more than 200,000 objects and lists"),
         (b'{"a": [' + b"{}," * 200_000 + b"1]}", "more than 200,000 objects and lists"),
         (b"[" + b"1," * 500_001 + b"1]", "more than 500,000 values"),
     ],
 )
-def test_json_has_at_most_so_many_parts(cast: Cast, alice: Caller, body: bytes, told: str):
+def test_json_has_at_most_so_many_parts(cast: Cast, alice: Caller, body: bytes, detail: str):
     response = alice.post(url(cast, "annotations/"), body)
     assert (response.status_code, response.json()["code"]) == (400, "parse_error")
-    assert told in response.json()["detail"]
+    assert detail in response.json()["detail"]
 
 
 def test_a_form_has_at_most_so_many_escapes(cast: Cast, alice: Caller):

@@ -158,7 +158,7 @@ def send(server: Serve, method: str, path: str, body: bytes, content_type: str, 
 
 
 def addresses(server: Serve) -> list[tuple[str, str]]:
-    project = f"/api/projects/{server.told('project')}/"
+    project = f"/api/projects/{server.row('project')}/"
     return [("POST", server.annotations), ("POST", f"{project}cohorts/"), ("PATCH", project)]
 
 
@@ -169,12 +169,12 @@ def excess(server: Serve, kind: str, key: str | None, allowed: tuple[float, int]
         cost = Cost(worker(server))
         status = send(server, method, path, body, content_type, key)
         seconds, megabytes = cost.read()
-        told = f"{kind:28} {method:5} {path:32} {status}  {seconds:5.2f} s {megabytes:5} MB"
-        print(told)
+        row = f"{kind:28} {method:5} {path:32} {status}  {seconds:5.2f} s {megabytes:5} MB"
+        print(row)
         if status >= 500 or seconds > allowed[0] or megabytes > allowed[1]:
-            found.append(told)
+            found.append(row)
         if not key or "unknown" in key:
-            assert status == 401, told
+            assert status == 401, row
     return found
 
 
@@ -186,7 +186,7 @@ def test_a_stranger(server: Serve, kind: str):
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_caller(server: Serve, kind: str):
-    assert excess(server, kind, server.told("API key"), TO_CALLERS) == []
+    assert excess(server, kind, server.row("API key"), TO_CALLERS) == []
 
 
 def test_the_bodies_are_what_they_are_called():
