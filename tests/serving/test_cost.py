@@ -158,7 +158,7 @@ def send(server: Serve, method: str, path: str, body: bytes, content_type: str, 
 
 
 def addresses(server: Serve) -> list[tuple[str, str]]:
-    project = f"/api/projects/{server.row('project')}/"
+    project = f"/api/projects/{server.told('project')}/"
     return [("POST", server.annotations), ("POST", f"{project}cohorts/"), ("PATCH", project)]
 
 
@@ -186,7 +186,7 @@ def test_a_stranger(server: Serve, kind: str):
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_caller(server: Serve, kind: str):
-    assert excess(server, kind, server.row("API key"), TO_CALLERS) == []
+    assert excess(server, kind, server.told("API key"), TO_CALLERS) == []
 
 
 def test_the_bodies_are_what_they_are_called():

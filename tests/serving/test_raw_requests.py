@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPResponse
-from io import BytesIO
+from http.client import HTTPConnection
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ import pytest
 
 from tests.management.places import place
 from tests.management.serving import LIGHT, Serve, serving
+from tests.serving.received import answer_of
 
 #: So long does nobody wait who is told nothing.
 SILENCE: Final = 0.7
@@ -61,16 +61,6 @@ def exchange(server: Serve, *parts: bytes, pause: float = 0.0, is_ended: bool = 
     return received
 
 
-class Received:
-    """Bytes in the place of a socket, as the library's reader of answers takes it."""
-
-    def __init__(self, received: bytes) -> None:
-        self._file = BytesIO(received)
-
-    def makefile(self, mode: str) -> BytesIO:
-        return self._file
-
-
 def statuses(received: bytes) -> list[int]:
     return [int(found) for found in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
 
@@ -81,8 +71,7 @@ def check(received: bytes) -> list[int]:
     assert not received or found, received[:500]
     assert all(status < 500 for status in found), received[:500]
     if len(found) == 1 and found[0] >= 400:
-        answer = HTTPResponse(Received(received))  # type: ignore[arg-type]  # all that it asks of a socket
-        answer.begin()
+        answer = answer_of(received)
         body = answer.read()
         # What the web server itself refuses may be told in other words (D46).
         if answer.headers.get_content_type() == "application/json" and body:

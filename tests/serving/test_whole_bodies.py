@@ -4,8 +4,6 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from http.client import HTTPResponse
-from io import BytesIO
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +11,7 @@ import pytest
 
 from tests.management.places import place
 from tests.management.serving import LIGHT, Serve, serving
+from tests.serving.received import answer_of
 
 CSV: Final = b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\ndistinct_id\r\nann\r\n'
 MULTIPART: Final = b'--edge\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc\r\n--edge--\r\n'
@@ -50,16 +49,6 @@ def server() -> Iterator[Serve]:
         yield server
 
 
-class Received:
-    """Bytes in the place of a socket, as the library's reader of answers takes it."""
-
-    def __init__(self, received: bytes) -> None:
-        self._file = BytesIO(received)
-
-    def makefile(self, mode: str) -> BytesIO:
-        return self._file
-
-
 def send(
     server: Serve, method: str, path: str, headers: list[str], body: bytes, key: str = "", *, is_ended: bool = False
 ) -> tuple[int, Any]:
@@ -80,8 +69,7 @@ def send(
         with suppress(ConnectionResetError):
             while piece := connection.recv(65536):
                 received += piece
-    answer = HTTPResponse(Received(received))  # type: ignore[arg-type]  # all that it asks of a socket
-    answer.begin()
+    answer = answer_of(received)
     return answer.status, json.loads(answer.read() or b"null") if method != "HEAD" else None
 
 
