@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +95,21 @@ def django_db_setup(django_db_setup: None) -> None:
     connection.settings_dict["OPTIONS"] |= settings.WEB_CONNECTION_OPTIONS
 
 
-@cache
-def handler_of(*middleware: tuple[str, ...]) -> ClientHandler:
-    """Return the handler of a test's clients, one for each list of middleware."""
-    return ClientHandler(enforce_csrf_checks=False)
+class SharedHandler(ClientHandler):
+    """Calls the middleware that the settings name; to build it looks for every static file, so it is built once.
+
+    A test that changes the list has a chain of its own, built when it sends its first request.
+    """
+
+    _shared = ClientHandler(enforce_csrf_checks=False)
+    _middleware = tuple(settings.MIDDLEWARE)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._own = ClientHandler(enforce_csrf_checks=False)
+
+    def __call__(self, environ: dict[str, Any]) -> Any:
+        return (self._shared if tuple(settings.MIDDLEWARE) == self._middleware else self._own)(environ)
 
 
 class Caller:
@@ -108,8 +118,7 @@ class Caller:
     def __init__(self, key: str | None, **headers: str) -> None:
         self.key = key
         self.client = Client(headers={**({"Authorization": f"Bearer {key}"} if key else {}), **headers})
-        # Each client would build the middleware anew, which looks for every static file.
-        self.client.handler = handler_of(*(tuple(each) for each in (settings.MIDDLEWARE, settings.PAGE_MIDDLEWARE)))
+        self.client.handler = SharedHandler()
 
     def request(self, method: str, path: str, body: Any = None, **extra: Any) -> Any:
         if body is not None and not isinstance(body, str | bytes):

@@ -1,6 +1,5 @@
 """What 10 MB of anything cost: processor seconds and memory of the one web process, for each request (a table)."""
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -17,6 +16,7 @@ from tests.management.serving import LIGHT, Serve, serving
 
 MB: Final = 2**20
 SIZE: Final = 10 * 1000 * 1000
+MULTIPART = "multipart/form-data; boundary=edge"
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 #: Seconds and MB that a request may cost: without a valid key, and with one.
 TO_STRANGERS, TO_CALLERS = (0.5, 60), (1.0, 200)
@@ -55,63 +55,73 @@ def conditions(count: int) -> bytes:
 
 
 VALUES: Final = b'"abcdefgh",' * 90_000 + b'"a"]}]}}}'
-#: Of each kind the body, and its content type.
-BODIES: Final = {
-    "lists": (repeated("[", "[],", "[]]"), JSON),
-    "objects": (repeated("[", "{},", "{}]"), JSON),
-    "lists in a known field": (repeated('{"app_urls": [', "[],", "[]]}"), JSON),
-    "200,000 lists and a text": (b"[" + b"[]," * 199_998 + b'"' + b"x" * (SIZE - 700_000) + b'"]', JSON),
-    "depth": (b"[" * (SIZE // 2) + b"]" * (SIZE // 2), JSON),
-    "numbers": (repeated("[", "1,", "1]"), JSON),
-    "fractions": (repeated("[", "1.5,", "1.5]"), JSON),
-    "one number": (b"[" + b"9" * (SIZE - 2) + b"]", JSON),
-    "one fraction": (b"[1." + b"9" * (SIZE - 4) + b"]", JSON),
-    "texts": (repeated("[", '"ab",', '"ab"]'), JSON),
-    "texts in a known field": (repeated('{"app_urls": [', '"ab",', '"ab"]}'), JSON),
-    "one text": (b'{"content": "' + b"x" * (SIZE - 20) + b'"}', JSON),
-    "escapes": (repeated('{"content": "', "\\u20ac", '"}'), JSON),
-    "many keys": (numbered("{", lambda number: f'"k{number}":1,', "}"), JSON),
-    "one key many times": (repeated("{", '"a":1,', '"a":1}'), JSON),
-    "blanks": (b" " * SIZE, JSON),
-    "no JSON": (b"x" * SIZE, JSON),
-    "leaves without anything": (filters("{}"), JSON),
-    "leaves": (filters(LEAF + '"value":"b","operator":"exact"}'), JSON),
-    "one long value": (filters(LEAF + '"operator":"exact","value":"' + "x" * 9_000_000 + '"}'), JSON),
-    "one long operator": (filters(LEAF + '"value":1,"operator":"' + "x" * 4_900_000 + '"}'), JSON),
-    "a list of values": (repeated(CRITERIA + LEAF + '"value":[', '"ab",', '"ab"]}]}}}'), JSON),
-    "person ids": (repeated('{"_create_static_person_ids": [', f'"{PERSON}",', '"x"]}'), JSON),
-    "a setting of lists": (repeated('{"session_recording_linked_flag": {"a": [', "[],", "[]]}}"), JSON),
-    "a setting of numbers": (repeated('{"session_recording_linked_flag": {"a": [', "1,", "1]}}"), JSON),
-    "fields of a form": (repeated("", "a=1&", "a=1"), FORM),
-    "one field of a form": (b"content=" + b"x" * (SIZE - 8), FORM),
-    "escapes of a form": (repeated("content=", "%20", ""), FORM),
-    "a form without a name": (b"&" * SIZE, FORM),
+#: Of each kind what makes the body, and its content type.
+BODIES: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
+    "lists": (lambda: repeated("[", "[],", "[]]"), JSON),
+    "objects": (lambda: repeated("[", "{},", "{}]"), JSON),
+    "lists in a known field": (lambda: repeated('{"app_urls": [', "[],", "[]]}"), JSON),
+    "200,000 lists and a text": (lambda: b"[" + b"[]," * 199_998 + b'"' + b"x" * (SIZE - 700_000) + b'"]', JSON),
+    "depth": (lambda: b"[" * (SIZE // 2) + b"]" * (SIZE // 2), JSON),
+    "numbers": (lambda: repeated("[", "1,", "1]"), JSON),
+    "fractions": (lambda: repeated("[", "1.5,", "1.5]"), JSON),
+    "one number": (lambda: b"[" + b"9" * (SIZE - 2) + b"]", JSON),
+    "one fraction": (lambda: b"[1." + b"9" * (SIZE - 4) + b"]", JSON),
+    "texts": (lambda: repeated("[", '"ab",', '"ab"]'), JSON),
+    "texts in a known field": (lambda: repeated('{"app_urls": [', '"ab",', '"ab"]}'), JSON),
+    "one text": (lambda: b'{"content": "' + b"x" * (SIZE - 20) + b'"}', JSON),
+    "escapes": (lambda: repeated('{"content": "', "\\u20ac", '"}'), JSON),
+    "many keys": (lambda: numbered("{", lambda number: f'"k{number}":1,', "}"), JSON),
+    "one key many times": (lambda: repeated("{", '"a":1,', '"a":1}'), JSON),
+    "blanks": (lambda: b" " * SIZE, JSON),
+    "no JSON": (lambda: b"x" * SIZE, JSON),
+    "leaves without anything": (lambda: filters("{}"), JSON),
+    "leaves": (lambda: filters(LEAF + '"value":"b","operator":"exact"}'), JSON),
+    "one long value": (lambda: filters(LEAF + '"operator":"exact","value":"' + "x" * 9_000_000 + '"}'), JSON),
+    "one long operator": (lambda: filters(LEAF + '"value":1,"operator":"' + "x" * 4_900_000 + '"}'), JSON),
+    "a list of values": (lambda: repeated(CRITERIA + LEAF + '"value":[', '"ab",', '"ab"]}]}}}'), JSON),
+    "person ids": (lambda: repeated('{"_create_static_person_ids": [', f'"{PERSON}",', '"x"]}'), JSON),
+    "a setting of lists": (lambda: repeated('{"session_recording_linked_flag": {"a": [', "[],", "[]]}}"), JSON),
+    "a setting of numbers": (lambda: repeated('{"session_recording_linked_flag": {"a": [', "1,", "1]}}"), JSON),
+    "fields of a form": (lambda: repeated("", "a=1&", "a=1"), FORM),
+    "one field of a form": (lambda: b"content=" + b"x" * (SIZE - 8), FORM),
+    "escapes of a form": (lambda: repeated("content=", "%20", ""), FORM),
+    "a form without a name": (lambda: b"&" * SIZE, FORM),
     "fields of a multipart form": (
-        repeated("", '--edge\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n', "--edge--\r\n"),
-        "multipart/form-data; boundary=edge",
+        lambda: repeated("", '--edge\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n', "--edge--\r\n"),
+        MULTIPART,
     ),
-    "ends of a multipart form": (repeated("", "--edge\r\n", "--edge--\r\n"), "multipart/form-data; boundary=edge"),
+    "ends of a multipart form": (
+        lambda: repeated("", "--edge\r\n", "--edge--\r\n"),
+        MULTIPART,
+    ),
     "a file": (
-        b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\n'
-        + repeated("distinct_id\n", "abcdefgh\n", "x\r\n--edge--\r\n"),
-        "multipart/form-data; boundary=edge",
+        lambda: (
+            b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\n'
+            + repeated("distinct_id\n", "abcdefgh\n", "x\r\n--edge--\r\n")
+        ),
+        MULTIPART,
     ),
     "a file of one line": (
-        b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\n'
-        + b"x" * (SIZE - 200)
-        + b"\r\n--edge--\r\n",
-        "multipart/form-data; boundary=edge",
+        lambda: (
+            b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\n'
+            + b"x" * (SIZE - 200)
+            + b"\r\n--edge--\r\n"
+        ),
+        MULTIPART,
     ),
-    "another type": (b"x" * SIZE, "text/plain"),
+    "another type": (lambda: b"x" * SIZE, "text/plain"),
     # As much as the limits let through.
-    "as many fractions": (filled(b"[" + b"1.5," * 499_000 + b"1]"), JSON),
-    "as many texts": (filled(b"[" + b'"abcdefghijkl",' * 499_000 + b"1]"), JSON),
-    "as many keys": (filled(numbered("{", lambda number: f'"key number {number}":1,', "}", 499_000)), JSON),
-    "as many lists": (filled(b'{"a":[' + b"[1]," * 199_000 + b"1]}"), JSON),
-    "as many leaves": (filled(conditions(5000)), JSON),
-    "as long a list of values": (filled((CRITERIA + LEAF + '"operator":"exact","value":[').encode() + VALUES), JSON),
-    "as large settings": (filled(b'{"survey_config": {"a": [' + b"[]," * 80_000 + b"1]}}"), JSON),
-    "as many escapes of a form": (b"content=" + b"%20" * 499_000 + b"x" * (SIZE - 1_500_000), FORM),
+    "as many fractions": (lambda: filled(b"[" + b"1.5," * 499_000 + b"1]"), JSON),
+    "as many texts": (lambda: filled(b"[" + b'"abcdefghijkl",' * 499_000 + b"1]"), JSON),
+    "as many keys": (lambda: filled(numbered("{", lambda number: f'"key number {number}":1,', "}", 499_000)), JSON),
+    "as many lists": (lambda: filled(b'{"a":[' + b"[1]," * 199_000 + b"1]}"), JSON),
+    "as many leaves": (lambda: filled(conditions(5000)), JSON),
+    "as long a list of values": (
+        lambda: filled(f'{CRITERIA}{LEAF}"operator":"exact","value":['.encode() + VALUES),
+        JSON,
+    ),
+    "as large settings": (lambda: filled(b'{"survey_config": {"a": [' + b"[]," * 80_000 + b"1]}}"), JSON),
+    "as many escapes of a form": (lambda: b"content=" + b"%20" * 499_000 + b"x" * (SIZE - 1_500_000), FORM),
 }
 
 
@@ -163,9 +173,10 @@ def addresses(server: Serve) -> list[tuple[str, str]]:
 
 
 def excess(server: Serve, kind: str, key: str | None, allowed: tuple[float, int]) -> list[str]:
-    body, content_type = BODIES[kind]
-    found = []
-    for method, path in addresses(server):
+    make, content_type = BODIES[kind]
+    body, found = make(), []
+    # What a stranger sends is parsed nowhere.
+    for method, path in addresses(server)[: None if allowed == TO_CALLERS else 1]:
         cost = Cost(worker(server))
         status = send(server, method, path, body, content_type, key)
         seconds, megabytes = cost.read()
@@ -190,7 +201,5 @@ def test_a_caller(server: Serve, kind: str):
 
 
 def test_the_bodies_are_what_they_are_called():
-    for kind, (body, content_type) in BODIES.items():
-        assert 0.45 * SIZE < len(body) <= SIZE * 1.05, (kind, len(body))
-        if content_type == JSON and kind not in ("blanks", "no JSON", "depth", "one number"):
-            json.loads(body)
+    for kind, (make, _) in BODIES.items():
+        assert 0.45 * SIZE < len(make()) <= SIZE * 1.05, kind
