@@ -51,15 +51,27 @@ def try_in(parent: Path, before: list[str]) -> bool:
     # Caches of installers go where this account can write.
     environment = {**os.environ, "HOME": str(parent), "TMPDIR": tempfile.gettempdir()}
     environment.pop("CORE6_DATA_DIR", None)
-    suite = ["make", "test", f"PYTHON={sys.executable}", f"ARGS={' '.join(sys.argv[1:])}"]
+    python = python_for(before)
+    suite = ["make", "test", f"PYTHON={python}", f"ARGS={' '.join(sys.argv[1:])}"]
     done = subprocess.run([*before, *suite], cwd=clone, env=environment, check=False)
-    return done.returncode == 0 and serves(clone, before, environment, parent / "ready")
+    return done.returncode == 0 and serves(clone, before, environment, parent / "ready", python)
 
 
-def serves(clone: Path, before: list[str], environment: dict[str, str], ready: Path) -> bool:
+def python_for(before: list[str]) -> str:
+    """Return this Python, or the system's where the account may not run this one."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if (
+            subprocess.run([*before, python, "-m", "pip", "--version"], capture_output=True, check=False).returncode
+            == 0
+        ):
+            return python
+    raise SystemExit("error: no Python with pip that every account may run: install python3-pip")
+
+
+def serves(clone: Path, before: list[str], environment: dict[str, str], ready: Path, python: str) -> bool:
     """Start the server by `make run`, make an annotation with the key that it prints, and stop it."""
     log = clone.parent / "stdout"
-    command = [*before, "make", "run", "PORT=0", f"ARGS=--ready-file {ready}", f"PYTHON={sys.executable}"]
+    command = [*before, "make", "run", "PORT=0", f"ARGS=--ready-file {ready}", f"PYTHON={python}"]
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=clone, env=environment, stdout=output, start_new_session=True)
     try:
