@@ -60,10 +60,9 @@ def try_in(parent: Path, before: list[str]) -> bool:
 def python_for(before: list[str]) -> str:
     """Return this Python, or the system's where the account may not run this one."""
     for python in (sys.executable, "/usr/bin/python3"):
-        if (
-            subprocess.run([*before, python, "-m", "pip", "--version"], capture_output=True, check=False).returncode
-            == 0
-        ):
+        # By a shell, as make runs it: what setpriv starts itself still has rights of root.
+        tried = [*before, "sh", "-c", f"{python} -m pip --version"]
+        if subprocess.run(tried, capture_output=True, check=False).returncode == 0:
             return python
     raise SystemExit("error: no Python with pip that every account may run: install python3-pip")
 
