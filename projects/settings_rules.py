@@ -115,7 +115,9 @@ def _is_public(host: str) -> bool:
         mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
         if any(mapped in network for network in _SPECIAL if network.version == mapped.version):
             return False
-        return address.is_global and not address.is_multicast and mapped.is_global
+        # Python before 3.11.4 takes no 6to4 address for a global one; the address inside decides.
+        is_global = address.is_global or getattr(address, "sixtofour", None) is not None
+        return is_global and not address.is_multicast and mapped.is_global
     try:
         host = host.encode("idna").decode().lower()
         last = host.rpartition(".")[2].encode().decode("idna")
