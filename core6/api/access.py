@@ -31,7 +31,7 @@ WHERE k.secure_value = %(key)s"""
 class Access:
     """A valid key with its user, and what the path names by its id; None where that is not there.
 
-    `level` is the user's in the organization, None for whoever is no member.
+    `level` is the user's in the organization, None where the user is no member.
     """
 
     key: PersonalAPIKey

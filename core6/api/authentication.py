@@ -91,7 +91,7 @@ def _key_in_body(request: Request) -> str | None:
     if not 0 < int(request.META.get("CONTENT_LENGTH") or 0) <= LARGEST_WITH_KEY:
         return None
     try:
-        _ = request._request.body  # kept, for whoever needs the body as it was sent
+        _ = request._request.body  # read first, so that its bytes stay available after parsing
         body: Any = request.data
     except UNREADABLE:
         return None

@@ -1,6 +1,6 @@
 """`If-Match`: a write that is meant for another state of the object is 412 and changes nothing.
 
-`ETag` and `If-None-Match`: every read has a tag, and is 304 to whoever has it already (D67).
+`ETag` and `If-None-Match`: every read has a tag, and is 304 to a client that has it already (D67).
 """
 
 import re
