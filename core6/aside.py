@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Aside(Generic[T]):
     """Asks one question, in a thread and by a connection of its own, and waits for so many seconds.
 
-    Whoever asks while it is being asked waits for the same answer.
+    A caller who comes while the question is under way waits for the same answer.
     """
 
     def __init__(self, look: Callable[[], T], *, seconds: float, name: str) -> None:

@@ -29,7 +29,6 @@ _PLACES: Final[Mapping[Any, str]] = {
     1_000_000_007: "limit",
     1_000_000_009: "offset",
     1_000_000_021: "end",
-    "\ufdd0 the digest of a key": "key",
 }
 STAND_IN: Final = {name: value for value, name in _PLACES.items()}
 _PAGE_PLACES = re.compile("|".join(["%s", *(str(STAND_IN[name]) for name in ("limit", "offset", "end"))]))

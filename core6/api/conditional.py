@@ -83,6 +83,8 @@ def _of_state(tag: str) -> str:
 def is_known(tag: str, request: HttpRequest | Request) -> bool:
     """Return whether the client has the answer with this tag already."""
     sent = request.META.get("HTTP_IF_NONE_MATCH", "").strip()
+    if not sent:
+        return False  # as most: nothing has to be parsed
     return sent == "*" or tag.removeprefix("W/") in [each.removeprefix("W/") for each in parse_etags(sent)]
 
 
