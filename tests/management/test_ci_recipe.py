@@ -11,6 +11,7 @@ import yaml
 
 from core6.settings import BASE_DIR
 from tests.documents import files
+from tests.management.places import place
 from tests.management.serving import PATIENCE, wait_until
 
 RECIPE = {name: text for name, text in files().items() if name.startswith("tests/")}
@@ -26,7 +27,7 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(suite: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(suite: Path, temporary: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run pytest as somebody whose own application is configured by the environment, too."""
     foreign = {"CORE6": str(BASE_DIR), "DATABASE_URL": "mysql://theirs", "ALLOWED_HOSTS": "theirs.example.com"}
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -34,7 +35,7 @@ def run(suite: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         command,
         cwd=suite,
-        env={**inherited, **foreign, "TMPDIR": _place(suite)},
+        env={**inherited, **foreign, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -42,31 +43,22 @@ def run(suite: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _place(suite: Path) -> str:
-    """Return a directory that the database of root can enter, and that tells what was left over."""
-    place = Path("/tmp") / f"core6-recipe-{suite.parent.name}-{suite.name}"
-    place.mkdir(exist_ok=True)
-    return str(place)
-
-
 def test_the_fixture_works_as_it_is_pasted_and_leaves_nothing(suite: Path):
-    done = run(suite, "-q")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^2 passed", done.stdout, re.MULTILINE), done.stdout
-    place = Path(_place(suite))
-    assert list(place.iterdir()) == []
-    place.rmdir()
+    with place() as temporary:
+        done = run(suite, temporary, "-q")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.search(r"^2 passed", done.stdout, re.MULTILINE), done.stdout
+        assert list(temporary.iterdir()) == []
 
 
 def test_a_failure_is_shown_and_the_server_stopped(suite: Path):
     (suite / "tests" / "world.yaml").write_text("users: [{mail: nobody}]")
-    done = run(suite, "-q")
-    assert done.returncode == 1
-    assert "Core6 did not start" in done.stdout
-    assert "users[0].email: this property is required" in done.stdout + done.stderr
-    place = Path(_place(suite))
-    wait_until(lambda: list(place.iterdir()) == [], "end of the server")
-    place.rmdir()
+    with place() as temporary:
+        done = run(suite, temporary, "-q")
+        assert done.returncode == 1
+        assert "Core6 did not start" in done.stdout
+        assert "users[0].email: this property is required" in done.stdout + done.stderr
+        wait_until(lambda: list(temporary.iterdir()) == [], "end of the server")
 
 
 def test_the_job_installs_what_the_fixture_runs():
