@@ -6,7 +6,7 @@ show, so where the two are equal, the replica has everything that was acknowledg
 to a server for that, and no position of a log is kept. What is read after the comparison, on the same connection, is
 of that state or of a later one, as on the primary; so REPLICA_URL names one server, not several that take turns.
 
-Covered are the tables with a trigger (revisions/migrations/0002), calculations of cohorts among them, and the activity,
+Covered are the tables with triggers (revisions/migrations/0003), calculations of cohorts among them, and the activity,
 which is written in the transaction of the change that it tells of. Persons of a cohort are not: people are loaded by
 the million without a trigger, so that action stays on the primary (`TenantScopedViewSet.not_replicated`), as does
 everything but GET and HEAD about one tenant: who calls, lists over several organizations, writes and what they check,

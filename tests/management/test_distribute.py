@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from core6.analytics.models import Person
 from core6.management.commands import distribute
 from core6.management.distribution import PEOPLE
+from core6.revisions.models import TRIGGERS
 from tests.management.places import place
 from tests.management.serving import refusal
 
@@ -134,7 +135,7 @@ def test_rows_that_were_copied_to_other_nodes_are_cleared_here_even_after_an_int
 
 
 def test_a_table_of_every_node_comes_first(citus: None):
-    execute(*(f"DROP TRIGGER revise_on_{event} ON projects_project" for event in ("INSERT", "UPDATE", "DELETE")))
+    execute(*(f"DROP TRIGGER {trigger} ON projects_project" for trigger in TRIGGERS))
     execute("TRUNCATE projects_project CASCADE")
     assert run() == "5 of 5 tables put in their places, the others were there."
     assert calls() == ["copy projects_project", *DISTRIBUTED]

@@ -12,6 +12,7 @@ from core6.management import distribution
 from core6.management.distribution import COLUMN, JOINED, PEOPLE, Table, plan
 from core6.management.distribution_rules import RULES, broken
 from core6.management.verification import CHECKS
+from core6.revisions.models import TRIGGERS
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +75,7 @@ def test_a_joined_table_with_triggers_stays_for_their_sake():
 
 
 def test_a_joined_table_without_triggers_is_copied_to_every_node_before_people_are_distributed():
-    execute(*(f"DROP TRIGGER revise_on_{event} ON projects_project" for event in ("INSERT", "UPDATE", "DELETE")))
+    execute(*(f"DROP TRIGGER {trigger} ON projects_project" for trigger in TRIGGERS))
     assert [table.name for table in plan()][:5] == ["projects_project", *PEOPLE]
     assert plan()[0].statement == "SELECT create_reference_table('projects_project')"
     assert broken(plan()) == []
