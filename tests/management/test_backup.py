@@ -37,6 +37,7 @@ _OF_THE_MOMENT = (
     "procrastinate_events",
     "procrastinate_periodic_defers",
 )
+_TRIGGERS = "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
 
@@ -196,6 +197,14 @@ def test_a_real_server_has_it_all(dump: Dump, moved: dict[str, str], real_server
     assert again.returncode == 0, again
     assert contents(real_server) == dump.contents
     assert not (parent / "none").exists()
+
+
+def test_triggers_come_back_as_they_were_enabled(scene: Stage, moved: dict[str, str], real_server: Path):
+    """Numbers of revisions come back, too, and no others: `contents` has that table like every other."""
+    with connect(scene.directory) as ours, connect(real_server) as theirs:
+        expected = ours.execute(_TRIGGERS).fetchall()
+        assert theirs.execute(_TRIGGERS).fetchall() == expected
+    assert ("roles_role", "revise_on_truncate", "A") in expected
 
 
 def test_what_is_there_is_not_replaced_unasked(
