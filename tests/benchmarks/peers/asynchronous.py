@@ -1,10 +1,12 @@
 """What the two hand-written peers share: a pool of connections, the key, refusals and pages."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 import orjson
@@ -57,7 +59,7 @@ def digest(request: Request) -> str:
     return f"sha256${hashlib.sha256(key.strip().encode()).hexdigest()}"
 
 
-def check(row: Any, project: int, scope: str) -> None:
+def check(row: Any, scope: str) -> None:
     """Refuse what the row of a key, its user, the project and the user's place there does not allow."""
     if row is None:
         raise HTTPException(401, "Personal API key is invalid.")
@@ -67,7 +69,7 @@ def check(row: Any, project: int, scope: str) -> None:
     held = row["scopes"] or ()
     if not ("*" in held or scope in held or (action == "read" and f"{name}:write" in held)):
         raise HTTPException(403, f"API key missing required scope '{scope}'")
-    if row["scoped_teams"] and project not in row["scoped_teams"]:
+    if row["scoped_teams"] and row["project_id"] not in row["scoped_teams"]:
         raise HTTPException(403, "API key does not have access to the requested project.")
     if row["scoped_organizations"] and row["organization_id"] not in row["scoped_organizations"]:
         raise HTTPException(403, "API key does not have access to the requested organization.")
@@ -86,30 +88,53 @@ def bounds(request: Request) -> tuple[int, int]:
     return min(max(limit, 1), _MOST), max(offset, 0)
 
 
+def patterns(request: Request) -> list[str]:
+    """Return a pattern of LIKE for each word of `?search=`."""
+    words = request.query_params.get("search", "").replace(",", " ").split()
+    return [f"%{_SPECIAL.sub(_ESCAPED, word)}%" for word in words]
+
+
+_SPECIAL, _ESCAPED = re.compile(r"[\\%_]"), r"\\\g<0>"
+
+
 def links(request: Request, count: int, limit: int, offset: int) -> tuple[str | None, str | None]:
-    """Return the addresses of the next page and of the one before; there are no other parameters."""
+    """Return the addresses of the next page and of the one before; the only other parameter is `search`."""
     here = f"{request.url.scheme}://{request.headers['host']}{request.url.path}?limit={limit}"
-    previous = here if offset <= limit else f"{here}&offset={offset - limit}"
-    return f"{here}&offset={offset + limit}" if offset + limit < count else None, previous if offset else None
+    search = request.query_params.get("search")
+    rest = f"&{urlencode({'search': search})}" if search is not None else ""
+    previous = f"{here}{rest}" if offset <= limit else f"{here}&offset={offset - limit}{rest}"
+    following = f"{here}&offset={offset + limit}{rest}" if offset + limit < count else None
+    return following, previous if offset else None
 
 
 def new_annotation(body: bytes) -> dict[str, Any]:
     """Return the checked fields of a new annotation; 400 when one is bad."""
+    return _checked(body, _DEFAULTS)
+
+
+def changed_annotation(body: bytes) -> dict[str, Any]:
+    """Return the checked fields that a change of an annotation names; 400 when one is bad."""
+    fields = _checked(body, {})
+    return {name: fields[name] for name in _DEFAULTS if name in fields}
+
+
+def _checked(body: bytes, given: dict[str, Any]) -> dict[str, Any]:
     try:
         sent = orjson.loads(body)
-        fields = {**_DEFAULTS, **{name: value for name, value in sent.items() if name in _DEFAULTS}}
-        if fields["date_marker"] is not None:
+        fields = {**given, **{name: value for name, value in sent.items() if name in _DEFAULTS}}
+        if fields.get("date_marker") is not None:
             fields["date_marker"] = datetime.fromisoformat(fields["date_marker"])
     except (ValueError, TypeError, AttributeError) as error:
         raise HTTPException(400, "JSON parse error or bad date_marker") from error
-    if fields["content"] is not None and not (isinstance(fields["content"], str) and len(fields["content"]) <= 8192):
+    full = {**_DEFAULTS, **fields}
+    if full["content"] is not None and not (isinstance(full["content"], str) and len(full["content"]) <= 8192):
         raise HTTPException(400, "content: bad value")
-    if fields["scope"] not in _SCOPES or fields["creation_type"] not in ("USR", "GIT"):
+    if full["scope"] not in _SCOPES or full["creation_type"] not in ("USR", "GIT"):
         raise HTTPException(400, "scope or creation_type: bad value")
-    if not isinstance(fields["deleted"], bool):
+    if not isinstance(full["deleted"], bool):
         raise HTTPException(400, "deleted: bad value")
     for name in ("dashboard_id", "dashboard_item"):
-        if fields[name] is not None and not isinstance(fields[name], int):
+        if full[name] is not None and not isinstance(full[name], int):
             raise HTTPException(400, f"{name}: bad value")
     return fields
 

@@ -4,10 +4,13 @@ import hashlib
 from typing import Any
 
 from rest_framework.authentication import TokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.permissions import BasePermission
 
-from core6.accounts.models import Membership, PersonalAPIKey
+from core6.accounts.models import Membership, PersonalAPIKey, User
+from projects.models import Project
+
+CURRENT = "@current"
 
 
 class KeyAuthentication(TokenAuthentication):
@@ -36,6 +39,8 @@ class IsMember(BasePermission):
         allowed = {"*", f"{view.scope}:{action}", f"{view.scope}:write"}
         if not allowed & set(request.auth.scopes or ()):
             return False
+        if view.kwargs.get("project_id") == CURRENT:
+            view.kwargs["project_id"] = current_project(request.user)
         project, organization = view.kwargs.get("project_id"), view.kwargs.get("organization_id")
         where = {"organization": organization} if project is None else {"organization__projects": project}
         view.membership = Membership.objects.filter(user=request.user, **where).first()
@@ -45,3 +50,16 @@ class IsMember(BasePermission):
         if projects and project not in projects:
             return False
         return not organizations or view.membership.organization_id in organizations
+
+
+def current_project(user: User) -> int:
+    """Return the project that the user last looked at, else the first one of the current organization."""
+    mine = Project.objects.filter(organization__memberships__user=user).values_list("pk", flat=True)
+    found = mine.filter(pk=user.current_project_id).first() if user.current_project_id else None
+    if found is None:
+        memberships = Membership.objects.filter(user=user).order_by("joined_at", "organization_id")
+        membership = memberships.filter(organization=user.current_organization_id).first() or memberships.first()
+        found = mine.filter(organization=membership.organization_id).order_by("pk").first() if membership else None
+    if found is None:
+        raise NotFound("Project not found.")
+    return found

@@ -41,10 +41,10 @@ class AnnotationSerializer(serializers.ModelSerializer):
     dashboard_id = serializers.PrimaryKeyRelatedField(
         source="dashboard", queryset=Dashboard.objects.all(), required=False, allow_null=True
     )
-    dashboard_name = serializers.CharField(source="dashboard.name", read_only=True, default=None)
-    insight_short_id = serializers.CharField(source="dashboard_item.short_id", read_only=True, default=None)
-    insight_name = serializers.CharField(source="dashboard_item.name", read_only=True, default=None)
-    insight_derived_name = serializers.CharField(source="dashboard_item.derived_name", read_only=True, default=None)
+    dashboard_name = serializers.CharField(source="dashboard.name", read_only=True, allow_null=True)
+    insight_short_id = serializers.CharField(source="dashboard_item.short_id", read_only=True, allow_null=True)
+    insight_name = serializers.CharField(source="dashboard_item.name", read_only=True, allow_null=True)
+    insight_derived_name = serializers.CharField(source="dashboard_item.derived_name", read_only=True, allow_null=True)
     created_by = UserSerializer(read_only=True)
 
     class Meta:

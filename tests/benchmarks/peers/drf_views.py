@@ -1,11 +1,13 @@
 """Peer `a`: the API as most people would write it, ModelViewSets; gunicorn runs it."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import Model, OuterRef, Prefetch, Q, Subquery
 from django.urls import include, path
+from rest_framework.filters import SearchFilter
 from rest_framework.routers import DefaultRouter
 from rest_framework.viewsets import ModelViewSet
 
@@ -17,7 +19,7 @@ from core6.analytics.models import Experiment
 from projects.models import Project
 from roles.models import Role, RoleMembership
 from tests.benchmarks.peers import drf_serializers
-from tests.benchmarks.peers.drf_access import IsMember
+from tests.benchmarks.peers.drf_access import CURRENT, IsMember
 
 
 class ScopedViewSet(ModelViewSet):
@@ -33,15 +35,29 @@ class AnnotationViewSet(ScopedViewSet):
     queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by").order_by(
         "-date_marker", "-id"
     )
+    filter_backends = (SearchFilter,)
+    search_fields = ("content",)
 
     def get_queryset(self) -> Any:
         shared = Q(scope=Annotation.Scope.ORGANIZATION, organization=self.membership.organization_id)
-        return super().get_queryset().filter(Q(project=self.kwargs["project_id"]) | shared, deleted=False)
+        rows = super().get_queryset().filter(Q(project=self.kwargs["project_id"]) | shared)
+        # By PATCH a deleted one is restored.
+        return rows if self.action == "partial_update" else rows.filter(deleted=False)
 
     @transaction.atomic
     def perform_create(self, serializer: Any) -> None:
         organization, project = self.membership.organization_id, self.kwargs["project_id"]
         note = serializer.save(organization_id=organization, project_id=project, created_by=self.request.user)
+        self._log(note, "created", None)
+
+    @transaction.atomic
+    def perform_update(self, serializer: Any) -> None:
+        before = {name: getattr(serializer.instance, name) for name in serializer.validated_data}
+        note = serializer.save()
+        if changes := _changes(before, serializer.validated_data):
+            self._log(note, "updated", changes)
+
+    def _log(self, note: Annotation, activity: str, changes: list[dict[str, Any]] | None) -> None:
         context = {
             "scope": note.scope,
             "dashboard_id": note.dashboard_id,
@@ -51,14 +67,36 @@ class AnnotationViewSet(ScopedViewSet):
             "dashboard_item_name": note.dashboard_item.name if note.dashboard_item else None,
         }
         ActivityLog.objects.create(
-            organization_id=organization,
-            project_id=project,
+            organization_id=self.membership.organization_id,
+            project_id=self.kwargs["project_id"],
             user_id=self.request.user.pk,
             scope="Annotation",
             item_id=str(note.pk),
-            activity="created",
-            detail={"changes": None, "name": note.content, "context": context},
+            activity=activity,
+            detail={"changes": changes, "name": note.content, "context": context},
         )
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    pairs = [(name, _plain(before[name]), _plain(after[name])) for name in after]
+    return [
+        {
+            "type": "Annotation",
+            "action": "created" if old is None else "deleted" if new is None else "changed",
+            "field": name,
+            "before": old,
+            "after": new,
+        }
+        for name, old, new in pairs
+        if old != new
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for a value of a field."""
+    if isinstance(value, Model):
+        return value.pk
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 class RoleViewSet(ScopedViewSet):
@@ -117,6 +155,7 @@ def _routes(name: str, view: type[ScopedViewSet]) -> Any:
 urlpatterns = [
     path("api/projects/<int:project_id>/", ProjectViewSet.as_view({"get": "retrieve"})),
     path("api/projects/<int:project_id>/", _routes("annotations", AnnotationViewSet)),
+    path(f"api/projects/{CURRENT}/", _routes("annotations", AnnotationViewSet), {"project_id": CURRENT}),
     path("api/projects/<int:project_id>/", _routes("cohorts", CohortViewSet)),
     path("api/organizations/<uuid:organization_id>/", _routes("roles", RoleViewSet)),
 ]

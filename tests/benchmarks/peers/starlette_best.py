@@ -3,6 +3,7 @@
 It tells what the framework costs. The page comes first and is joined then; each table is asked in its index's order.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -10,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tests.benchmarks.peers.asynchronous import application, bounds, check, digest, json_response, links
-from tests.benchmarks.peers.starlette_plain import ACCESS, ORDER, OWN
+from tests.benchmarks.peers.asynchronous import application, bounds, check, digest, json_response, links, patterns
+from tests.benchmarks.peers.starlette_plain import ACCESS, CURRENT_ACCESS, ORDER, containing
 
 
 def _time(column: str) -> str:
@@ -23,7 +24,6 @@ def _time(column: str) -> str:
     )
 
 
-_ACCESS = f"access AS MATERIALIZED ({ACCESS})"
 # Each author once, however many of the rows are theirs.
 _AUTHORS = """
 authors AS MATERIALIZED (
@@ -47,24 +47,8 @@ LEFT JOIN analytics_dashboard d ON d.id = a.dashboard_id
 LEFT JOIN analytics_insight i ON i.id = a.dashboard_item_id
 LEFT JOIN authors u ON u.id = a.created_by_id
 """
-_SHARED = """
-FROM annotations_annotation WHERE organization_id = (SELECT organization_id FROM access)
-    AND scope = 'organization' AND project_id <> $2 AND NOT deleted
-"""
-_LIST = f"""
-WITH {_ACCESS}, page AS MATERIALIZED (
-    SELECT * FROM (
-        (SELECT * {OWN} {ORDER} LIMIT $3::bigint + $4::bigint)
-        UNION ALL (SELECT * {_SHARED} {ORDER} LIMIT $3::bigint + $4::bigint)
-    ) both_of_them {ORDER} LIMIT $3 OFFSET $4
-), {_AUTHORS}
-SELECT access.*, (SELECT count(*) {OWN}) + (SELECT count(*) {_SHARED}) AS count,
-    (SELECT string_agg(row_to_json(made)::text, ',' ORDER BY a.date_marker DESC, a.id DESC)
-        FROM page a {_JOINS}, LATERAL ({_ROW}) made) AS rows
-FROM access WHERE access.level >= 1
-"""
 _ONE = f"""
-WITH {_ACCESS}, page AS MATERIALIZED (
+WITH access AS MATERIALIZED ({ACCESS}), page AS MATERIALIZED (
     SELECT * FROM annotations_annotation a WHERE a.id = $3 AND NOT a.deleted AND (
         a.project_id = $2 OR a.scope = 'organization' AND a.organization_id = (SELECT organization_id FROM access))
 ), {_AUTHORS}
@@ -73,20 +57,46 @@ FROM access WHERE access.level >= 1
 """
 
 
-async def _ask(request: Request, statement: str, *more: int) -> Any:
+@lru_cache(32)
+def _page(words: int, is_current: bool) -> str:
+    """Return the statement of a list, whose values are those of the access, limit, offset, and patterns of words."""
+    access, first, project = (CURRENT_ACCESS, 2, "(SELECT project_id FROM access)") if is_current else (ACCESS, 3, "$2")
+    limit, offset, found = f"${first}", f"${first + 1}", containing(words, first + 2)
+    own = f"FROM annotations_annotation WHERE project_id = {project} AND NOT deleted{found}"
+    shared = f"""
+    FROM annotations_annotation WHERE organization_id = (SELECT organization_id FROM access)
+        AND scope = 'organization' AND project_id <> {project} AND NOT deleted{found}
+    """
+    return f"""
+    WITH access AS MATERIALIZED ({access}), page AS MATERIALIZED (
+        SELECT * FROM (
+            (SELECT * {own} {ORDER} LIMIT {limit}::bigint + {offset}::bigint)
+            UNION ALL (SELECT * {shared} {ORDER} LIMIT {limit}::bigint + {offset}::bigint)
+        ) both_of_them {ORDER} LIMIT {limit} OFFSET {offset}
+    ), {_AUTHORS}
+    SELECT access.*, (SELECT count(*) {own}) + (SELECT count(*) {shared}) AS count,
+        (SELECT string_agg(row_to_json(made)::text, ',' ORDER BY a.date_marker DESC, a.id DESC)
+            FROM page a {_JOINS}, LATERAL ({_ROW}) made) AS rows
+    FROM access WHERE access.level >= 1
+    """
+
+
+async def _ask(request: Request, statement: str, *more: int | str) -> Any:
     """Run a statement that begins with the access; refuse what it does not allow."""
-    project = request.path_params["project_id"]
-    key = digest(request)
+    project = request.path_params.get("project_id")
+    access, named = (CURRENT_ACCESS, (digest(request),)) if project is None else (ACCESS, (digest(request), project))
     pool = request.app.state.pool
-    row = await pool.fetchrow(statement, key, project, *more)
+    row = await pool.fetchrow(statement, *named, *more)
     # Without a row the reason is not known: it is looked up, rarely.
-    check(row or await pool.fetchrow(ACCESS, key, project), project, "annotation:read")
+    check(row or await pool.fetchrow(access, *named), "annotation:read")
     return row
 
 
 async def _list(request: Request) -> Response:
     limit, offset = bounds(request)
-    row = await _ask(request, _LIST, limit, offset)
+    words = patterns(request)
+    statement = _page(len(words), "project_id" not in request.path_params)
+    row = await _ask(request, statement, limit, offset, *words)
     following, previous = links(request, row["count"], limit, offset)
     told = orjson.dumps({"count": row["count"], "next": following, "previous": previous})
     return json_response(b'%s,"results":[%s]}' % (told[:-1], (row["rows"] or "").encode()))
@@ -102,6 +112,7 @@ async def _retrieve(request: Request) -> Response:
 app = application(
     {
         ("GET", "/api/projects/{project_id:int}/annotations/"): _list,
+        ("GET", "/api/projects/@current/annotations/"): _list,
         ("GET", "/api/projects/{project_id:int}/annotations/{id:int}/"): _retrieve,
     },
     plan_cache_mode="force_generic_plan",

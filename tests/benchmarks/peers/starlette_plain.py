@@ -3,6 +3,8 @@
 Straightforward SQL, a query for each step: the key, the count, the page.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -13,22 +15,40 @@ from starlette.responses import Response
 from tests.benchmarks.peers.asynchronous import (
     application,
     bounds,
+    changed_annotation,
     check,
     digest,
     json_response,
     links,
     new_annotation,
+    patterns,
 )
 
 ACCESS = """
-SELECT k.scopes, k.scoped_teams, k.scoped_organizations, u.id AS user_id, p.organization_id, m.level
+SELECT k.scopes, k.scoped_teams, k.scoped_organizations, u.id AS user_id, p.id AS project_id, p.organization_id, m.level
 FROM accounts_personalapikey k
 JOIN accounts_user u ON u.id = k.user_id AND u.is_active
 LEFT JOIN projects_project p ON p.id = $2
 LEFT JOIN accounts_membership m ON m.organization_id = p.organization_id AND m.user_id = u.id
 WHERE k.secure_value = $1
 """
-OWN = "FROM annotations_annotation WHERE project_id = $2 AND NOT deleted"
+# `@current`: the project that the user last looked at, else the first one of the current organization, which is the
+# one last looked at, else the one joined first.
+CURRENT_ACCESS = """
+SELECT k.scopes, k.scoped_teams, k.scoped_organizations, u.id AS user_id, p.id AS project_id, p.organization_id, p.level
+FROM accounts_personalapikey k
+JOIN accounts_user u ON u.id = k.user_id AND u.is_active
+LEFT JOIN LATERAL (
+    SELECT p.id, p.organization_id, m.level
+    FROM accounts_membership m JOIN projects_project p ON p.organization_id = m.organization_id
+    WHERE m.user_id = u.id AND (p.id = u.current_project_id OR m.organization_id = (
+        SELECT organization_id FROM accounts_membership WHERE user_id = u.id
+        ORDER BY (organization_id = u.current_organization_id) IS TRUE DESC, joined_at, organization_id LIMIT 1))
+    ORDER BY (p.id = u.current_project_id) IS TRUE DESC, p.id LIMIT 1
+) p ON true
+WHERE k.secure_value = $1
+"""
+_OWN = "FROM annotations_annotation WHERE project_id = $2 AND NOT deleted"
 _SHARED = """
 FROM annotations_annotation
 WHERE organization_id = $1 AND scope = 'organization' AND project_id <> $2 AND NOT deleted
@@ -46,17 +66,33 @@ LEFT JOIN analytics_insight i ON i.id = a.dashboard_item_id
 LEFT JOIN accounts_user u ON u.id = a.created_by_id
 """
 _VISIBLE = "(a.project_id = $2 OR a.scope = 'organization' AND a.organization_id = $1) AND NOT a.deleted"
-_COUNT = f"SELECT count(*) FROM annotations_annotation a WHERE {_VISIBLE}"
-# Own rows and shared ones apart, since each has an index in this order; by an OR the database would sort 10,000 rows.
-_PAGE = f"""
-WITH a AS (
-    SELECT * FROM (
-        (SELECT * {OWN} {ORDER} LIMIT $3::bigint + $4::bigint)
-        UNION ALL (SELECT * {_SHARED} {ORDER} LIMIT $3::bigint + $4::bigint)
-    ) both_of_them {ORDER} LIMIT $3 OFFSET $4
-)
-SELECT {_COLUMNS} FROM a {_JOINS} ORDER BY a.date_marker DESC, a.id DESC
-"""
+
+
+def containing(words: int, first: int) -> str:
+    """Return the condition that so many words stand in the content, whose patterns are the values from `$first` on."""
+    return "".join(f" AND content ILIKE ${first + i}" for i in range(words))
+
+
+@lru_cache(16)
+def _count(words: int) -> str:
+    return f"SELECT count(*) FROM annotations_annotation a WHERE {_VISIBLE}{containing(words, 3)}"
+
+
+@lru_cache(16)
+def _page(words: int) -> str:
+    # Own rows and shared ones apart, since each has an index in this order; by an OR the database would sort 10,000.
+    found = containing(words, 5)
+    return f"""
+    WITH a AS (
+        SELECT * FROM (
+            (SELECT * {_OWN} {found} {ORDER} LIMIT $3::bigint + $4::bigint)
+            UNION ALL (SELECT * {_SHARED} {found} {ORDER} LIMIT $3::bigint + $4::bigint)
+        ) both_of_them {ORDER} LIMIT $3 OFFSET $4
+    )
+    SELECT {_COLUMNS} FROM a {_JOINS} ORDER BY a.date_marker DESC, a.id DESC
+    """
+
+
 _ONE = f"SELECT {_COLUMNS} FROM annotations_annotation a {_JOINS} WHERE a.id = $3 AND {_VISIBLE}"
 _CREATE = f"""
 WITH a AS (
@@ -66,17 +102,42 @@ WITH a AS (
 )
 SELECT {_COLUMNS} FROM a {_JOINS}
 """
+# Deleted rows are changed, too: so they are restored.
+_UPDATE = f"""
+WITH a AS (
+    UPDATE annotations_annotation a SET {{assignments}}, updated_at = now()
+    WHERE a.id = $3 AND (a.project_id = $2 OR a.scope = 'organization' AND a.organization_id = $1)
+    RETURNING a.*, {{before}}
+)
+SELECT {_COLUMNS}, {{names}} FROM a {_JOINS}
+"""
+#: The columns of the fields of an annotation that are called otherwise.
+_NAMED = {"dashboard_item": "dashboard_item_id"}
 _LOG = """
 INSERT INTO activity_activitylog
     (id, organization_id, project_id, user_id, scope, item_id, activity, detail, created_at)
-VALUES (uuidv7(), $1, $2, $3, 'Annotation', $4, 'created', $5, now())
+VALUES (uuidv7(), $1, $2, $3, 'Annotation', $4, $5, $6, now())
 """
 
 
+@lru_cache(128)
+def _update(fields: tuple[str, ...]) -> str:
+    """Return the statement that changes these fields and returns what they were, as `before_0` and so on."""
+    columns = [_NAMED.get(name, name) for name in fields]
+    return _UPDATE.format(
+        assignments=", ".join(f"{column} = ${4 + i}" for i, column in enumerate(columns)),
+        before=", ".join(f"old.{column} AS before_{i}" for i, column in enumerate(columns)),
+        names=", ".join(f"a.before_{i}" for i in range(len(columns))),
+    )
+
+
 async def _access(connection: Any, request: Request, scope: str) -> Any:
-    project = request.path_params["project_id"]
-    row = await connection.fetchrow(ACCESS, digest(request), project)
-    check(row, project, scope)
+    project = request.path_params.get("project_id")
+    if project is None:
+        row = await connection.fetchrow(CURRENT_ACCESS, digest(request))
+    else:
+        row = await connection.fetchrow(ACCESS, digest(request), project)
+    check(row, scope)
     return row
 
 
@@ -124,11 +185,12 @@ def _dumped(value: Any) -> bytes:
 
 async def _list(request: Request) -> Response:
     limit, offset = bounds(request)
+    words = patterns(request)
     async with request.app.state.pool.acquire() as connection:
         access = await _access(connection, request, "annotation:read")
-        scope = (access["organization_id"], request.path_params["project_id"])
-        count = await connection.fetchval(_COUNT, *scope)
-        rows = await connection.fetch(_PAGE, *scope, limit, offset)
+        scope = (access["organization_id"], access["project_id"])
+        count = await connection.fetchval(_count(len(words)), *scope, *words)
+        rows = await connection.fetch(_page(len(words)), *scope, limit, offset, *words)
     following, previous = links(request, count, limit, offset)
     results = [_as_json(row) for row in rows]
     return json_response(_dumped({"count": count, "next": following, "previous": previous, "results": results}))
@@ -137,7 +199,7 @@ async def _list(request: Request) -> Response:
 async def _retrieve(request: Request) -> Response:
     async with request.app.state.pool.acquire() as connection:
         access = await _access(connection, request, "annotation:read")
-        scope = (access["organization_id"], request.path_params["project_id"])
+        scope = (access["organization_id"], access["project_id"])
         row = await connection.fetchrow(_ONE, *scope, request.path_params["id"])
     if row is None:
         raise HTTPException(404, "Not found.")
@@ -146,20 +208,56 @@ async def _retrieve(request: Request) -> Response:
 
 async def _create(request: Request) -> Response:
     sent = new_annotation(await request.body())
-    project = request.path_params["project_id"]
     async with request.app.state.pool.acquire() as connection:
         access = await _access(connection, request, "annotation:write")
-        organization, user = access["organization_id"], access["user_id"]
+        organization, project, user = access["organization_id"], access["project_id"], access["user_id"]
         targets = (sent["dashboard_item"], sent["dashboard_id"])
         values = (organization, project, sent["content"], sent["date_marker"], sent["creation_type"], *targets, user)
         async with connection.transaction():
             row = await connection.fetchrow(_CREATE, *values, sent["deleted"], sent["scope"])
-            detail = orjson.dumps(_detail(row)).decode()
-            await connection.execute(_LOG, organization, project, user, str(row["id"]), detail)
+            await _log(connection, access, row, "created", None)
     return json_response(_dumped(_as_json(row)), 201)
 
 
-def _detail(row: Any) -> dict[str, Any]:
+async def _patch(request: Request) -> Response:
+    sent = changed_annotation(await request.body())
+    async with request.app.state.pool.acquire() as connection:
+        access = await _access(connection, request, "annotation:write")
+        place = (access["organization_id"], access["project_id"], request.path_params["id"])
+        if not sent:
+            row = await connection.fetchrow(_ONE, *place)
+        else:
+            async with connection.transaction():
+                row = await connection.fetchrow(_update(tuple(sent)), *place, *sent.values())
+                if row and (changes := _changes(row, sent)):
+                    await _log(connection, access, row, "updated", changes)
+    if row is None:
+        raise HTTPException(404, "Not found.")
+    return json_response(_dumped(_as_json(row)))
+
+
+def _changes(row: Any, sent: dict[str, Any]) -> list[dict[str, Any]]:
+    pairs = [(name, row[f"before_{i}"], after) for i, (name, after) in enumerate(sent.items())]
+    return [
+        {
+            "type": "Annotation",
+            "action": "created" if old is None else "deleted" if new is None else "changed",
+            "field": name,
+            "before": old,
+            "after": new,
+        }
+        for name, old, new in pairs
+        if old != new
+    ]
+
+
+async def _log(connection: Any, access: Any, row: Any, activity: str, changes: Sequence[Any] | None) -> None:
+    detail = _dumped(_detail(row, changes)).decode()
+    place = (access["organization_id"], access["project_id"], access["user_id"])
+    await connection.execute(_LOG, *place, str(row["id"]), activity, detail)
+
+
+def _detail(row: Any, changes: Sequence[Any] | None) -> dict[str, Any]:
     context = {
         "scope": row["scope"],
         "dashboard_id": row["dashboard_id"],
@@ -168,13 +266,18 @@ def _detail(row: Any) -> dict[str, Any]:
         "dashboard_item_short_id": row["insight_short_id"],
         "dashboard_item_name": row["insight_name"],
     }
-    return {"changes": None, "name": row["content"], "context": context}
+    return {"changes": changes, "name": row["content"], "context": context}
 
 
 app = application(
     {
-        ("GET", "/api/projects/{project_id:int}/annotations/"): _list,
-        ("POST", "/api/projects/{project_id:int}/annotations/"): _create,
-        ("GET", "/api/projects/{project_id:int}/annotations/{id:int}/"): _retrieve,
+        (method, f"/api/projects/{project}/annotations/{rest}"): handler
+        for project in ("{project_id:int}", "@current")
+        for method, rest, handler in (
+            ("GET", "", _list),
+            ("POST", "", _create),
+            ("GET", "{id:int}/", _retrieve),
+            ("PATCH", "{id:int}/", _patch),
+        )
     }
 )
