@@ -1,7 +1,8 @@
 """What is read and written by the benchmark of requests: one world, the same rows at each run.
 
 An organization of 20 members with 10 roles of 20 members each; a project that lists 10,000 annotations, ten of them
-shared by its sibling, and 100 cohorts; an empty project to write into; and another organization's 10,000 annotations.
+shared by its sibling, and 100 cohorts; an empty project to write into; a project whose 10,000 annotations are changed;
+and another organization's 10,000 annotations.
 """
 
 import json
@@ -18,6 +19,12 @@ ANNOTATIONS = 10_000
 COHORTS = 100
 _SHARED, _DELETED, _MEMBERS, _ROLES = 10, 100, 20, 10
 _EMAILS = [f"member{i}@example.com" for i in range(_MEMBERS)]
+_STARTS = "cart mail page shop user plan team data form file code host cash book news ship time road work home".split()
+_ENDS = "board flow link list sync mark view type grid pack desk rank stat port gate bell lane node clip tile".split()
+#: Every note has five of these 400 words, one of each 80, so that each word stands in 125 of 10,000 notes.
+WORDS = tuple(start + end for start in _STARTS for end in _ENDS)
+#: What a note says before and after it is changed.
+_BEFORE, AFTER = "We shall launch", "We launched late"
 
 
 @dataclass(frozen=True)
@@ -27,10 +34,18 @@ class World:
     organization: str
     project: int
     writing: int
+    changing: int
     annotation: int
+    #: Every note that the project has itself, and every note of the project whose notes are changed.
+    annotations: tuple[int, ...]
+    changed: tuple[int, ...]
+    #: The address of a note of the same organization that no other work reads.
+    elsewhere: str
     key: str
-    #: Keys that must not reach the project, by the status that each gets instead.
+    #: Keys that must not reach a project, by the status that each gets instead.
     refused: dict[str, int]
+    #: The key of a member of the other organization: 403, except where the address leads to the caller's own project.
+    stranger: str
 
 
 def fill(server: Serve) -> World:
@@ -41,7 +56,8 @@ def fill(server: Serve) -> World:
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
     ours = made["organizations"]["Bench"]
-    project, sibling, writing = (ours["projects"][name]["id"] for name in ("Read", "Sibling", "Written"))
+    names = ("Read", "Sibling", "Written", "Changed")
+    project, sibling, writing, changing = (ours["projects"][name]["id"] for name in names)
     foreign = made["organizations"]["Other"]["projects"]["Foreign"]["id"]
     keys = {label: entry["value"] for label, entry in made["api_keys"].items()}
     for number in range(COHORTS):
@@ -54,16 +70,34 @@ def fill(server: Serve) -> World:
             (sibling, "project", ANNOTATIONS // 10),
             (sibling, "organization", _SHARED),
             (foreign, "project", ANNOTATIONS),
+            (changing, "project", ANNOTATIONS),
         ):
-            connection.execute(_ANNOTATIONS, {"project": of, "scope": scope, "rows": rows})
+            values = {"project": of, "scope": scope, "rows": rows, "words": list(WORDS)}
+            connection.execute(_ANNOTATIONS, values)
         connection.execute(_SOME_DELETED, {"project": project, "deleted": _DELETED})
         connection.execute(_COMPUTED, {"project": project})
         connection.execute(_SOME_FAILED, {"project": project})
+        connection.execute(_LOOKED_AT, {"project": project, "email": _EMAILS[0]})
+        connection.execute(_CHANGED_BACK, {"project": changing, "content": _BEFORE})
         row = connection.execute(_ONE_OF_ALL, {"project": project}).fetchone()
         assert row
+        read, listed, beside = (
+            tuple(each[0] for each in connection.execute(_IDS, {"project": of})) for of in (project, changing, sibling)
+        )
     steady(server.directory)
-    refused = {"phx_of_nobody_at_all": 401, keys["asleep"]: 401, keys["stranger"]: 403, keys["scopeless"]: 403}
-    return World(ours["id"], project, writing, row[0], keys["bench"], refused)
+    return World(
+        organization=ours["id"],
+        project=project,
+        writing=writing,
+        changing=changing,
+        annotation=row[0],
+        annotations=read,
+        changed=listed,
+        elsewhere=f"/api/projects/{sibling}/annotations/{beside[0]}/",
+        key=keys["bench"],
+        refused={"phx_of_nobody_at_all": 401, keys["asleep"]: 401, keys["scopeless"]: 403},
+        stranger=keys["stranger"],
+    )
 
 
 def steady(directory: Path) -> None:
@@ -78,15 +112,26 @@ def steady(directory: Path) -> None:
 
 
 def take_back(directory: Path, world: World) -> tuple[int, int]:
-    """Remove what was written; return how many annotations and how many rows of the activity log there were."""
+    """Undo what was written; return how many annotations and how many rows of the activity log there were."""
     with connect(directory) as connection:
         connection.autocommit = True
-        made, logged = (
-            connection.execute(f"DELETE FROM {rows} AND project_id = %s".encode(), (world.writing,)).rowcount
-            for rows in ("annotations_annotation WHERE true", "activity_activitylog WHERE scope = 'Annotation'")
+        made, changed, logged = (
+            connection.execute(statement, values).rowcount
+            for statement, values in (
+                (_CREATED, {"project": world.writing}),
+                (_CHANGED_BACK, {"project": world.changing, "content": _BEFORE}),
+                (_LOGGED, {"projects": [world.writing, world.changing]}),
+            )
         )
         connection.execute("VACUUM annotations_annotation, activity_activitylog")
-    return made, logged
+    return made + changed, logged
+
+
+def logged(directory: Path, world: World) -> list[dict[str, Any]]:
+    """Return what the activity log says of what was written."""
+    with connect(directory) as connection:
+        rows = connection.execute(_LOG, {"projects": [world.writing, world.changing]}).fetchall()
+    return [dict(zip(("user", "activity", "is_of_written", "detail"), row, strict=True)) for row in rows]
 
 
 def environment_of_peers(directory: Path) -> dict[str, str]:
@@ -126,6 +171,7 @@ def _declared() -> dict[str, Any]:
                     },
                     {"name": "Sibling"},
                     {"name": "Written"},
+                    {"name": "Changed"},
                 ],
             },
             {"name": "Other", "members": {"stranger@example.com": "owner"}, "projects": [{"name": "Foreign"}]},
@@ -144,7 +190,7 @@ def _declared() -> dict[str, Any]:
 _ANNOTATIONS = b"""
 INSERT INTO annotations_annotation (organization_id, project_id, content, date_marker, creation_type,
     dashboard_item_id, dashboard_id, created_by_id, created_at, updated_at, deleted, scope)
-SELECT p.organization_id, p.id, format('Release %%s of the web shop: faster search', n),
+SELECT p.organization_id, p.id, format('Release %%s: %%s', n, w.words),
     timestamptz '2026-01-01 00:00Z' + n * interval '37 minutes',
     CASE WHEN n %% 5 = 0 THEN 'GIT' ELSE 'USR' END,
     CASE WHEN n %% 11 = 0 THEN i.ids[n %% 5 + 1] END, CASE WHEN n %% 7 = 0 THEN d.ids[n %% 5 + 1] END,
@@ -155,7 +201,9 @@ FROM projects_project p, generate_series(1, %(rows)s) n,
     LATERAL (SELECT array_agg(id ORDER BY id) ids FROM analytics_dashboard WHERE project_id = p.id) d,
     LATERAL (SELECT array_agg(id ORDER BY id) ids FROM analytics_insight WHERE project_id = p.id) i,
     LATERAL (SELECT array_agg(user_id ORDER BY user_id) ids FROM accounts_membership
-             WHERE organization_id = p.organization_id) m
+             WHERE organization_id = p.organization_id) m,
+    LATERAL (SELECT string_agg((%(words)s::text[])[80 * place - 79 + n * step %% 80], ' ' ORDER BY place) words
+             FROM unnest(array[1, 3, 7, 9, 11]) WITH ORDINALITY s (step, place)) w
 WHERE p.id = %(project)s
 """
 _SOME_DELETED = b"""
@@ -166,6 +214,25 @@ WHERE project_id = %(project)s AND id IN (SELECT id FROM annotations_annotation 
 _ONE_OF_ALL = b"""
 SELECT min(id) FROM annotations_annotation
 WHERE project_id = %(project)s AND NOT deleted AND dashboard_id IS NOT NULL AND dashboard_item_id IS NOT NULL
+"""
+_IDS = b"""
+SELECT id FROM annotations_annotation
+WHERE project_id = %(project)s AND scope = 'project' AND NOT deleted ORDER BY id
+"""
+_LOOKED_AT = b"""
+UPDATE accounts_user u SET current_project_id = p.id, current_organization_id = p.organization_id
+FROM projects_project p WHERE p.id = %(project)s AND u.email = %(email)s
+"""
+_CREATED = b"DELETE FROM annotations_annotation WHERE project_id = %(project)s"
+_CHANGED_BACK = b"""
+UPDATE annotations_annotation SET content = %(content)s WHERE project_id = %(project)s AND content <> %(content)s
+"""
+_LOGGED = b"DELETE FROM activity_activitylog WHERE scope = 'Annotation' AND project_id = ANY(%(projects)s)"
+_LOG = b"""
+SELECT l.user_id, l.activity, a.id IS NOT NULL, l.detail
+FROM activity_activitylog l LEFT JOIN annotations_annotation a ON a.id::text = l.item_id
+    AND a.project_id = l.project_id AND a.organization_id = l.organization_id
+WHERE l.scope = 'Annotation' AND l.project_id = ANY(%(projects)s)
 """
 _COMPUTED = b"""
 UPDATE cohorts_cohort SET is_calculating = false, version = pending_version, count = id * 7,

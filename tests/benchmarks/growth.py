@@ -8,7 +8,7 @@ from psycopg.sql import SQL, Literal
 from tests.benchmarks import load, web
 from tests.benchmarks.data import World, fill, steady
 from tests.benchmarks.servers import WORKERS, ours
-from tests.benchmarks.work import MIDDLE, Lane
+from tests.benchmarks.work import MIDDLE, Lane, numbers
 from tests.management.places import connect, place
 from tests.management.serving import Serve, serving
 
@@ -59,7 +59,7 @@ def main() -> None:
         bench = web.Bench(server.directory, world, {"core6": ours(server)}, web.FULL)
         project = f"/api/projects/{world.project}/"
         lanes = {
-            "another page": Lane("core6", "core6", f"{project}annotations/?limit=100&offset=0-9799"),
+            "another page": Lane("core6", "core6", f"{project}annotations/?limit=100&offset={{}}", numbers(0, 9799)),
             "retrieve": Lane("core6", "core6", f"{project}annotations/{world.annotation}/"),
             "roles": Lane("core6", "core6", f"/api/organizations/{world.organization}/roles/"),
         }

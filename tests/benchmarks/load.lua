@@ -1,6 +1,6 @@
 -- Sends requests for some milliseconds, then lets those under way be answered, and tells the figures as JSON.
 -- Cut off in the midst, requests would cost processor time and count for nothing.
--- Arguments: milliseconds, connections, and the body to POST, if any. `offset=0-499` is another one each time.
+-- Arguments: milliseconds, connections, the method, a file of paths (one a line, another one each time), and the body.
 local ffi = require("ffi")
 ffi.cdef [[
   typedef struct { long sec; long nsec; } moment;
@@ -23,16 +23,18 @@ elapsed = 0
 
 function init(args)
   milliseconds, connections = tonumber(args[1]), tonumber(args[2])
-  if args[3] then
-    wrk.method, wrk.body = "POST", args[3]
+  wrk.method = args[3]
+  if args[5] then
+    wrk.body = args[5]
     wrk.headers["Content-Type"] = "application/json"
   end
-  local first, last = wrk.path:match("offset=(%d+)-(%d+)")
-  if first then
-    local number = 0
+  local paths, number, step = {}, 0, 3571
+  for path in io.lines(args[4]) do table.insert(paths, path) end
+  if #paths > 1 then
+    assert(#paths % step ~= 0, "a multiple of the step would leave paths out")
     function request()
-      number = (number + 3571) % (last - first + 1)  -- comes by each of them before it comes back
-      return wrk.format(nil, (wrk.path:gsub("offset=%d+-%d+", string.format("offset=%d", first + number))))
+      number = (number + step) % #paths  -- comes by each of them before it comes back, since the step is a prime
+      return wrk.format(nil, paths[number + 1])
     end
   end
 end

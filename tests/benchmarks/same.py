@@ -1,38 +1,52 @@
-"""Whether the peers answer what we answer: every field of it, in the same order, and the same refusals."""
+"""Whether the peers answer and log what we do: every field of it, in the same order, and the same refusals."""
 
 import json
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import jwt
 
-from tests.benchmarks.data import World
+from core6.api.ids import CURRENT
+from tests.benchmarks.data import World, logged, take_back
 from tests.benchmarks.servers import Running
+from tests.benchmarks.work import Lane
 
-#: What a created row has of its own.
-_OWN = ("id", "created_at", "updated_at")
-
-
-def compare(reference: Running, other: Running, path: str, key: str, body: str | None = None) -> None:
-    """Ask both the same; raises AssertionError at the first field that differs."""
-    ours, theirs = (_told(server, path, key, body) for server in (reference, other))
-    difference = _difference(ours, theirs, "answer")
-    assert difference is None, f"{path}: {other.name} is not {reference.name}: {difference}"
+#: By method: the status of an answer, and what a written row has of its own.
+_STATUS = {"GET": 200, "POST": 201, "PATCH": 200}
+_OWN = {"GET": (), "POST": ("id", "created_at", "updated_at"), "PATCH": ("updated_at",)}
 
 
-def check_refusals(server: Running, path: str, world: World, body: str | None = None) -> None:
-    """Ask with keys that must not reach the project."""
-    for key, expected in world.refused.items():
-        answer = server.ask(path, key, body)
+def compare(reference: Running, other: Running, lane: Lane, world: World, directory: Path) -> None:
+    """Send both the same requests; raises AssertionError at the first field that differs."""
+    # The project that `@current` means depends on who calls.
+    keys = (world.key, world.stranger) if CURRENT in lane.path else (world.key,)
+    for path, key in product(lane.examples, keys):
+        answers = []
+        for server in (reference, other):
+            answers.append(_answer(server, lane, path, key))
+            if lane.body is not None:
+                answers[-1] = {"answer": answers[-1], "logged": logged(directory, world)}
+                take_back(directory, world)
+        difference = _difference(answers[0], answers[1], "answer")
+        assert difference is None, f"{path}: {other.name} is not {reference.name}: {difference}"
+
+
+def check_refusals(server: Running, lane: Lane, world: World) -> None:
+    """Send requests by keys that must not reach the project."""
+    refused = world.refused if CURRENT in lane.path else {**world.refused, world.stranger: 403}
+    for key, expected in refused.items():
+        answer = server.ask(lane.examples[0], key, lane.body, lane.method)
         assert answer.status == expected, f"{server.name} let pass a key: {answer.status}, expected {expected}"
 
 
-def _told(server: Running, path: str, key: str, body: str | None) -> Any:
-    answer = server.ask(path, key, body)
-    assert answer.status == (200 if body is None else 201), (server.name, path, answer.status, answer.body[:500])
+def _answer(server: Running, lane: Lane, path: str, key: str) -> Any:
+    answer = server.ask(path, key, lane.body, lane.method)
+    assert answer.status == _STATUS[lane.method], (server.name, path, answer.status, answer.body[:500])
     content = answer.headers["content-type"].partition(";")[0]
     assert content == "application/json", (server.name, content)
     told = json.loads(answer.body.replace(server.url.encode(), b"http://the-server"))
-    for name in _OWN if body is not None else ():
+    for name in _OWN[lane.method]:
         told[name] = type(told[name]).__name__
     if "live_events_token" in told:  # signed anew each time
         claims = jwt.decode(told["live_events_token"], options={"verify_signature": False})

@@ -45,11 +45,11 @@ class Running:
     #: Its database when that is a part of the tree.
     database: int | None = None
 
-    def ask(self, path: str, key: str, body: str | None = None, **more: str) -> Answer:
+    def ask(self, path: str, key: str, body: str | None = None, method: str = "GET", **more: str) -> Answer:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **more}
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
         try:
-            connection.request("GET" if body is None else "POST", path, body, headers)
+            connection.request(method, path, body, headers)
             found = connection.getresponse()
             return Answer(found.status, {name.lower(): value for name, value in found.getheaders()}, found.read())
         finally:

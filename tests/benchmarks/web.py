@@ -4,6 +4,7 @@ The figure is utime and stime of a server's processes and of Postgres' while tha
 turns, round after round; told are the medians.
 """
 
+import json
 import statistics
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ class Bench:
         #: By work, connections and lane.
         self.found: dict[str, dict[int, dict[str, Figures]]] = {}
         self.rounds: list[dict[str, Any]] = []
+        #: How often something was changed on purpose.
+        self.changes = 0
 
     def compare(self, work: Work) -> None:
         """See to it that everybody answers the same, and refuses the same."""
@@ -61,10 +64,9 @@ class Bench:
             if lane.server == "hello":
                 continue
             if "/annotations/" in lane.path:
-                same.check_refusals(server, lane.example, self.world, lane.body)
+                same.check_refusals(server, lane, self.world)
             if server is not reference:
-                same.compare(reference, server, lane.example, self.world.key, lane.body)
-        self._take_back()
+                same.compare(reference, server, lane, self.world, self.directory)
 
     def measure(self, work: Work) -> None:
         """Measure a work at each number of connections, and print it."""
@@ -82,7 +84,7 @@ class Bench:
             self.found.setdefault(work.name, {})[connections] = medians
             for label, each in medians.items():
                 print(
-                    f"  {work.name:14} c={connections:<3} {label:12} {each.cpu_ms:8.2f} ms of CPU"
+                    f"  {work.name:16} c={connections:<3} {label:12} {each.cpu_ms:8.2f} ms of CPU"
                     f" ({each.server_ms:.2f} + {each.database_ms:.2f})  {each.rps:8.0f}/s   p99 {each.p99_ms:8.1f} ms",
                     flush=True,
                 )
@@ -94,20 +96,27 @@ class Bench:
             headers["If-None-Match"] = etag(server, lane, self.world)
             again = server.ask(lane.path, self.world.key, **headers)
             assert again.status == 304, f"{lane.server} answered {again.status} where nothing had changed"
+        if lane.is_after_change:
+            self._change()
         before = server.cpu_ms(), database_cpu_ms(self.database)
         try:
-            seen = load.run(server.url + lane.path, headers, connections, milliseconds, lane.body)
+            seen = load.run(server.url, lane.paths, headers, connections, milliseconds, lane.method, lane.body)
         except AssertionError as error:
             raise AssertionError(f"{lane.server} with {connections} connections: {error}") from error
         spent = server.cpu_ms() - before[0], database_cpu_ms(self.database) - before[1]
         if lane.body is not None:
-            made, logged = self._take_back()
-            assert made == logged == seen.requests, f"{lane.server}: {seen.requests} asked, {made} made, {logged} noted"
+            written, logged = take_back(self.directory, self.world)
+            counts = f"{seen.requests} requests, {written} written, {logged} logged"
+            assert written == logged == seen.requests, f"{lane.server}: {counts}"
         own, database = (each / seen.requests for each in spent)
         return Figures(own + database, own, database, seen.requests / seen.elapsed_ms * 1000, seen.p99_ms)
 
-    def _take_back(self) -> tuple[int, int]:
-        return take_back(self.directory, self.world)
+    def _change(self) -> None:
+        """Change something in the organization that no work reads, whoever is measured next."""
+        self.changes += 1
+        body = json.dumps({"content": f"Change {self.changes}"})
+        answer = self.running["core6"].ask(self.world.elsewhere, self.world.key, body, "PATCH")
+        assert answer.status == 200, answer.body
 
     def goals(self) -> Iterator[Goal]:
         """Yield the goals of what was measured."""
@@ -138,7 +147,7 @@ def measure(pace: Pace, only: Collection[str]) -> tuple[dict[str, Any], list[Goa
         for work in chosen:
             conditional = next((lane for lane in work.lanes if lane.is_conditional), None)
             if conditional and not etag(bench.running["core6"], conditional, bench.world):
-                print(f"  {work.name:14} not yet: the server sends no ETag")
+                print(f"  {work.name:16} not yet: the server sends no ETag")
                 bench.found[work.name] = {}
                 continue
             bench.measure(work)
@@ -167,7 +176,7 @@ def _memory(bench: Bench) -> dict[str, float]:
     for name in ("core6", "a", "f", "f-best"):
         bench._round(Lane(name, name, page), MIDDLE, bench.pace.milliseconds)
     found = {name: server.worker_uss_mb() for name, server in bench.running.items()}
-    print("  memory         a worker: " + ", ".join(f"{name} {size:.1f} MB" for name, size in found.items()))
+    print("  memory           a worker: " + ", ".join(f"{name} {size:.1f} MB" for name, size in found.items()))
     return found
 
 
