@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from annotations.models import Annotation
 from core6.api.filters import told
+from core6.api.repeatable import repeatable
 
 
 class AnnotationFilter(django_filters.FilterSet):
@@ -26,24 +27,20 @@ class AnnotationFilter(django_filters.FilterSet):
         model = Annotation
         fields = ("scope", "date_from", "date_to")
 
-    def filter_queryset(self, queryset: QuerySet[Annotation]) -> QuerySet[Annotation]:
-        times = {
-            name: moment(name, text) for name in ("date_from", "date_to") if (text := self.form.cleaned_data.get(name))
-        }
-        if len(times) == 2 and times["date_from"] > times["date_to"]:
-            raise ValidationError("Invalid date range: date_from must be before date_to")
-        filtered: QuerySet[Annotation] = super().filter_queryset(queryset)
-        return filtered
-
+    @repeatable
     def filter_scope(self, queryset: QuerySet[Annotation], name: str, value: str) -> QuerySet[Annotation]:
         scope = Annotation.Scope.INSIGHT if value == "insight" else value
         if scope not in Annotation.Scope.values:
             raise ValidationError(f"Invalid scope: {value}")
         return queryset.filter(scope=scope)
 
+    @repeatable
     def filter_dates(self, queryset: QuerySet[Annotation], name: str, value: str) -> QuerySet[Annotation]:
-        comparison = "gte" if name == "date_from" else "lte"
-        return queryset.filter(**{f"date_marker__{comparison}": moment(name, value)})
+        sent = self.form.cleaned_data
+        times = {each: moment(each, sent[each]) for each in ("date_from", "date_to") if sent[each]}
+        if len(times) == 2 and times["date_from"] > times["date_to"]:
+            raise ValidationError("Invalid date range: date_from must be before date_to")
+        return queryset.filter(**{f"date_marker__{'gte' if name == 'date_from' else 'lte'}": times[name]})
 
 
 def moment(name: str, text: Any) -> datetime:

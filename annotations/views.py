@@ -1,10 +1,8 @@
 """The endpoints of annotations, under `/api/projects/:project_id/annotations/`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.serializers import BaseSerializer
 
 from annotations.documentation import OPERATIONS
@@ -14,15 +12,17 @@ from annotations.serializers import AnnotationSerializer
 from core6.api.activity import ActivityLogged
 from core6.api.filters import SearchFilter
 from core6.api.pagination import LongPagination
+from core6.api.reads import List, Retrieve
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
+from core6.postgres.prepared import ORGANIZATION, PROJECT
 from projects.scoping import ProjectScopedViewSet
 
 
 class AnnotationViewSet(
     HardDeleteForbidden,
-    ListModelMixin,
+    List,
     AtomicCreate,
-    RetrieveModelMixin,
+    Retrieve,
     AtomicUpdate,
     ActivityLogged[Annotation],
     ProjectScopedViewSet[Annotation],
@@ -32,21 +32,16 @@ class AnnotationViewSet(
     scope = "annotation"
     operations = OPERATIONS
     activity_scope = "Annotation"
-    queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by").order_by(
-        "-date_marker", "-id"
-    )
+    rows = ({"project": PROJECT}, {"organization": ORGANIZATION, "scope": Annotation.Scope.ORGANIZATION})
+    shown: ClassVar = {"deleted": False}
+    hiding = ("list", "retrieve", "update")  # PATCH reaches hidden rows: it is how one is restored
+    ordering = ("-date_marker", "-id")
+    queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by")
     serializer_class = AnnotationSerializer
     pagination_class = LongPagination
     filter_backends = (DjangoFilterBackend, SearchFilter)
     filterset_class = AnnotationFilter
     search_fields = ("content",)
-
-    def in_scope(self, queryset: QuerySet[Annotation]) -> QuerySet[Annotation]:
-        tenant = self.tenant
-        shared = Q(scope=Annotation.Scope.ORGANIZATION, organization=tenant.organization)
-        rows = queryset.filter(Q(project=tenant.project_id) | shared)
-        # PATCH reaches deleted rows: it is how one is restored.
-        return rows if self.action in ("partial_update", "activity") else rows.filter(deleted=False)
 
     def perform_create(self, serializer: BaseSerializer[Annotation]) -> None:
         self.save_and_log(

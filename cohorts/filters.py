@@ -9,6 +9,7 @@ from cohorts.criteria import is_behavioral, references
 from cohorts.dependencies import dependents
 from cohorts.models import Cohort
 from core6.api.filters import told
+from core6.api.repeatable import repeatable
 
 
 class CohortFilter(django_filters.FilterSet):
@@ -38,9 +39,11 @@ class CohortFilter(django_filters.FilterSet):
         model = Cohort
         fields = ("type", "created_by_id", "search", "hide_behavioral_cohorts")
 
+    @repeatable
     def filter_type(self, queryset: QuerySet[Cohort], name: str, value: str) -> QuerySet[Cohort]:
         return queryset.filter(is_static=value == "static") if value in ("static", "dynamic") else queryset
 
+    @repeatable
     def filter_behavioral(self, queryset: QuerySet[Cohort], name: str, value: str) -> QuerySet[Cohort]:
         return queryset.exclude(pk__in=depending_on_events(queryset)) if value.lower() == "true" else queryset
 

@@ -1,5 +1,6 @@
 """Cohorts: sets of persons, by criteria that are computed or by lists that are given."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,6 +13,11 @@ from core6.accounts.ids import uuid7
 DEFAULT_FOLDER = "Unfiled/Cohorts"
 #: What a cohort shows that has neither filters nor groups.
 NOTHING: dict[str, Any] = {"properties": {}}
+
+
+def criteria_of(filters: dict[str, Any] | None, groups: Any) -> dict[str, Any]:
+    """Return the filters, or what the older `groups` mean as filters (contract/cohorts.md 1.4)."""
+    return filters or from_groups(groups)
 
 
 class Cohort(models.Model):
@@ -46,8 +52,11 @@ class Cohort(models.Model):
     cohort_type = models.CharField(max_length=50, choices=CohortType, null=True, blank=True)
     folder = models.CharField(max_length=1000, default=DEFAULT_FOLDER)
 
-    #: What the answer to one request tells: whom it really put in.
-    added_person_ids: tuple[str, ...] = ()
+    #: Whom the request that is being answered really put in.
+    added_person_ids: Sequence[str] = ()
+    #: Why the last failed calculation failed, and the experiments that use it: the viewset's queryset knows.
+    error_code: str | None = None
+    experiment_ids: Sequence[int] = ()
 
     class Meta:
         indexes: ClassVar = [
@@ -59,8 +68,7 @@ class Cohort(models.Model):
 
     @property
     def criteria(self) -> dict[str, Any]:
-        """Return the filters, or what the older `groups` mean as filters (contract/cohorts.md 1.4)."""
-        return self.filters or from_groups(self.groups)
+        return criteria_of(self.filters, self.groups)
 
 
 class CohortMember(models.Model):

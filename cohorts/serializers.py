@@ -15,15 +15,28 @@ from cohorts.criteria import CriteriaError, dump, load, parse, references
 from cohorts.dependencies import has_cycle, known, references_in
 from cohorts.groups import expand_groups
 from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
-from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort
+from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort, criteria_of
+from core6.api.compiled_serializers import FromColumns
+from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField, ModelSerializer, UserBasicSerializer
 
 
-class CriteriaField(JSONField):
+class CriteriaField(FromColumns, JSONField):
     """The filters; a cohort that has none shows what its older `groups` mean."""
 
-    def get_attribute(self, instance: Cohort) -> Any:
-        return instance.criteria
+    columns = ("filters", "groups")
+
+    @repeatable
+    def from_columns(self, filters: Any, groups: Any) -> Any:
+        return criteria_of(filters, groups)
+
+
+class FailureField(serializers.CharField):
+    """What people are shown of the code of a failure."""
+
+    @repeatable
+    def to_representation(self, value: str) -> Any:
+        return message(value)
 
 
 @extend_schema_field({"type": "array", "items": {}})
@@ -41,9 +54,6 @@ class PersonIdsField(serializers.ListField):
             raise ValidationError(TOO_MANY_PERSONS)
         return super().to_internal_value(data)
 
-    def get_attribute(self, instance: Cohort) -> list[str]:
-        return list(instance.added_person_ids)
-
 
 class CohortSerializer(ModelSerializer[Cohort]):
     """Reads and writes a cohort; `person_ids` and `named` are whom a request names for a static one."""
@@ -52,12 +62,21 @@ class CohortSerializer(ModelSerializer[Cohort]):
     filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
     groups = GroupsField(required=False, help_text="Deprecated: what `filters` says in an older form.")
     created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
-    last_error_message = serializers.SerializerMethodField(help_text="Why the last failed calculation failed.")
-    experiment_set = serializers.SerializerMethodField(help_text="Ids of the experiments that use it.")
+    last_error_message = FailureField(
+        source="error_code", read_only=True, allow_null=True, help_text="Why the last failed calculation failed."
+    )
+    experiment_set = serializers.ListField(
+        source="experiment_ids",
+        child=serializers.IntegerField(),
+        read_only=True,
+        help_text="Ids of the experiments that use it.",
+    )
     _create_in_folder = serializers.CharField(
         source="folder", required=False, allow_blank=True, max_length=1000, help_text="The folder it is filed in."
     )
-    _create_static_person_ids = PersonIdsField(required=False, help_text="UUIDs of persons to put in.")
+    _create_static_person_ids = PersonIdsField(
+        source="added_person_ids", required=False, help_text="UUIDs of persons to put in."
+    )
     csv = serializers.FileField(
         write_only=True,
         required=False,
@@ -101,12 +120,6 @@ class CohortSerializer(ModelSerializer[Cohort]):
             *("last_error_message", "count", "experiment_set"),
         )
         only_in_answers: ClassVar[dict[str, Any]] = {"_create_static_person_ids": []}
-        reads: ClassVar = {
-            "filters": ("filters", "groups"),
-            "last_error_message": ("error_code",),
-            "experiment_set": ("experiment_ids",),
-            "_create_static_person_ids": (),
-        }
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The number by which addresses name the cohort."},
             "name": {"help_text": "What people call it."},
@@ -126,13 +139,6 @@ class CohortSerializer(ModelSerializer[Cohort]):
 
     person_ids: list[uuid.UUID] | None = None
     named: csv_upload.Named | None = None
-
-    @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_last_error_message(self, cohort: Cohort) -> str | None:
-        return message(getattr(cohort, "error_code", None))
-
-    def get_experiment_set(self, cohort: Cohort) -> list[int]:
-        return getattr(cohort, "experiment_ids", [])
 
     def validate__create_in_folder(self, value: str) -> str:
         return value or DEFAULT_FOLDER
@@ -170,7 +176,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
             raise ValidationError(error.detail) from error
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        self.person_ids = attrs.pop("_create_static_person_ids", None)
+        self.person_ids = attrs.pop("added_person_ids", None)
         self.named = attrs.pop("csv", None)
         is_static = attrs.get("is_static", self.instance is not None and self.instance.is_static)
         if attrs.get("filters") and attrs.get("query"):

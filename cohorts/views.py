@@ -5,13 +5,12 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet
+from django.db.models import OuterRef
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,8 +27,10 @@ from cohorts.persons import CSVRenderer, PersonPagination, PersonSerializer, nar
 from cohorts.serializers import CalculationSerializer, CohortSerializer
 from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged
+from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
+from core6.postgres.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
 
 DONE = inline_serializer("Success", {"success": serializers.BooleanField(help_text="Always true.")})
@@ -37,9 +38,9 @@ DONE = inline_serializer("Success", {"success": serializers.BooleanField(help_te
 
 class CohortViewSet(
     HardDeleteForbidden,
-    ListModelMixin,
+    List,
     AtomicCreate,
-    RetrieveModelMixin,
+    Retrieve,
     AtomicUpdate,
     ActivityLogged[Cohort],
     ProjectScopedViewSet[Cohort],
@@ -50,33 +51,24 @@ class CohortViewSet(
     operations = OPERATIONS
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {"persons": ("cohort:read", "person:read")}
     activity_scope = "Cohort"
-    not_replicated = ("persons",)  # loading people changes no revision
-    queryset = (
-        Cohort.objects.select_related("created_by")
-        .annotate(
-            error_code=last_failure("error_code"),
-            experiment_ids=ArraySubquery(
-                Experiment.objects.filter(exposure_cohort=OuterRef("pk")).order_by("pk").values("pk")
-            ),
-        )
-        .order_by("-created_at", "-id")
+    rows = ({"project": PROJECT},)
+    shown: ClassVar = {"deleted": False}
+    hiding = ("list",)
+    ordering = ("-created_at", "-id")
+    queryset = Cohort.objects.select_related("created_by").annotate(  # type: ignore[no-redef]  # over the attribute of the class, which a new one has
+        error_code=last_failure("error_code"),
+        experiment_ids=ArraySubquery(
+            Experiment.objects.filter(exposure_cohort=OuterRef("pk")).order_by("pk").values("pk")
+        ),
     )
     serializer_class = CohortSerializer
     filter_backends = (DjangoFilterBackend,)
     filterset_class = CohortFilter
+    filtered = ("list",)
 
-    def in_scope(self, queryset: QuerySet[Cohort]) -> QuerySet[Cohort]:
-        rows = queryset.filter(project=self.tenant.project_id)
-        return rows.filter(deleted=False) if self.action == "list" else rows
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
-
-    def get_object(self) -> Cohort:
-        """Return the cohort; before one is changed, nobody else changes any of the project's."""
-        if self.request.method in ("PUT", "PATCH"):
-            lock_definitions(self.project.pk)
-        return super().get_object()
+    def lock(self) -> None:
+        """Have nobody else change any cohort of the project meanwhile."""
+        lock_definitions(self.project.pk)
 
     def perform_create(self, serializer: BaseSerializer[Cohort]) -> None:
         lock_definitions(self.project.pk)

@@ -6,11 +6,9 @@ show, so where the two are equal, the replica has everything that was acknowledg
 to a server for that, and no position of a log is kept. What is read after the comparison, on the same connection, is
 of that state or of a later one, as on the primary; so REPLICA_URL names one server, not several that take turns.
 
-Covered are the tables with triggers (revisions/migrations/0003), calculations of cohorts among them, and the activity,
-which is written in the transaction of the change that it tells of. Persons of a cohort are not: people are loaded by
-the million without a trigger, so that action stays on the primary (`TenantScopedViewSet.not_replicated`), as does
-everything but GET and HEAD about one tenant: who calls, lists over several organizations, writes and what they check,
-rate limits, commands, jobs, health.
+Lists and single objects are read there (core6.api.reads), if every table that their statements read has the triggers of
+the revision. Whatever else is read stays on the primary: who calls, lists over several organizations, persons, the
+activity, what writes check, rate limits, commands, jobs, health.
 
 A replica that was promoted, and takes writes of its own, gets revisions that the primary does not have: from then on
 nothing of the organization is read there, and nothing is ever written there. What is of the same revision is the same.

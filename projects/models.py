@@ -105,6 +105,9 @@ class Project(models.Model):
     conversations_settings = optional(models.JSONField)
     logs_settings = optional(models.JSONField)
 
+    #: Whether its events have group types; the viewsets' querysets know, and a new one has none.
+    has_group_types = False
+
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(

@@ -53,16 +53,9 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
 
     def resolve_tenant(self) -> Tenant:
         # Of the project itself only its id is needed, and not its many settings.
-        segment = self.kwargs["project_id"]
-        if number(segment) is not None:
-            project_id, organization, level = self.access.project_id, self.access.organization, self.access.level
-        else:
-            found = projects_of(self.caller, segment).only("organization").first()
-            project_id, organization, level = (
-                (found.pk, found.organization, found.caller_level) if found else (None, None, None)
-            )
-        if project_id is None or organization is None:
+        access = self.access
+        if access.project_id is None or access.organization is None:
             raise NotFound("Project not found.")
-        self.project = Project.from_db(None, ["id", "organization_id"], [project_id, organization.pk])
-        self.project.organization = organization
-        return Tenant(organization, level, project_id)
+        self.project = Project.from_db(None, ["id", "organization_id"], [access.project_id, access.organization.pk])
+        self.project.organization = access.organization
+        return Tenant(access.organization, access.level, access.project_id)

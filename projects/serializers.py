@@ -2,10 +2,10 @@
 
 import importlib.resources
 import json
+import uuid
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache, cached_property
 from typing import Any, ClassVar, Final
 
 import jwt
@@ -21,7 +21,8 @@ from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
-from core6.api.compiled import STAND_IN, Listed
+from core6.api.compiled_serializers import FromColumns
+from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField, ModelSerializer
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
@@ -129,12 +130,6 @@ class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
         }
 
 
-@cache
-def _group_types() -> Listed:
-    rows = GroupType.objects.filter(project=STAND_IN["project"]).order_by("group_type_index")
-    return Listed(GroupTypeSerializer(), rows)
-
-
 class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
     """A product that the project means to use."""
 
@@ -178,6 +173,50 @@ class HostsField(serializers.ListField):
         return [address for address in super().to_internal_value(data) if address]
 
 
+@extend_schema_field(serializers.ChoiceField(choices=Level.choices, allow_null=True))
+class CallerLevelField(FromColumns, serializers.ReadOnlyField):
+    """The level of the caller in the organization of the project."""
+
+    @repeatable
+    def from_columns(self) -> int | None:
+        level: int | None = self.context["level"]
+        return level
+
+
+class LiveEventsTokenField(FromColumns, serializers.CharField):
+    """A JWT, made anew for each answer."""
+
+    columns = ("pk", "api_token", "organization_id")
+
+    def from_columns(self, key: int, api_token: str, organization: uuid.UUID) -> str:
+        user = self.context["user"]
+        claims = {
+            "team_id": key,
+            "api_token": api_token,
+            "user_id": user and user.pk,
+            "organization_id": str(organization),
+            "aud": "posthog:livestream",
+            "exp": timezone.now() + timedelta(days=_TOKEN_DAYS),
+        }
+        return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
+
+
+class PersonsOnEventsField(FromColumns, serializers.BooleanField):
+    """Whether persons are read with events where no modifier is set."""
+
+    @repeatable
+    def from_columns(self) -> bool:
+        return bool(DEFAULTS["personsOnEventsMode"] != "disabled")
+
+
+class DefaultModifiersField(FromColumns, ObjectField):
+    """The modifiers where none is set."""
+
+    @repeatable
+    def from_columns(self) -> dict[str, Any]:
+        return DEFAULTS
+
+
 @extend_schema_serializer(component_name="ProjectBackwardCompat")
 class ProjectSerializer(ModelSerializer[Project]):
     """Reads and writes a project; the context holds the caller's `level`, and the `user` who acts, if any."""
@@ -185,20 +224,22 @@ class ProjectSerializer(ModelSerializer[Project]):
     largest: ClassVar = {
         field.name: 256 * 1024 for field in Project._meta.fields if isinstance(field, ArrayField | JSONColumn)
     }
-    effective_membership_level = serializers.SerializerMethodField(help_text="1 member, 8 administrator, 15 owner.")
-    has_group_types = serializers.SerializerMethodField(help_text=FIELDS["has_group_types"])
-    group_types = serializers.SerializerMethodField(help_text=FIELDS["group_types"])
-    live_events_token = serializers.SerializerMethodField(help_text="A JWT for the live events, good for 7 days.")
+    effective_membership_level = CallerLevelField(help_text="1 member, 8 administrator, 15 owner.")
+    has_group_types = serializers.BooleanField(read_only=True, help_text=FIELDS["has_group_types"])
+    group_types = GroupTypeSerializer(many=True, read_only=True, help_text=FIELDS["group_types"])
+    live_events_token = LiveEventsTokenField(
+        read_only=True, allow_null=True, help_text="A JWT for the live events, good for 7 days."
+    )
     app_urls = HostsField(required=False, help_text=FIELDS["app_urls"])
     timezone = serializers.ChoiceField(choices=TIMEZONES, required=False, help_text=FIELDS["timezone"])
     primary_dashboard = DashboardField(
         queryset=Dashboard.objects.none(), required=False, allow_null=True, help_text=FIELDS["primary_dashboard"]
     )
     recording_domains = HostsField(required=False, allow_null=True, help_text=FIELDS["recording_domains"])
-    person_on_events_querying_enabled = serializers.SerializerMethodField(
-        help_text=FIELDS["person_on_events_querying_enabled"]
+    person_on_events_querying_enabled = PersonsOnEventsField(
+        read_only=True, help_text=FIELDS["person_on_events_querying_enabled"]
     )
-    default_modifiers = serializers.SerializerMethodField(help_text="What each modifier is where none is set.")
+    default_modifiers = DefaultModifiersField(read_only=True, help_text="What each modifier is where none is set.")
     product_intents = ProductIntentSerializer(many=True, read_only=True, help_text=FIELDS["product_intents"])
 
     class Meta:
@@ -272,50 +313,12 @@ class ProjectSerializer(ModelSerializer[Project]):
             *("secret_api_token", "secret_api_token_backup"),
         )
         volatile = ("live_events_token",)
-        reads: ClassVar = {
-            "live_events_token": ("pk", "api_token", "organization_id"),
-            **dict.fromkeys(("effective_membership_level", "has_group_types", "group_types"), ()),
-            **dict.fromkeys(("person_on_events_querying_enabled", "default_modifiers"), ()),
-        }
         extra_kwargs: ClassVar = {name: {"help_text": text, **_RULES.get(name, {})} for name, text in FIELDS.items()}
 
+    @repeatable
     def build_standard_field(self, field_name: str, model_field: Any) -> tuple[type[Any], dict[str, Any]]:
         field, options = super().build_standard_field(field_name, model_field)
         return _FIELDS.get(field_name, field), options
-
-    @cached_property
-    def _group_types(self) -> list[dict[str, Any]]:
-        return _group_types().run({"project": self.instance.pk}) if self.instance else []
-
-    @extend_schema_field(serializers.ChoiceField(choices=Level.choices, allow_null=True))
-    def get_effective_membership_level(self, project: Project) -> int | None:
-        level: int | None = self.context["level"]
-        return level
-
-    def get_has_group_types(self, project: Project) -> bool:
-        return bool(self._group_types)
-
-    @extend_schema_field(GroupTypeSerializer(many=True))
-    def get_group_types(self, project: Project) -> list[dict[str, Any]]:
-        return self._group_types
-
-    def get_live_events_token(self, project: Project) -> str | None:
-        user = self.context["user"]
-        claims = {
-            "team_id": project.pk,
-            "api_token": project.api_token,
-            "user_id": user and user.pk,
-            "organization_id": str(project.organization_id),
-            "aud": "posthog:livestream",
-            "exp": timezone.now() + timedelta(days=_TOKEN_DAYS),
-        }
-        return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
-
-    def get_person_on_events_querying_enabled(self, project: Project) -> bool:
-        return bool(DEFAULTS["personsOnEventsMode"] != "disabled")
-
-    def get_default_modifiers(self, project: Project) -> dict[str, Any]:
-        return DEFAULTS
 
     def to_internal_value(self, data: Any) -> Any:
         """Leave out what a client sends back as it read it, which stays valid whatever the rules say (D31)."""

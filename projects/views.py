@@ -4,11 +4,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, PermissionDenied
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -16,12 +15,15 @@ from rest_framework.serializers import BaseSerializer
 from core6 import jobs
 from core6.accounts import scopes
 from core6.accounts.models import Level, User
-from core6.api import conditional
+from core6.analytics.models import GroupType
 from core6.api.activity import ActivityShown
 from core6.api.filters import SearchFilter
 from core6.api.ids import CURRENT
+from core6.api.reads import List, Retrieve
+from core6.api.repeatable import repeatable
 from core6.api.scoping import PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
+from core6.postgres.prepared import ORGANIZATION
 from projects import tokens
 from projects.activity import log_deleted
 from projects.documentation import OPERATIONS
@@ -46,9 +48,7 @@ TOKEN_ACTIONS = (
 _NEEDING_WRITE = WRITABLE - {"has_completed_onboarding_for"}
 
 
-class ProjectViewSet(
-    ListModelMixin, AtomicCreate, RetrieveModelMixin, AtomicUpdate, AtomicDestroy, ActivityShown[Project]
-):
+class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, ActivityShown[Project]):
     """Projects of an organization, and the actions on their tokens and onboarding."""
 
     scope = "project"
@@ -62,32 +62,43 @@ class ProjectViewSet(
     )
     answering_object = (*TenantScopedViewSet.answering_object, *TOKEN_ACTIONS, "complete_product_onboarding")
     activity_scope = "Team"
-    not_replicated = ("is_generating_demo_data",)  # the queue knows, which is the primary's
-    queryset = Project.objects.select_related("organization").order_by("pk")
+    rows = ({"organization": ORGANIZATION},)
+    ordering = ("pk",)
+    queryset = Project.objects.select_related("organization").annotate(  # type: ignore[no-redef]  # over the attribute of the class, which a new one has
+        has_group_types=Exists(GroupType.objects.filter(project=OuterRef("pk")))
+    )
+    prefetched: ClassVar = {"group_types": GroupType.objects.order_by("group_type_index")}
     serializer_class = ProjectSerializer
+    serializer_classes: ClassVar = {"list": ProjectBasicSerializer}
     filter_backends = (SearchFilter,)
+    filtered = ("list",)
     search_fields = ("name",)
-
-    def resolve_tenant(self) -> Tenant:
-        """Return the organization that a list is about, or the project itself (D23)."""
-        segment = self.kwargs.get("organization_id")
-        if self.detail:
-            projects = projects_of(self.caller, self.kwargs["id"])
-            if segment is not None:
-                projects = projects.filter(organization__in=organizations_of(self.caller, segment).values("pk")[:1])
-            project = projects.first()
-            if project is not None:
-                self.project = project
-                return Tenant(project.organization, project.caller_level, project.pk)
-        organization = organizations_of(self.caller, CURRENT if segment is None else segment).first()
-        if self.detail and (organization is not None or segment is None):
-            raise NotFound
-        if organization is None:
-            raise NotFound("Organization not found.")
-        return Tenant(organization, organization.caller_level)
 
     def tenant_place(self) -> str | None:
         return "id" if self.detail else "organization_id"
+
+    def resolve_tenant(self) -> Tenant:
+        """Return the organization that a list is about, or the project itself (D23)."""
+        access, segment = self.access, self.kwargs.get("organization_id")
+        if not self.detail:
+            if access.organization is None:
+                raise NotFound("Organization not found.")
+            return Tenant(access.organization, access.level)
+        if access.organization and segment in (None, str(access.organization.pk)):
+            return Tenant(access.organization, access.level, access.project_id)
+        projects = projects_of(self.caller, self.kwargs["id"])
+        if segment is not None:
+            projects = projects.filter(organization__in=organizations_of(self.caller, segment).values("pk")[:1])
+        project = projects.first()
+        if project is not None:
+            return Tenant(project.organization, project.caller_level, project.pk)
+        if segment is not None and not organizations_of(self.caller, segment).exists():
+            raise NotFound("Organization not found.")
+        raise NotFound
+
+    @repeatable
+    def object_id(self) -> int | None:
+        return self.tenant.project_id
 
     def check_level(self) -> None:
         if self.detail and self.tenant.level is None:
@@ -109,28 +120,6 @@ class ProjectViewSet(
         """Tell whether a demo project is asked for, which every member may make."""
         sent: Any = self.request.data
         return isinstance(sent, Mapping) and str(sent.get("is_demo")).lower() in ("true", "1")
-
-    def in_scope(self, queryset: QuerySet[Project]) -> QuerySet[Project]:
-        return queryset.filter(organization=self.tenant.organization)
-
-    def get_object(self) -> Project:
-        """Return the project that the tenant was resolved to; one that is about to be written is read again, locked."""
-        if self.request.method in ("GET", "HEAD", "OPTIONS"):
-            return self.project
-        project = self.get_queryset().filter(pk=self.project.pk).first()
-        if project is None:
-            raise NotFound
-        conditional.check(self, project)
-        return project
-
-    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        return ProjectBasicSerializer if self.action == "list" else super().get_serializer_class()
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        context = dict(super().get_serializer_context())
-        if self.action == "list" or getattr(self, "swagger_fake_view", False):
-            return context
-        return {**context, "level": self.tenant.level, "user": self.caller}
 
     def perform_create(self, serializer: BaseSerializer[Project]) -> None:
         organization, fields = self.tenant.organization, serializer.validated_data
@@ -182,7 +171,8 @@ class ProjectViewSet(
     @action(detail=True, serializer_class=ProjectDemoDataSerializer)
     def is_generating_demo_data(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Tell whether the demo data of the project are still being made."""
-        return self.retrieve(request)
+        found: Response = self.retrieve(request)
+        return found
 
     def _act(self, request: Request, act: Callable[[Project, User], None]) -> Response:
         """Apply the settings of the body, then the action, in one transaction (D3); answer the whole project."""
@@ -196,21 +186,31 @@ class ProjectViewSet(
 
 
 class RootProjectViewSet(ProjectViewSet):
-    """Every project that the caller may see, in whatever organization."""
+    """A project of whatever organization, by its id alone."""
 
     bare_operations: ClassVar[Collection[str]] = ()
 
+
+class AllProjectsViewSet(RootProjectViewSet):
+    """Every project that the caller may see; a new one belongs to the current organization."""
+
+    def tenant_place(self) -> str | None:
+        return None
+
+    def resolve_tenant(self) -> Tenant:
+        organization = organizations_of(self.caller, CURRENT).first()
+        if organization is None:
+            raise NotFound("Organization not found.")
+        return Tenant(organization, organization.caller_level)
+
     def check_restrictions(self) -> None:
-        if self.detail or self.request.method == "POST":
+        if self.request.method == "POST":
             super().check_restrictions()
         elif self.key.scoped_teams:
             raise PermissionDenied(PROJECTS_ONLY)
 
-    def tenant_place(self) -> str | None:
-        return "id" if self.detail else None
-
     def check_level(self) -> None:
-        if self.detail or self.request.method == "POST":
+        if self.request.method == "POST":
             super().check_level()
 
     def in_scope(self, queryset: QuerySet[Project]) -> QuerySet[Project]:

@@ -21,6 +21,9 @@ class Role(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
+    #: Whether it is the organization's default role; the queryset of the viewset knows, and a new one is none.
+    is_default = False
+
     class Meta:
         indexes: ClassVar = [models.Index(fields=["organization", "created_at", "id"], name="role_of_an_organization")]
         constraints: ClassVar = [
@@ -35,11 +38,6 @@ class Role(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_default(self) -> bool:
-        """Tell whether it is the organization's default role."""
-        return self.organization.default_role_id == self.pk
 
 
 class RoleMembership(models.Model):

@@ -13,8 +13,12 @@ class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
     """A member of the organization."""
 
     user = UserBasicSerializer(read_only=True, help_text="Who it is.")
-    is_2fa_enabled = serializers.SerializerMethodField(help_text="Always false: this server has no second factor.")
-    has_social_auth = serializers.SerializerMethodField(help_text="Always false: this server has no social login.")
+    is_2fa_enabled = serializers.BooleanField(
+        read_only=True, help_text="Always false: this server has no second factor."
+    )
+    has_social_auth = serializers.BooleanField(
+        read_only=True, help_text="Always false: this server has no social login."
+    )
     last_login = serializers.DateTimeField(
         source="user.last_login", read_only=True, allow_null=True, help_text="When the user logged in last."
     )
@@ -32,19 +36,12 @@ class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
             "last_login",
         )
         read_only_fields = fields
-        reads: ClassVar = {"is_2fa_enabled": (), "has_social_auth": ()}
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The id of the membership of the organization."},
             "level": {"help_text": "1 member, 8 administrator, 15 owner."},
             "joined_at": {"help_text": "When the user joined the organization."},
             "updated_at": {"help_text": "When this was changed last."},
         }
-
-    def get_is_2fa_enabled(self, member: Membership) -> bool:
-        return False
-
-    def get_has_social_auth(self, member: Membership) -> bool:
-        return False
 
 
 class RoleMembershipSerializer(ModelSerializer[RoleMembership]):
@@ -85,7 +82,6 @@ class RoleSerializer(ModelSerializer[Role]):
         model = Role
         fields = ("id", "name", "created_at", "created_by", "members", "is_default")
         read_only_fields = ("id", "created_at")
-        reads: ClassVar = {"is_default": ("pk", "organization__default_role_id")}
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The id by which addresses name the role."},
             "name": {"help_text": "Unique in the organization, whatever its case."},

@@ -1,16 +1,18 @@
 """The endpoints of roles and their memberships, under `/api/organizations/:organization_id/roles/`."""
 
 from functools import cached_property
+from typing import ClassVar
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import BooleanField, Case, F, QuerySet, Value, When
 from django.http import Http404
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.serializers import BaseSerializer
 
 from core6.accounts.models import Level
 from core6.api.ids import parse_uuid
+from core6.api.reads import List, Retrieve
 from core6.api.scoping import OrganizationScopedViewSet
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
+from core6.postgres.prepared import ORGANIZATION
 from roles import documentation
 from roles.models import Role, RoleMembership
 from roles.serializers import RoleMembershipSerializer, RoleSerializer
@@ -18,31 +20,27 @@ from roles.serializers import RoleMembershipSerializer, RoleSerializer
 MEMBERSHIPS = RoleMembership.objects.select_related("organization_member__user").order_by("joined_at", "id")
 
 
-class RoleViewSet(
-    ListModelMixin, AtomicCreate, RetrieveModelMixin, AtomicUpdate, AtomicDestroy, OrganizationScopedViewSet[Role]
-):
+class RoleViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, OrganizationScopedViewSet[Role]):
     """Create, read, update and delete roles: named groups of an organization's members."""
 
     scope = "organization"
     operations = documentation.ROLES
     write_level = Level.ADMIN
-    queryset = (
-        Role.objects.select_related("organization", "created_by")
-        .prefetch_related(Prefetch("members", MEMBERSHIPS))
-        .order_by("created_at", "id")
+    rows = ({"organization": ORGANIZATION},)
+    ordering = ("created_at", "id")
+    queryset = Role.objects.select_related("created_by").annotate(  # type: ignore[no-redef]  # over the attribute of the class, which a new one has
+        is_default=Case(
+            When(organization__default_role=F("pk"), then=True), default=Value(False), output_field=BooleanField()
+        )
     )
+    prefetched: ClassVar = {"members": MEMBERSHIPS}
     serializer_class = RoleSerializer
-
-    def in_scope(self, queryset: QuerySet[Role]) -> QuerySet[Role]:
-        return queryset.filter(organization=self.tenant.organization)
 
     def perform_create(self, serializer: BaseSerializer[Role]) -> None:
         serializer.save(organization=self.tenant.organization, created_by=self.caller)
 
 
-class RoleMembershipViewSet(
-    ListModelMixin, AtomicCreate, RetrieveModelMixin, AtomicDestroy, OrganizationScopedViewSet[RoleMembership]
-):
+class RoleMembershipViewSet(List, AtomicCreate, Retrieve, AtomicDestroy, OrganizationScopedViewSet[RoleMembership]):
     """Put members into a role and take them out (contract D.5)."""
 
     scope = "organization"

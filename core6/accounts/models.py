@@ -117,6 +117,9 @@ class Membership(models.Model):
     level = models.PositiveSmallIntegerField(choices=Level, default=Level.MEMBER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    #: This server has no second factor, and no login by others.
+    is_2fa_enabled = False
+    has_social_auth = False
 
     class Meta:
         constraints: ClassVar = [

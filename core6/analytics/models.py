@@ -48,7 +48,7 @@ class Insight(models.Model):
 class GroupType(models.Model):
     """A kind of group that a project's events can belong to, such as `company`; at most five, by index."""
 
-    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="group_types")
     group_type = models.CharField(max_length=400)
     group_type_index = models.PositiveSmallIntegerField()
     name_singular = models.CharField(max_length=400, null=True, blank=True)

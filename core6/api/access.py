@@ -8,63 +8,104 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar
-from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model
 
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
+from core6.api.ids import CURRENT, number, parse_uuid
+from core6.revisions.models import state_of
 
 M = TypeVar("M", bound=Model)
-#: A project is known here by its table alone: projects stand above the API.
 _STATEMENT: Final = """
-SELECT {columns}, p.id, m.level
+SELECT {columns}, {project}, m.level, {revision}
 FROM {key} k
 JOIN {user} u ON u.id = k.user_id AND u.is_active
-LEFT JOIN projects_project p ON p.id = %(project)s
-LEFT JOIN {organization} o ON o.id = coalesce(p.organization_id, %(organization)s)
+{tenant}
 LEFT JOIN {membership} m ON m.user_id = u.id AND m.organization_id = o.id
 WHERE k.secure_value = %(key)s"""
+#: The organization that the user last looked at, else the first one joined.
+_CURRENT_ORGANIZATION: Final = """
+SELECT x.organization_id FROM {membership} x WHERE x.user_id = u.id
+ORDER BY x.organization_id IS DISTINCT FROM u.current_organization_id, x.joined_at, x.organization_id LIMIT 1"""
+#: The project that the user last looked at and still may see, else the first of the current organization.
+_CURRENT_PROJECT: Final = """
+SELECT y.id, y.organization_id FROM projects_project y
+JOIN {membership} z ON z.organization_id = y.organization_id AND z.user_id = u.id
+WHERE y.id = u.current_project_id OR y.organization_id = ({current})
+ORDER BY y.id IS DISTINCT FROM u.current_project_id, y.id LIMIT 1"""
+#: By what the path names: how its organization `o`, and its project `p`, are found.
+_TENANTS: Final = {
+    "nothing": "LEFT JOIN {organization} o ON false",
+    "organization": "LEFT JOIN {organization} o ON o.id = %(id)s",
+    "current organization": "LEFT JOIN {organization} o ON o.id = ({current})",
+    # A project is known here by its table alone: projects stand above the API.
+    "project": "LEFT JOIN projects_project p ON p.id = %(id)s LEFT JOIN {organization} o ON o.id = p.organization_id",
+    "current project": (
+        "LEFT JOIN LATERAL ({current_project}) p ON true LEFT JOIN {organization} o ON o.id = p.organization_id"
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Access:
-    """A valid key with its user, and what the path names by its id; None where that is not there.
+    """A valid key with its user, and what the path names; None where that is not there.
 
-    `level` is the user's in the organization, None where the user is no member.
+    `level` is the user's in the organization, None where the user is no member. `revision` is the state of the
+    organization (core6.revisions); what is read after it is of this state or of a later one.
     """
 
     key: PersonalAPIKey
-    organization: Organization | None
-    project_id: int | None
-    level: int | None
+    organization: Organization | None = None
+    project_id: int | None = None
+    level: int | None = None
+    revision: int | None = None
 
 
-def find(digest: str, *, organization_id: UUID | None = None, project_id: int | None = None) -> Access | None:
-    """Return the facts of a key, by its digest, and of at most one tenant; None for a key that opens nothing."""
+def find(digest: str, *, organization: str | None = None, project: str | None = None) -> Access | None:
+    """Return the facts of a key, by its digest, and of at most one tenant; None for a key that opens nothing.
+
+    `organization` or `project` is the segment of the path: an id or `@current`; one that is neither names nothing.
+    """
+    kind, named = _tenant(organization, project)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(), {"key": digest, "organization": organization_id, "project": project_id})
+        cursor.execute(_statement(kind), {"key": digest} | ({} if named is None else {"id": named}))
         row = cursor.fetchone()
     if row is None:
         return None
     values = iter(row)
     key = _object(PersonalAPIKey, values)
     key.user = _object(User, values)
-    organization = _object(Organization, values)
-    project, level = values
-    return Access(key, organization if organization.pk else None, project, level)
+    found = _object(Organization, values)
+    return Access(key, found if found.pk else None, *values)
+
+
+def _tenant(organization: str | None, project: str | None) -> tuple[str, Any]:
+    """Return which statement finds the tenant, and the id that it takes."""
+    if CURRENT in (organization, project):
+        return ("current organization" if project is None else "current project"), None
+    named = parse_uuid(organization or "") if project is None else number(project)
+    return ("nothing" if named is None else "organization" if project is None else "project"), named
 
 
 @cache
-def _statement() -> str:
+def _statement(kind: str) -> str:
     columns = [
         f'{alias}."{field.column}"'
         for alias, model in (("k", PersonalAPIKey), ("u", User), ("o", Organization))
         for field in model._meta.concrete_fields
     ]
     models = {"key": PersonalAPIKey, "user": User, "organization": Organization, "membership": Membership}
-    tables = {name: model._meta.db_table for name, model in models.items()}
-    return _STATEMENT.format(columns=", ".join(columns), **tables)
+    names = {name: model._meta.db_table for name, model in models.items()}
+    names["current"] = _CURRENT_ORGANIZATION.format(**names)
+    names["current_project"] = _CURRENT_PROJECT.format(**names)
+    return _STATEMENT.format(
+        columns=", ".join(columns),
+        project="p.id" if "project" in kind else "NULL::bigint",
+        revision=state_of("o.id"),
+        tenant=_TENANTS[kind].format(**names),
+        **names,
+    )
 
 
 def _object(model: type[M], values: Iterator[Any]) -> M:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -14,14 +15,12 @@ from rest_framework.request import Request
 
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
-from core6.api import access, ids
+from core6.api import access
 from core6.api.parsers import LARGEST_WITH_KEY, UNREADABLE
 
 BEARER = re.compile(r"Bearer\s+(\S.+)")
 #: `last_used_at` is written at most this often.
 USE_NOTED_EVERY = timedelta(hours=1)
-#: Where in META the user's id stands of a request that REST framework has not seen (core6/api/reading.py).
-CALLER: Final = "core6.caller"
 
 
 def note_use(api_key: str) -> None:
@@ -31,14 +30,11 @@ def note_use(api_key: str) -> None:
 
 def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
     """Return the user's id, and the mask of the key, by which a request was answered; None without a valid key."""
-    if user_id := request.META.get(CALLER):
-        header = BEARER.fullmatch(request.META["HTTP_AUTHORIZATION"].strip())
-        return user_id, keys.mask(header[1]) if header else None
     found: access.Access | None = getattr(request, "auth", None)
     if found:
         return found.key.user_id, found.key.mask_value
-    # Whom Django has found by the session of the console, if anybody asked it.
-    user: User | None = getattr(request, "_cached_user", None)
+    # Who uses the console, by the session: to find out takes a query, so only where there is one.
+    user = getattr(request, "user", None) if settings.SESSION_COOKIE_NAME in request.COOKIES else None
     return user.pk if user else None, None
 
 
@@ -54,7 +50,7 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         if named is None:
             return None
         text, place = named
-        found = access.find(keys.digest(text), **_tenant_ids(request))
+        found = access.find(keys.digest(text), **_tenant(request))
         if found is None:
             raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
         used_at = found.key.last_used_at
@@ -76,14 +72,13 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         return (in_body.strip(), "body") if in_body else None
 
 
-def _tenant_ids(request: Request) -> dict[str, Any]:
-    """Return the id of the organization or project that the path names, where it names one by its id."""
+def _tenant(request: Request) -> dict[str, str]:
+    """Return the segment of the path that names the organization or the project, by which of them it is."""
     context: Any = request.parser_context
     place = context["view"].tenant_place()
-    segment = context["kwargs"].get(place, "") if place else ""
-    if place == "organization_id":
-        return {"organization_id": ids.parse_uuid(segment)}
-    return {"project_id": ids.number(segment)}
+    if place is None:
+        return {}
+    return {"organization" if place == "organization_id" else "project": context["kwargs"].get(place, "")}
 
 
 def _key_in_body(request: Request) -> str | None:

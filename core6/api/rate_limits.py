@@ -10,8 +10,6 @@ from rest_framework.throttling import BaseThrottle
 
 from core6.rate_limits.models import Use, count_call
 
-#: Where a request keeps its windows when the fast way has counted it already (core6.api.reading).
-COUNTED = "core6.counted"
 _NAMES = {60: "minute", 3600: "hour"}
 
 
@@ -21,8 +19,7 @@ class KeyThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         if not settings.RATE_LIMITS or request.auth is None:
             return True
-        counted = request.META.get(COUNTED)
-        self._used = view.used = counted or count_call(request.auth.key.pk, settings.RATE_LIMITS)
+        self._used = view.used = count_call(request.auth.key.pk, settings.RATE_LIMITS)
         return not any(use.is_over for use in self._used)
 
     def wait(self) -> float | None:

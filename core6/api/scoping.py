@@ -1,29 +1,31 @@
 """What every view inherits: its scope, and how the rows that it may touch are found."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
-from types import SimpleNamespace
+from functools import cached_property, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast, final
+from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Case, Model, OuterRef, Q, QuerySet, Subquery, UUIDField, When
-from django.http import Http404, QueryDict
+from django.db.models import Case, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, UUIDField, When
+from django.http import Http404
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from core6 import replica
 from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.api import conditional, rate_limits
 from core6.api.access import Access
-from core6.api.compiled import STAND_IN, Objects
 from core6.api.documentation import Operation
 from core6.api.idempotency import once
 from core6.api.ids import CURRENT, parse_id, parse_uuid
 from core6.api.parsers import ENDED_EARLY
+from core6.postgres.prepared import ORGANIZATION, PROJECT, Parameter
 from core6.rate_limits.models import Use
 
 if TYPE_CHECKING:
@@ -94,6 +96,12 @@ class ScopedViewSet(GenericViewSet[M]):
     #: The rate limits after this call; empty when there are none.
     used: Sequence[Use] = ()
     post: Any
+    #: The related rows that an object lists, by the name of the relation.
+    prefetched: ClassVar[Mapping[str, QuerySet[Any]]] = {}
+    #: Serializers of actions that differ from `serializer_class`.
+    serializer_classes: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
+    #: The actions that heed the filters of the query string; None is all.
+    filtered: ClassVar[Collection[str] | None] = None
     lookup_url_kwarg = "id"
     lookup_value_regex = "[^/]+"
 
@@ -170,18 +178,36 @@ class ScopedViewSet(GenericViewSet[M]):
         """Return the rows in scope; one that is about to be written is locked until it is."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        queryset = self.in_scope(super().get_queryset())
+        related = [Prefetch(name, rows) for name, rows in self.prefetched.items()]
+        queryset = self.in_scope(super().get_queryset().prefetch_related(*related))
         if self.request.method in _WRITING_METHODS:
             queryset = queryset.select_for_update(of=("self",))
         return queryset
 
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return self.serializer_classes.get(str(self.action)) or super().get_serializer_class()
+
+    def object_id(self) -> UUID | int | None:
+        """Return the id of the row that the URL names; None for what is no id at all."""
+        return parse_id(self.kwargs["id"], is_uuid=has_uuids(self))
+
+    def lock(self) -> None:
+        """Take the locks that a change of the object needs beside that of its row."""
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Return the rows that the query string asks for, in actions that heed it."""
+        is_heeded = self.filtered is None or self.action in self.filtered
+        return super().filter_queryset(queryset) if is_heeded else queryset
+
     def get_object(self) -> M:
         """Return the row named in the URL; what is no id at all is 404 like an unknown one (D11)."""
-        key = parse_id(self.kwargs[self.lookup_url_kwarg], is_uuid=has_uuids(self))
+        if self.request.method in ("PUT", "PATCH"):
+            self.lock()
+        key = self.object_id()
         if key is None:
             raise Http404
-        self.kwargs[self.lookup_url_kwarg] = key
-        found = super().get_object()
+        found: M = get_object_or_404(self.filter_queryset(self.get_queryset()), pk=key)
+        self.check_object_permissions(self.request, found)
         conditional.check(self, found)
         return found
 
@@ -197,8 +223,13 @@ class TenantScopedViewSet(ScopedViewSet[M]):
 
     #: The level that writing takes; reading takes a membership.
     write_level: ClassVar[int] = Level.MEMBER
-    #: Actions that show what no revision covers (core6.revisions), so that a replica may not answer them.
-    not_replicated: ClassVar[Collection[str]] = ()
+    #: The rows in scope, as data: those that fit one of these conditions. PROJECT and ORGANIZATION are the path's.
+    rows: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    #: What rows fit that are not hidden, and the actions that see no hidden ones.
+    shown: ClassVar[Mapping[str, Any]] = {}
+    hiding: ClassVar[Collection[str]] = ()
+    #: The order of the rows, which is total; empty where `queryset` has one.
+    ordering: ClassVar[Sequence[str]] = ()
     not_a_member: ClassVar[str | None] = None
     level_too_low: ClassVar[str] = "Your organization access level is insufficient."
 
@@ -210,51 +241,47 @@ class TenantScopedViewSet(ScopedViewSet[M]):
     def resolve_tenant(self) -> Tenant:
         raise NotImplementedError
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let nobody pass who may not; what remains of a read may then be done by a replica."""
-        super().initial(request, *args, **kwargs)
-        if (
-            request.method in ("GET", "HEAD")
-            and self.action
-            and self.action not in self.not_replicated
-            and self.tenant_place()
-            and replica.is_asked()
-        ):
-            name = request.method.lower()
-            setattr(self, name, self._replicated(getattr(self, name)))
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Return the context, with the caller and the caller's level."""
+        context = dict(super().get_serializer_context())
+        if getattr(self, "swagger_fake_view", False):
+            return context
+        return {**context, "user": self.caller, "level": self.tenant.level}
 
-    def _replicated(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the handler of a read that asks the replica where that has everything, else the primary."""
+    def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
+        """Return the rows that this action may see: those of `rows`, unless a resource says it by code."""
+        values = {PROJECT.name: self.tenant.project_id, ORGANIZATION.name: self.tenant.organization.pk}
+        return self._narrowed(queryset, reduce(or_, self._conditions(values)))
 
-        def answer(*args: Any, **kwargs: Any) -> Any:
-            organization = self.tenant.organization.pk
-            expected, named = replica.state(organization), dict(self.kwargs)
+    def declared_rows(self) -> QuerySet[M]:
+        """Return the rows of `rows`, for whatever PROJECT and ORGANIZATION are."""
+        return self._narrowed(GenericViewSet.get_queryset(self), reduce(or_, self._conditions({})))
 
-            def read() -> Any:
-                replica.check_state(replica.state(organization), expected)
-                return handler(*args, **kwargs)
+    def arms(self) -> list[QuerySet[M]]:
+        """Return the same in pieces that have no row in common, for each of which an index may have the order."""
+        queryset, conditions = GenericViewSet.get_queryset(self), self._conditions({})
+        return [
+            self._narrowed(queryset, reduce(lambda rest, before: rest & ~before, conditions[:place], condition))
+            for place, condition in enumerate(conditions)
+        ]
 
-            found = replica.attempt(read)
-            if found is not None:
-                return found
-            self.kwargs = named  # which an attempt that broke off may have changed
-            return handler(*args, **kwargs)
+    def _narrowed(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:
+        rows = queryset.filter(condition, **(self.shown if self.action in self.hiding else {}))
+        return rows.order_by(*self.ordering) if self.ordering else rows
 
-        return answer
-
-    def get_object(self) -> M:
-        """Return the row named in the URL, by a query compiled once; filters of the query string are heeded."""
-        key = parse_id(self.kwargs[self.lookup_url_kwarg], is_uuid=has_uuids(self))
-        compiled = None if self.request.query_params else _rows(type(self), str(self.action), str(self.request.method))
-        if key is None or compiled is None:
-            return super().get_object()
-        given = {"user": self.caller.pk, "organization": self.tenant.organization.pk, "project": self.tenant.project_id}
-        found = compiled.first(given | {"uuid": key, "number": key})
-        if found is None:
-            raise Http404
-        self.check_object_permissions(self.request, found)
-        conditional.check(self, found)
-        return cast("M", found)
+    def _conditions(self, values: Mapping[str, Any]) -> list[Q]:
+        """Return the conditions of `rows` with these values of their Parameters, which stay where there are none."""
+        if not self.rows:
+            raise ImproperlyConfigured(f"{type(self).__name__} declares no rows: add rows = ... or in_scope to it")
+        return [
+            Q(
+                **{
+                    name: values.get(each.name, each) if isinstance(each, Parameter) else each
+                    for name, each in row.items()
+                }
+            )
+            for row in self.rows
+        ]
 
     def check_restrictions(self) -> None:
         organization, project_id = self.tenant.organization, self.tenant.project_id
@@ -277,31 +304,6 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         return self.write_level if self.action and self.request.method in _WRITING_METHODS else Level.MEMBER
 
 
-def stand_in(view_class: type[TenantScopedViewSet[Any]], action: str, method: str) -> TenantScopedViewSet[Any]:
-    """Return a view in the midst of a request whose values are filled in later: its queryset is good for everybody."""
-    view = view_class()
-    view.action, view.detail = action, action != "list"
-    # Whoever is restricted is refused before.
-    caller: Any = SimpleNamespace(
-        method=method, user=User(pk=STAND_IN["user"]), auth=Access(PersonalAPIKey(), None, None, None)
-    )
-    caller.query_params = QueryDict()
-    view.request = caller
-    view.tenant = Tenant(Organization(pk=STAND_IN["organization"]), Level.MEMBER, STAND_IN["project"])
-    view.kwargs = {"id": STAND_IN["uuid" if has_uuids(view) else "number"]}
-    return view
-
-
-@cache
-def _rows(view_class: type[TenantScopedViewSet[Any]], action: str, method: str) -> Objects | None:
-    """Return the compiled query of one row that an action works on; None when it cannot be compiled."""
-    view = stand_in(view_class, action, method)
-    try:
-        return Objects(view.filter_queryset(view.get_queryset()).filter(pk=view.kwargs["id"]))
-    except KeyError:
-        return None  # more of the URL decides than the tenant
-
-
 class OrganizationScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/organizations/:organization_id/`."""
 
@@ -311,12 +313,6 @@ class OrganizationScopedViewSet(TenantScopedViewSet[M]):
         return "organization_id"
 
     def resolve_tenant(self) -> Tenant:
-        segment = self.kwargs["organization_id"]
-        if parse_uuid(segment):
-            if self.access.organization is None:
-                raise NotFound(self._unknown)
-            return Tenant(self.access.organization, self.access.level)
-        found = organizations_of(self.caller, segment).first()
-        if found is None:
+        if self.access.organization is None:
             raise NotFound(self._unknown)
-        return Tenant(found, found.caller_level)
+        return Tenant(self.access.organization, self.access.level)

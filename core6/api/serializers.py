@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -107,10 +108,20 @@ def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[A
     return copy.deepcopy(field) if is_holder else copy.copy(field)
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
+class HedgehogField(JSONField):
+    """What a user has chosen for the hedgehog; whatever else is stored is not shown."""
+
+    def to_representation(self, value: Any) -> Any:
+        return {key: value.get(key) for key in _HEDGEHOG_KEYS} if isinstance(value, dict) and value else None
+
+
 class UserBasicSerializer(ModelSerializer[User]):
     """A user as other objects show them (contract G)."""
 
-    hedgehog_config = serializers.SerializerMethodField(help_text="The user's hedgehog, null when there is none.")
+    hedgehog_config = HedgehogField(
+        read_only=True, allow_null=True, help_text="The user's hedgehog, null when there is none."
+    )
 
     class Meta:
         model = User
@@ -126,7 +137,6 @@ class UserBasicSerializer(ModelSerializer[User]):
             "role_at_organization",
         )
         read_only_fields = fields
-        reads: ClassVar = {"hedgehog_config": ("hedgehog_config",)}
         extra_kwargs: ClassVar = {
             "id": {"help_text": "The number of the user."},
             "uuid": {"help_text": "The user's id that is the same everywhere."},
@@ -137,7 +147,3 @@ class UserBasicSerializer(ModelSerializer[User]):
             "is_email_verified": {"help_text": "Whether the address was verified; null when nobody tried."},
             "role_at_organization": {"help_text": "What the user works as."},
         }
-
-    def get_hedgehog_config(self, user: User) -> dict[str, Any] | None:
-        config = user.hedgehog_config
-        return {key: config.get(key) for key in _HEDGEHOG_KEYS} if isinstance(config, dict) and config else None

@@ -5,16 +5,16 @@ from typing import ClassVar
 from django.db.models import Count, Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 
 from core6.accounts.models import Organization, PersonalAPIKey, User
+from core6.api.reads import List, Retrieve
 from core6.api.scoping import PROJECTS_ONLY, ScopedViewSet, membership_level, organizations_of
 from core6.me import documentation
 from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerializer, UserSerializer
 from projects.models import Project
 
 
-class UserViewSet(RetrieveModelMixin, ScopedViewSet[User]):
+class UserViewSet(Retrieve, ScopedViewSet[User]):
     """Who calls: `/api/users/@me/`, with a restricted key, too."""
 
     scope = "user"
@@ -26,7 +26,7 @@ class UserViewSet(RetrieveModelMixin, ScopedViewSet[User]):
         return self.caller
 
 
-class PersonalAPIKeyViewSet(RetrieveModelMixin, ScopedViewSet[PersonalAPIKey]):
+class PersonalAPIKeyViewSet(Retrieve, ScopedViewSet[PersonalAPIKey]):
     """The key of the call: `/api/personal_api_keys/@current/`; it needs no scope to tell what its scopes are."""
 
     scope = "user"
@@ -39,7 +39,7 @@ class PersonalAPIKeyViewSet(RetrieveModelMixin, ScopedViewSet[PersonalAPIKey]):
         return self.key
 
 
-class OrganizationViewSet(ListModelMixin, RetrieveModelMixin, ScopedViewSet[Organization]):
+class OrganizationViewSet(List, Retrieve, ScopedViewSet[Organization]):
     """The organizations that the caller belongs to; every other one is 404, as if it were not there."""
 
     scope = "organization"

@@ -159,9 +159,10 @@ def test_a_list_takes_two_queries(cast: Cast, alice: Caller, queries: CaptureQue
     assert len(queries) == 2  # the key with its user, project and level; the page with its count
 
 
-def test_a_retrieve_takes_one_query(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+def test_a_retrieve_takes_two_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
     detail = f"{url(cast)}{note(cast, 'x').pk}/"
     alice.get(detail)
+    note(cast, "y")  # what is kept is of another state now
     with queries:
         assert alice.get(detail).status_code == 200
-    assert len(queries) == 1  # the key with its user, project and level, and the row
+    assert len(queries) == 2  # the key with its user, project and level; the row

@@ -208,7 +208,7 @@ def test_a_list_takes_two_queries(cast: Cast, alice: Caller, queries: CaptureQue
 
 
 @pytest.mark.parametrize("rows", [1, 5])
-def test_a_project_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext, rows: int):
+def test_a_project_takes_four_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext, rows: int):
     alice.get(ROOT)
     for i in range(rows):
         GroupType.objects.create(project=cast.web, group_type=str(i), group_type_index=i)
@@ -216,7 +216,7 @@ def test_a_project_takes_three_queries(cast: Cast, alice: Caller, queries: Captu
     for path in (nested(cast, f"{cast.web.pk}/"), f"{ROOT}{cast.web.pk}/"):
         with queries:
             assert len(alice.get(path).json()["group_types"]) == rows
-        assert len(queries) == 3  # key with level and project; its intents; its group types
+        assert len(queries) == 4  # key with level; the project; its intents; its group types
 
 
 def test_changes_take_a_constant_number_of_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
@@ -224,9 +224,9 @@ def test_changes_take_a_constant_number_of_queries(cast: Cast, alice: Caller, qu
     alice.get(path)
     with queries:
         alice.patch(path, {"name": "New", "timezone": "Europe/Berlin"})
-    # key, project, savepoint, the locked project, update, its two activity rows, release, group types, intents
-    assert len(queries) == 10
+    # key, savepoint, the locked project, its group types, update, its two activity rows, intents, release
+    assert len(queries) == 9
     with queries:
         alice.patch(f"{path}reset_token/", {})
-    # key, project, savepoint, the locked project, update, its activity row, group types, intents, release
-    assert len(queries) == 9
+    # key, savepoint, the locked project, its group types, update, its activity row, intents, release
+    assert len(queries) == 8

@@ -89,11 +89,14 @@ class RoleMembershipSerializer(serializers.ModelSerializer):
 class RoleSerializer(serializers.ModelSerializer):
     created_by = UserSerializer(read_only=True)
     members = RoleMembershipSerializer(many=True, read_only=True)
-    is_default = serializers.BooleanField(read_only=True)
+    is_default = serializers.SerializerMethodField()
 
     class Meta:
         model = Role
         fields = ("id", "name", "created_at", "created_by", "members", "is_default")
+
+    def get_is_default(self, role: Role) -> bool:
+        return role.organization.default_role_id == role.pk
 
 
 class CohortSerializer(serializers.ModelSerializer):

@@ -122,7 +122,7 @@ class CohortViewSet(ScopedViewSet):
     serializer_class = drf_serializers.CohortSerializer
     queryset = (
         Cohort.objects.select_related("created_by")
-        .annotate(
+        .annotate(  # type: ignore[no-redef]  # over attributes of the class
             error_code=Subquery(
                 Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="")
                 .order_by("-started_at")

@@ -1,0 +1,311 @@
+"""Serializers made once into the columns that they read and into functions that make JSON of a row of these.
+
+Rows stay tuples: no model is made of them, and no field is looked up for each. A field with `get_attribute` or
+`SerializerMethodField` of its own needs an object, so a serializer that has one is not compiled (NotCompilable), and
+REST framework renders it. `FromColumns` is for fields that are computed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from inspect import getattr_static
+from operator import itemgetter
+from typing import Any, ClassVar, Final
+
+from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.db import connection
+from django.db.models import BooleanField, F, Field, QuerySet, TextField
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
+from rest_framework import ISO_8601, fields, relations, serializers
+from rest_framework.settings import api_settings
+
+from core6.api.repeatable import OF_SERIALIZERS, overridden, overrides
+from core6.postgres.prepared import Place, Statement, text_of
+
+Row = Sequence[Any]
+#: Makes the value of a field: of a row, of the serializer's own field, and of the rows of children by their parents.
+Maker = Callable[[Row, Any, Sequence[Mapping[Any, Any]]], Any]
+#: Functions of REST framework that return the value of a column as it is, for columns of these kinds.
+_AS_IT_IS: Final[Mapping[Any, tuple[str, ...]]] = {
+    fields.CharField.to_representation: ("CharField", "TextField"),
+    fields.ChoiceField.to_representation: ("CharField", "TextField"),
+    fields.IntegerField.to_representation: (
+        *("AutoField", "BigAutoField", "IntegerField", "BigIntegerField"),
+        *("SmallIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
+    ),
+    fields.BooleanField.to_representation: ("BooleanField",),
+    fields.UUIDField.to_representation: ("UUIDField",),
+    fields.JSONField.to_representation: ("JSONField",),
+    relations.PrimaryKeyRelatedField.to_representation: ("ForeignKey", "OneToOneField"),
+}
+#: What the class of a field may override, and is compiled all the same: it is called.
+_CALLED: Final = {"from_columns", "to_representation"}
+#: What a serializer may override if it is repeatable: how the fields are made of the model.
+_OF_FIELDS: Final = {"build_standard_field"}
+
+
+class NotCompilable(Exception):
+    """A serializer does something that only REST framework's own way can do."""
+
+
+class FromColumns:
+    """A read field that is computed of columns of its row: a mixin in front of a field of REST framework.
+
+    `columns` names them, relative to the model of the serializer (`organization__name` is one of a related row), and
+    `from_columns` takes their values. Mark it `@repeatable` if it depends on nothing else.
+    """
+
+    columns: ClassVar[Sequence[str]] = ()
+
+    def from_columns(self, *values: Any) -> Any:
+        """Return the value of the field, before `to_representation`."""
+        raise NotImplementedError
+
+    def get_attribute(self, instance: Any) -> Any:
+        """Return the value for an object, as REST framework reads it."""
+        return self.from_columns(*(_value(instance, name) for name in self.columns))
+
+
+def _value(instance: Any, name: str) -> Any:
+    for part in name.split("__"):
+        instance = None if instance is None else getattr(instance, part)
+    return instance
+
+
+class CompiledSerializer:
+    """A serializer, given once: `columns` for `values_list`, and `represent` for its rows."""
+
+    def __init__(
+        self,
+        serializer: serializers.Serializer[Any],
+        queryset: QuerySet[Any],
+        prefetched: Mapping[str, QuerySet[Any]] | None = None,
+    ) -> None:
+        self._queryset, self._model = queryset, queryset.model
+        self.columns: list[Any] = []
+        self.children: list[Children] = []
+        #: Whether a field is computed, by the field of a serializer that has the context of the request.
+        self.needs_serializer = False
+        #: Whether what it makes of the same rows is the same again.
+        self.is_repeatable = True
+        self._names: list[str] = []
+        self._decoders: list[tuple[int, Callable[..., Any]]] = []
+        self._prefetched = prefetched or {}
+        self._make = self._object(serializer, "")
+
+    def represent(
+        self,
+        rows: Sequence[Row],
+        serializer: Any = None,
+        values: Mapping[str, Any] | None = None,
+        using: str = "default",
+    ) -> list[dict[str, Any]]:
+        """Return the JSON of rows; `serializer` has the context of the request, `values` those of Parameters."""
+        if not rows:
+            return []
+        related = [each.of(rows, values or {}, using) for each in self.children]
+        make = self._make
+        return [make(row, serializer, related) for row in rows]
+
+    def decoded(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Return rows of a prepared statement as a queryset would return them."""
+        return [self._decoded(row) for row in rows] if self._decoders else rows
+
+    def _decoded(self, row: Row) -> Row:
+        decoded = list(row)
+        for place, decode in self._decoders:
+            decoded[place] = decode(row[place], None, connection)
+        return decoded
+
+    def _object(self, serializer: Any, prefix: str) -> Maker:
+        """Return what makes an object of a serializer, whose columns begin with the prefix."""
+        code = overridden(type(serializer)) - OF_SERIALIZERS
+        if code - _OF_FIELDS or overrides(type(serializer), OF_SERIALIZERS):
+            raise NotCompilable(f"{type(serializer).__name__} has code of its own")
+        names: list[str] = []
+        places: list[int] = []
+        makers: list[tuple[str, Maker]] = []
+        for name, field in serializer.fields.items():
+            if field.write_only:
+                continue
+            place, maker = self._field(serializer, field, name, prefix)
+            names.append(name)
+            places.append(place)
+            if maker:
+                makers.append((name, maker))
+        pick = itemgetter(*places, 0)  # one more, so that there are always two
+
+        def make(row: Row, live: Any, related: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
+            made = dict(zip(names, pick(row), strict=False))
+            for name, maker in makers:
+                made[name] = maker(row, live, related)
+            return made
+
+        return make
+
+    def _field(self, serializer: Any, field: Any, name: str, prefix: str) -> tuple[int, Maker | None]:
+        """Return the place of a field's column, and what makes its value where that is more than the column."""
+        if overrides(type(field), OF_SERIALIZERS):
+            self.is_repeatable = False
+        code = overridden(type(field)) - OF_SERIALIZERS - _CALLED
+        if code or vars(field).keys() & {"get_attribute", "to_representation"}:
+            raise NotCompilable(f"{name} has code of its own")
+        if isinstance(field, FromColumns):
+            return self._computed(field, name, prefix)
+        if _may_be_left_out(field, serializer.Meta.model):
+            raise NotCompilable(f"{name} is left out where {field.source} is missing")
+        column = prefix + field.source.replace(".", "__")
+        if isinstance(field, serializers.ListSerializer):
+            return self._many(serializer, field, column, prefix)
+        if isinstance(field, serializers.Serializer):
+            return self._one(field, name, column)
+        if self._is_column(column):
+            return self._plain(field, column)
+        show, constant = field.to_representation, _constant(serializer.Meta.model, field.source)
+        return 0, lambda *_: show(constant)
+
+    def _is_column(self, name: str) -> bool:
+        try:
+            self._queryset.values_list(name)
+        except FieldError:
+            return False
+        return True
+
+    def _plain(self, field: Any, column: str) -> tuple[int, Maker | None]:
+        """Return the same for a field that reads one column."""
+        model_field = _model_field(self._model, column)
+        is_as_it_is = _is_as_it_is(field, model_field)
+        is_read_simply = type(field).get_attribute is fields.Field.get_attribute and field.source != "*"
+        if not is_as_it_is and not is_read_simply:
+            raise NotCompilable(f"{column} is not read simply")
+        if _is_time(field, model_field):
+            place = self._column(f"{column} as text", Cast(F(column), TextField()))
+            return place, lambda row, *_: _time(row[place])
+        place = self._column(column)
+        if is_as_it_is:
+            return place, None
+        show = field.to_representation
+        return place, lambda row, *_: None if row[place] is None else show(row[place])
+
+    def _computed(self, field: Any, name: str, prefix: str) -> tuple[int, Maker]:
+        self.needs_serializer = True
+        places = [self._column(prefix + each) for each in field.columns]
+
+        def make(row: Row, live: Any, _: Any) -> Any:
+            own = live.fields[name]
+            value = own.from_columns(*[row[place] for place in places])
+            return None if value is None else own.to_representation(value)
+
+        return 0, make
+
+    def _one(self, field: Any, name: str, column: str) -> tuple[int, Maker]:
+        place = self._column(f"{column}__pk")
+        make = self._object(field, f"{column}__")
+
+        def nested(row: Row, live: Any, related: Any) -> Any:
+            return None if row[place] is None else make(row, live and live.fields[name], related)
+
+        return 0, nested
+
+    def _many(self, serializer: Any, field: Any, column: str, prefix: str) -> tuple[int, Maker]:
+        if prefix:
+            raise NotCompilable(f"{column}: a list within an object")
+        related = serializer.Meta.model._meta.get_field(column)
+        queryset = self._prefetched.get(column)
+        if queryset is None:
+            queryset = related.related_model._default_manager.all()
+        children = Children(field.child, related.field, queryset, self._column("pk"))
+        self.children.append(children)
+        self.is_repeatable &= children.is_repeatable
+        place, number = children.parent_place, len(self.children) - 1
+        return 0, lambda row, _, found: found[number].get(row[place], [])
+
+    def _column(self, name: str, expression: Any = None) -> int:
+        if name not in self._names:
+            self._names.append(name)
+            self.columns.append(expression or name)
+            decode = getattr(_model_field(self._model, name), "from_db_value", None)
+            if decode and expression is None:
+                self._decoders.append((len(self._names) - 1, decode))
+        return self._names.index(name)
+
+
+class Children:
+    """The related rows that each row of a page lists, read by one more statement."""
+
+    def __init__(self, serializer: Any, relation: Any, queryset: QuerySet[Any], parent_place: int) -> None:
+        self.parent_place = parent_place
+        self._compiled = CompiledSerializer(serializer, queryset)
+        if self._compiled.children or self._compiled.needs_serializer:
+            raise NotCompilable(f"{type(serializer).__name__} in a list")
+        self.is_repeatable = self._compiled.is_repeatable
+        of_parents = is_any_of(relation, "= ANY(%s)", [Place("parents")])
+        columns = [*self._compiled.columns, relation.attname]
+        self._statement = Statement(text_of(queryset.filter(of_parents).values_list(*columns)))
+
+    def of(self, rows: Sequence[Row], values: Mapping[str, Any], using: str) -> dict[Any, list[dict[str, Any]]]:
+        """Return the children of rows, by the key of their parent."""
+        found: dict[Any, list[dict[str, Any]]] = {}
+        parents = [row[self.parent_place] for row in rows]
+        children = self._compiled.decoded(self._statement.run({**values, "parents": parents}, using))
+        for child, made in zip(children, self._compiled.represent(children), strict=True):
+            found.setdefault(child[-1], []).append(made)
+        return found
+
+
+def is_any_of(field: Any, condition: str, values: Sequence[Any]) -> RawSQL:
+    """Return a condition of a column that is written as SQL, such as `= ANY(%s)`."""
+    place = f'"{field.model._meta.db_table}"."{field.column}"'
+    return RawSQL(f"{place} {condition}", values, output_field=BooleanField())  # noqa: S611  # our own text
+
+
+def _model_field(model: Any, name: str) -> "Field[Any, Any] | None":
+    """Return the field of a column, `created_by__email`; None for what is no field of a model."""
+    found: Any = None
+    for part in name.split("__"):
+        try:
+            found = model._meta.pk if part == "pk" else model._meta.get_field(part)
+        except FieldDoesNotExist:
+            return None
+        model = found.related_model
+    return found  # type: ignore[no-any-return]  # as the loop ran at least once
+
+
+def _constant(model: Any, name: str) -> Any:
+    """Return the value of a plain attribute of a model's class, which is that of every row."""
+    found = getattr_static(model, name, None)
+    if found is None or hasattr(found, "__get__"):
+        raise NotCompilable(f"{model.__name__}.{name} is no column")
+    return found
+
+
+def _is_as_it_is(field: Any, model_field: Any) -> bool:
+    """Return whether the JSON of a field is what the database returns for its column."""
+    kinds = _AS_IT_IS.get(type(field).to_representation, ())
+    if model_field is None or model_field.get_internal_type() not in kinds:
+        return False
+    if isinstance(field, fields.ChoiceField):
+        return all(isinstance(each, str) for each in field.choices)
+    return not getattr(field, "binary", False) and not getattr(field, "pk_field", None)
+
+
+def _is_time(field: Any, model_field: Any) -> bool:
+    """Return whether a field shows a time in UTC as ISO 8601."""
+    is_one = type(field).to_representation is fields.DateTimeField.to_representation and "timezone" not in vars(field)
+    written = str(getattr(field, "format", api_settings.DATETIME_FORMAT)).lower()
+    return is_one and written == ISO_8601 and model_field is not None
+
+
+def _may_be_left_out(field: Any, model: Any) -> bool:
+    """Return whether REST framework would leave the field out, or show its default, where a related row is missing."""
+    path = field.source.split(".")[:-1]
+    if field.allow_null and field.default is fields.empty:
+        return False
+    return any(getattr(_model_field(model, "__".join(path[: i + 1])), "null", True) for i in range(len(path)))
+
+
+def _time(text: str | None) -> str | None:
+    """Return a time as REST framework writes it; made of text, since a detour over an object costs ten times more."""
+    if text is None:
+        return None
+    whole, _, fraction = text[:-3].partition(".")  # without the +00 of a session in UTC
+    return f"{whole[:10]}T{whole[11:]}.{fraction:0<6}Z" if fraction else f"{whole[:10]}T{whole[11:]}Z"

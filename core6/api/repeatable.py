@@ -1,0 +1,67 @@
+"""Which code of a resource may be skipped: only what would return the same again.
+
+REST framework lets a resource override nearly everything. What `core6.api.reads` prepares or keeps is used only where
+that makes no difference: every function between the permission and the renderer is a framework's, or is marked with
+`@repeatable`. Whatever else overrides a function of a framework is called each time.
+"""
+
+from collections.abc import Callable
+from inspect import getattr_static, isclass, isroutine
+from typing import Any, Final, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FRAMEWORKS: Final = ("builtins", "typing", "django", "django_filters", "rest_framework", "core6.api")
+#: Hooks of a view that run for every request before the action does, and hooks of its writes.
+OF_VIEWS: Final = frozenset(
+    (
+        *("check_level", "check_restrictions", "level_too_low", "perform_content_negotiation", "required_level"),
+        *("required_scopes", "resolve_tenant", "tenant_place"),
+        *("activity_detail", "activity_verb", "create", "destroy", "lock", "partial_update", "update"),
+        *("perform_create", "perform_destroy", "perform_update"),
+    )
+)
+#: Functions of serializers and of their fields that writes alone call.
+OF_SERIALIZERS: Final = frozenset(
+    ("create", "get_queryset", "run_validation", "to_internal_value", "update", "validate")
+)
+
+
+def repeatable(function: F) -> F:
+    """Mark code that returns the same for the same rows, caller and query; what it returned may be used again."""
+    function.is_repeatable = True  # type: ignore[attr-defined]  # an attribute of our own
+    return function
+
+
+def is_marked(function: Any) -> bool:
+    """Return whether a function is marked as repeatable."""
+    return getattr(function, "is_repeatable", False)
+
+
+def overrides(cls: type, harmless: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return the names of a framework's functions that a class overrides, but for harmless ones and marked ones."""
+    return frozenset(name for name in overridden(cls) - harmless if not is_marked(getattr_static(cls, name)))
+
+
+def overridden(cls: type) -> frozenset[str]:
+    """Return the names of a framework's functions that a class, or a base of it outside the frameworks, overrides."""
+    theirs: dict[str, Any] = {}
+    for each in reversed(cls.__mro__):
+        if is_of_framework(each):
+            theirs |= vars(each)
+    return frozenset(
+        name
+        for each in cls.__mro__
+        if not is_of_framework(each)
+        for name, value in vars(each).items()
+        if name in theirs and _is_code(value, theirs[name])
+    )
+
+
+def is_of_framework(cls: type) -> bool:
+    """Return whether a class is from a library that the API is made with, or from this package."""
+    return any(cls.__module__ == name or cls.__module__.startswith(f"{name}.") for name in _FRAMEWORKS)
+
+
+def _is_code(value: Any, theirs: Any) -> bool:
+    """Return whether an attribute does something; a class that stands for another class is a declaration."""
+    return (callable(value) or hasattr(value, "__get__")) and (not isclass(value) or isroutine(theirs))
