@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.mixins import CreateModelMixin
 from rest_framework.serializers import BaseSerializer
 
 from annotations.documentation import OPERATIONS
@@ -13,7 +14,7 @@ from core6.api.activity import ActivityLogged
 from core6.api.filters import SearchFilter
 from core6.api.pagination import LongPagination
 from core6.api.reads import List, Retrieve
-from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
+from core6.api.writes import AtomicUpdate, HardDeleteForbidden
 from core6.postgres.prepared import ORGANIZATION, PROJECT
 from projects.scoping import ProjectScopedViewSet
 
@@ -21,7 +22,7 @@ from projects.scoping import ProjectScopedViewSet
 class AnnotationViewSet(
     HardDeleteForbidden,
     List,
-    AtomicCreate,
+    CreateModelMixin,
     Retrieve,
     AtomicUpdate,
     ActivityLogged[Annotation],
@@ -36,7 +37,8 @@ class AnnotationViewSet(
     shown: ClassVar = {"deleted": False}
     hiding = ("list", "retrieve", "update")  # PATCH reaches hidden rows: it is how one is restored
     ordering = ("-date_marker", "-id")
-    queryset = Annotation.objects.select_related("dashboard", "dashboard_item", "created_by")
+    related = ("dashboard", "dashboard_item", "created_by")
+    queryset = Annotation.objects.all()
     serializer_class = AnnotationSerializer
     pagination_class = LongPagination
     filter_backends = (DjangoFilterBackend, SearchFilter)

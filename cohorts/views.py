@@ -55,12 +55,14 @@ class CohortViewSet(
     shown: ClassVar = {"deleted": False}
     hiding = ("list",)
     ordering = ("-created_at", "-id")
-    queryset = Cohort.objects.select_related("created_by").annotate(  # type: ignore[no-redef]  # over the attribute of the class, which a new one has
-        error_code=last_failure("error_code"),
-        experiment_ids=ArraySubquery(
+    related = ("created_by",)
+    annotated: ClassVar = {
+        "error_code": last_failure("error_code"),
+        "experiment_ids": ArraySubquery(
             Experiment.objects.filter(exposure_cohort=OuterRef("pk")).order_by("pk").values("pk")
         ),
-    )
+    }
+    queryset = Cohort.objects.all()
     serializer_class = CohortSerializer
     filter_backends = (DjangoFilterBackend,)
     filterset_class = CohortFilter

@@ -346,6 +346,7 @@ REST_FRAMEWORK = {
         "core6.api.parsers.MultiPartParser",
     ],
     "DEFAULT_RENDERER_CLASSES": ["core6.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core6.api.renderers.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "core6.api.pagination.LimitOffsetPagination",
     "DEFAULT_SCHEMA_CLASS": "core6.api.schema.OperationSchema",
     "EXCEPTION_HANDLER": "core6.api.errors.exception_handler",

@@ -1,5 +1,6 @@
 """Views whose rows belong to a project named in the URL; annotations and cohorts inherit from here."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from django.db.models import Case, Model, Q, QuerySet, Subquery, When
@@ -46,16 +47,18 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
     """Endpoints under `/api/projects/:project_id/`: an unknown project is 404, a foreign one 403 (D23)."""
 
     not_a_member: ClassVar[str | None] = "You don't have access to the project."
-    project: Project
+
+    @cached_property
+    def project(self) -> Project:
+        """Return the project of the URL, of whose many settings none is read."""
+        organization, key = self.tenant.organization, self.tenant.project_id
+        return Project.from_db(None, ["id", "organization_id"], [key, organization.pk])
 
     def tenant_place(self) -> str:
         return "project_id"
 
     def resolve_tenant(self) -> Tenant:
-        # Of the project itself only its id is needed, and not its many settings.
         access = self.access
         if access.project_id is None or access.organization is None:
             raise NotFound("Project not found.")
-        self.project = Project.from_db(None, ["id", "organization_id"], [access.project_id, access.organization.pk])
-        self.project.organization = access.organization
         return Tenant(access.organization, access.level, access.project_id)

@@ -64,9 +64,9 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
     activity_scope = "Team"
     rows = ({"organization": ORGANIZATION},)
     ordering = ("pk",)
-    queryset = Project.objects.select_related("organization").annotate(  # type: ignore[no-redef]  # over the attribute of the class, which a new one has
-        has_group_types=Exists(GroupType.objects.filter(project=OuterRef("pk")))
-    )
+    related = ("organization",)
+    annotated: ClassVar = {"has_group_types": Exists(GroupType.objects.filter(project=OuterRef("pk")))}
+    queryset = Project.objects.all()
     prefetched: ClassVar = {"group_types": GroupType.objects.order_by("group_type_index")}
     serializer_class = ProjectSerializer
     serializer_classes: ClassVar = {"list": ProjectBasicSerializer}

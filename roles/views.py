@@ -28,11 +28,13 @@ class RoleViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, Org
     write_level = Level.ADMIN
     rows = ({"organization": ORGANIZATION},)
     ordering = ("created_at", "id")
-    queryset = Role.objects.select_related("created_by").annotate(  # type: ignore[no-redef]  # over the attribute of the class, which a new one has
-        is_default=Case(
+    related = ("created_by",)
+    annotated: ClassVar = {
+        "is_default": Case(
             When(organization__default_role=F("pk"), then=True), default=Value(False), output_field=BooleanField()
         )
-    )
+    }
+    queryset = Role.objects.all()
     prefetched: ClassVar = {"members": MEMBERSHIPS}
     serializer_class = RoleSerializer
 

@@ -43,5 +43,7 @@ def test_nothing_undocumented_is_used():
 
 
 def test_the_search_finds_what_it_is_for():
-    text = "from django.db.models.query import get_related_populators\nfrom rest_framework.utils import _x\nq.klass_info"
+    text = (
+        "from django.db.models.query import get_related_populators\nfrom rest_framework.utils import _x\nq.klass_info"
+    )
     assert [line for line, _ in names(ast.parse(text))] == [1, 2, 3]

@@ -64,7 +64,7 @@ class ActivityLog(models.Model):
         return f"{self.scope} {self.item_id} {self.activity}"
 
 
-def log_activity(
+def activity_of(
     *,
     organization_id: Any,
     project_id: int | None,
@@ -73,9 +73,9 @@ def log_activity(
     item_id: object,
     activity: str,
     detail: dict[str, Any],
-) -> None:
-    """Write one row; call it in the transaction of the change itself, so that neither exists without the other."""
-    row = ActivityLog(
+) -> ActivityLog:
+    """Return the row of a change, which is still to be stored."""
+    return ActivityLog(
         organization_id=organization_id,
         project_id=project_id,
         user_id=user_id,
@@ -84,4 +84,8 @@ def log_activity(
         activity=activity,
         detail=detail,
     )
-    insert(row)
+
+
+def log_activity(**fields: Any) -> None:
+    """Write the row of a change, in the transaction of the change itself, so that neither exists without the other."""
+    insert(activity_of(**fields))

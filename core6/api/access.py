@@ -4,19 +4,17 @@ The authentication class asks, for every method; the permission and the viewset 
 kept out.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Model
 
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.api.ids import CURRENT, number, parse_uuid
+from core6.postgres.prepared import from_row
 from core6.revisions.models import state_of
 
-M = TypeVar("M", bound=Model)
 _STATEMENT: Final = """
 SELECT {columns}, {project}, m.level, {revision}
 FROM {key} k
@@ -74,9 +72,9 @@ def find(digest: str, *, organization: str | None = None, project: str | None = 
     if row is None:
         return None
     values = iter(row)
-    key = _object(PersonalAPIKey, values)
-    key.user = _object(User, values)
-    found = _object(Organization, values)
+    key = from_row(PersonalAPIKey, values)
+    key.user = from_row(User, values)
+    found = from_row(Organization, values)
     return Access(key, found if found.pk else None, *values)
 
 
@@ -106,13 +104,3 @@ def _statement(kind: str) -> str:
         tenant=_TENANTS[kind].format(**names),
         **names,
     )
-
-
-def _object(model: type[M], values: Iterator[Any]) -> M:
-    """Return an object of the next columns of a row."""
-    fields: Sequence[Any] = model._meta.concrete_fields
-    read = [
-        field.from_db_value(value, None, connection) if hasattr(field, "from_db_value") else value
-        for field, value in zip(fields, values, strict=False)
-    ]
-    return model.from_db(connection.alias, [field.attname for field in fields], read)

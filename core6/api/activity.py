@@ -1,7 +1,7 @@
 """What a resource inherits to log its changes and to show them at `…/activity/` and `…/:id/activity/` (D37)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema
@@ -11,10 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from core6.activity.models import ActivityLog, Change, changes_of, log_activity
+from core6.activity.models import ActivityLog, Change, activity_of, changes_of
 from core6.activity.serializers import ActivityLogSerializer
 from core6.api.pagination import page_schema
 from core6.api.scoping import TenantScopedViewSet
+from core6.api.serializers import ModelSerializer
+from core6.postgres.rows import Companion, insert
 
 M = TypeVar("M", bound=Model)
 
@@ -76,15 +78,18 @@ class ActivityLogged(ActivityShown[M]):
         return "updated"
 
     def save_and_log(self, serializer: BaseSerializer[M], **owners: Any) -> None:
-        """Save what the serializer validated, with `owners` in addition, and log it."""
+        """Save what the serializer validated, with `owners` in addition, and log it in the same statement."""
         before = serializer.instance
-        if before is None:
-            self._log(serializer.save(**owners), "created", None)
-            return
-        changes = changes_of(before, {**serializer.validated_data, **owners}, self.activity_scope)
-        instance = serializer.save(**owners)
-        if changes:
-            self._log(instance, self.activity_verb({each["field"]: each["after"] for each in changes}), changes)
+        changes = None
+        if before is not None:
+            changes = changes_of(before, {**serializer.validated_data, **owners}, self.activity_scope)
+        verb = "created" if changes is None else self.activity_verb({each["field"]: each["after"] for each in changes})
+        saving = cast("ModelSerializer[M]", serializer)
+        if changes != []:
+            saving.companion = lambda instance: Companion(self._entry(instance, verb, changes), "item_id")
+        instance = saving.save(**owners)
+        if saving.companion:  # it has stored the row in its own way
+            insert(saving.companion(instance).row)
 
     @extend_schema(responses=ActivityLogSerializer(many=True))
     @action(
@@ -99,7 +104,10 @@ class ActivityLogged(ActivityShown[M]):
         return self.activity_page(ActivityLog.objects.filter(project=self.tenant.project_id, scope=self.activity_scope))
 
     def _log(self, instance: M, activity: str, changes: list[Change] | None) -> None:
-        log_activity(
+        insert(self._entry(instance, activity, changes))
+
+    def _entry(self, instance: M, activity: str, changes: list[Change] | None) -> ActivityLog:
+        return activity_of(
             organization_id=self.tenant.organization.pk,
             project_id=self.tenant.project_id,
             user_id=self.request.user.pk,

@@ -65,8 +65,8 @@ def place_of(view: Any) -> Hashable:
         return None
     key = access.key
     rights = (access.level, *(tuple(each or ()) for each in (key.scopes, key.scoped_teams, key.scoped_organizations)))
-    where = (access.organization.pk, access.project_id, request.build_absolute_uri())
-    return (type(view), view.action, key.pk, rights, where)
+    where = (request.scheme, request.get_host(), request.get_full_path())
+    return (type(view), view.action, key.pk, rights, access.organization.pk, access.project_id, where)
 
 
 @contextmanager

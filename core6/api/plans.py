@@ -1,4 +1,4 @@
-"""What is prepared once for an action of a viewset, as far as its own code makes no difference to it."""
+"""What is prepared once for an action of a viewset, as far as its own code makes no difference to that."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from core6 import replica
 from core6.api import kept
 from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, is_any_of
 from core6.api.repeatable import OF_VIEWS, is_marked, is_of_framework, overridden, overrides
-from core6.postgres.prepared import ORGANIZATION, PROJECT, Parameter, Statement, Text, text_of
+from core6.postgres.prepared import ORGANIZATION, PROJECT, Objects, Parameter, Statement, Text, text_of
 
 logger = logging.getLogger(__name__)
 #: What a view may override, and its rows are read as columns all the same: it is called.
@@ -42,9 +42,9 @@ def plan_of(view: Any) -> "Plan":
     plan = _plans.get(place)
     if plan is None or any(vars(each) != attributes for each, attributes in plan.made_for):
         try:
-            plan = Prepared(view)
-        except (NotCompilable, FieldError) as reason:
-            logger.info("REST framework renders %s of %s: %s", view.action, type(view).__name__, reason)
+            plan = Read(view) if view.action in ("list", "retrieve") else Change(view)
+        except (NotCompilable, FieldError, ValueError) as reason:
+            logger.info("Nothing is prepared for %s of %s: %s", view.action, type(view).__name__, reason)
             plan = Plan()
         # A class may be changed later.
         plan.made_for = [(each, dict(vars(each))) for each in type(view).__mro__ if not is_of_framework(each)]
@@ -59,8 +59,9 @@ class Plan:
     made_for: Sequence[tuple[type, Mapping[str, Any]]] = ()
     #: Whether the answer may be kept.
     is_repeatable = False
-    #: The statement of one object.
+    #: The statement of the row of one object, and of the object itself.
     one: Statement | None = None
+    objects: Objects | None = None
 
     def rows(self, view: Any) -> "Rows | None":
         """Return the rows of a list for its paginator; None where REST framework is to read them itself."""
@@ -74,7 +75,7 @@ class Plan:
 _NOTHING: Final = Plan()
 
 
-class Prepared(Plan):
+class Read(Plan):
     """A compiled serializer, and the statements of rows that are declared."""
 
     def __init__(self, view: Any) -> None:
@@ -82,7 +83,7 @@ class Prepared(Plan):
         if own - _CALLED:
             raise NotCompilable(f"it overrides {', '.join(sorted(own - _CALLED))}")
         helpers = list(_helpers(view))
-        self._compiled = CompiledSerializer(view.get_serializer_class()(), view.queryset, view.prefetched)
+        self._compiled = CompiledSerializer(view.get_serializer_class()(), view.declared_queryset(), view.prefetched)
         self.is_repeatable = (
             self._compiled.is_repeatable
             and not overrides(type(view), OF_VIEWS)
@@ -125,6 +126,18 @@ class Prepared(Plan):
         """Return the JSON of rows of a queryset."""
         serializer = view.get_serializer() if self._compiled.needs_serializer else None
         return self._compiled.represent(rows, serializer, values_of(view), replica.alias())
+
+
+class Change(Plan):
+    """The statement of the object that an action is about; its row is locked if the action writes."""
+
+    def __init__(self, view: Any) -> None:
+        own = overridden(type(view)) - OF_VIEWS - {"object_id"}
+        if own or not view.detail or not getattr(view, "rows", ()) or any(map(overridden, _helpers(view))):
+            raise NotCompilable(f"it overrides {', '.join(sorted(own)) or 'a part, or is not about declared rows'}")
+        found = view.declared_rows().filter(pk=_ID).order_by()
+        is_locking = view.request.method in ("POST", "PUT", "PATCH", "DELETE")
+        self.objects = Objects(found, view.related, list(view.annotated), is_locking=is_locking)
 
 
 def values_of(view: Any) -> dict[str, Any]:
@@ -172,7 +185,7 @@ def _keys_of_page(arms: Sequence[QuerySet[Any]], order: Sequence[str]) -> Text:
 class PageRows:
     """The rows of a page, by prepared statements; the number of all of them comes with the page."""
 
-    def __init__(self, plan: Prepared, page: Page, view: Any) -> None:
+    def __init__(self, plan: Read, page: Page, view: Any) -> None:
         self._plan, self._page, self._view = plan, page, view
         limit, offset = view.paginator.get_limit(view.request), view.paginator.get_offset(view.request)
         offset = min(offset, _MOST_ROWS)  # as far as the database can count
@@ -206,7 +219,7 @@ class PageRows:
 class QuerysetRows:
     """The rows of a queryset that is made for the request."""
 
-    def __init__(self, plan: Prepared, view: Any, queryset: QuerySet[Any], columns: Sequence[Any]) -> None:
+    def __init__(self, plan: Read, view: Any, queryset: QuerySet[Any], columns: Sequence[Any]) -> None:
         self._plan, self._view, self._queryset, self._columns = plan, view, queryset, columns
 
     def count(self) -> int:

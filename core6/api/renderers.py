@@ -1,11 +1,13 @@
-"""JSON out."""
+"""JSON out, and what a client accepts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 
 class JSONRenderer(BaseRenderer):
@@ -25,3 +27,15 @@ class JSONRenderer(BaseRenderer):
         except TypeError:
             # Numbers beyond 64 bits, which only the standard library writes.
             return json.dumps(data, default=str, separators=(",", ":")).encode()
+
+
+class Negotiation(DefaultContentNegotiation):
+    """REST framework's own; what nearly all clients send is not parsed anew each time."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> Any:
+        first = next(iter(renderers))
+        if not format_suffix and request.META.get("HTTP_ACCEPT", "*/*") in ("*/*", first.media_type):
+            return first, str(first.media_type)
+        return super().select_renderer(request, renderers, format_suffix)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Case, Model, OuterRef, Prefetch, Q, QuerySet, Subquery, UUIDField, When
+from django.db.models import (
+    Case,
+    Model,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    UUIDField,
+    When,
+    prefetch_related_objects,
+)
 from django.http import Http404
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 from rest_framework.generics import get_object_or_404
@@ -25,6 +36,7 @@ from core6.api.documentation import Operation
 from core6.api.idempotency import once
 from core6.api.ids import CURRENT, parse_id, parse_uuid
 from core6.api.parsers import ENDED_EARLY
+from core6.api.plans import plan_of, values_of
 from core6.postgres.prepared import ORGANIZATION, PROJECT, Parameter
 from core6.rate_limits.models import Use
 
@@ -96,6 +108,9 @@ class ScopedViewSet(GenericViewSet[M]):
     #: The rate limits after this call; empty when there are none.
     used: Sequence[Use] = ()
     post: Any
+    #: The related objects that an object shows, and columns that are computed for it, by their names.
+    related: ClassVar[Sequence[str]] = ()
+    annotated: ClassVar[Mapping[str, Any]] = {}
     #: The related rows that an object lists, by the name of the relation.
     prefetched: ClassVar[Mapping[str, QuerySet[Any]]] = {}
     #: Serializers of actions that differ from `serializer_class`.
@@ -178,11 +193,18 @@ class ScopedViewSet(GenericViewSet[M]):
         """Return the rows in scope; one that is about to be written is locked until it is."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        related = [Prefetch(name, rows) for name, rows in self.prefetched.items()]
-        queryset = self.in_scope(super().get_queryset().prefetch_related(*related))
+        queryset = self.in_scope(self.declared_queryset().prefetch_related(*self._prefetches()))
         if self.request.method in _WRITING_METHODS:
             queryset = queryset.select_for_update(of=("self",))
         return queryset
+
+    def declared_queryset(self) -> QuerySet[M]:
+        """Return the rows of `queryset`, whatever their scope, with what else is declared."""
+        rows: Any = super().get_queryset()
+        return cast("QuerySet[M]", rows.select_related(*self.related).annotate(**self.annotated))
+
+    def _prefetches(self) -> list[Any]:
+        return [Prefetch(name, rows) for name, rows in self.prefetched.items()]
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return self.serializer_classes.get(str(self.action)) or super().get_serializer_class()
@@ -206,7 +228,14 @@ class ScopedViewSet(GenericViewSet[M]):
         key = self.object_id()
         if key is None:
             raise Http404
-        found: M = get_object_or_404(self.filter_queryset(self.get_queryset()), pk=key)
+        objects = None if self.request.query_params else plan_of(self).objects
+        found: M | None
+        if objects is None:
+            found = get_object_or_404(self.filter_queryset(self.get_queryset()), pk=key)
+        elif found := objects.first({**values_of(self), "id": key}):
+            prefetch_related_objects([found], *self._prefetches())
+        else:
+            raise Http404
         self.check_object_permissions(self.request, found)
         conditional.check(self, found)
         return found
@@ -255,11 +284,11 @@ class TenantScopedViewSet(ScopedViewSet[M]):
 
     def declared_rows(self) -> QuerySet[M]:
         """Return the rows of `rows`, for whatever PROJECT and ORGANIZATION are."""
-        return self._narrowed(GenericViewSet.get_queryset(self), reduce(or_, self._conditions({})))
+        return self._narrowed(self.declared_queryset(), reduce(or_, self._conditions({})))
 
     def arms(self) -> list[QuerySet[M]]:
         """Return the same in pieces that have no row in common, for each of which an index may have the order."""
-        queryset, conditions = GenericViewSet.get_queryset(self), self._conditions({})
+        queryset, conditions = self.declared_queryset(), self._conditions({})
         return [
             self._narrowed(queryset, reduce(lambda rest, before: rest & ~before, conditions[:place], condition))
             for place, condition in enumerate(conditions)

@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
@@ -14,7 +14,7 @@ from rest_framework.fields import empty
 from core6.accounts.models import User
 from core6.api.parsers import check_depth
 from core6.api.renderers import JSONRenderer
-from core6.postgres.rows import insert, update
+from core6.postgres.rows import Companion, insert, update
 
 M = TypeVar("M", bound=models.Model)
 # An escaped NUL, not an escaped backslash before "u0000".
@@ -54,6 +54,8 @@ class JSONField(serializers.JSONField):
 class ModelSerializer(serializers.ModelSerializer[M]):
     """Saves the fields that were sent and no others, so that two writers of different fields lose nothing."""
 
+    #: Makes the row that is to be stored in the statement of this one.
+    companion: Callable[[M], Companion] | None = None
     #: The most bytes of JSON that a field takes, by its name (D70).
     largest: ClassVar[Mapping[str, int]] = {}
     serializer_field_mapping: ClassVar = {
@@ -79,15 +81,20 @@ class ModelSerializer(serializers.ModelSerializer[M]):
     def create(self, validated_data: dict[str, Any]) -> M:
         model: Any = self.Meta.model
         instance: M = model(**validated_data)
-        insert(instance)
+        insert(instance, self._companion_of(instance))
         return instance
 
     def update(self, instance: M, validated_data: dict[str, Any]) -> M:
         stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        update(instance, [*validated_data, *stamps])
+        update(instance, [*validated_data, *stamps], self._companion_of(instance))
         return instance
+
+    def _companion_of(self, instance: M) -> Companion | None:
+        made = self.companion and self.companion(instance)
+        self.companion = None
+        return made
 
 
 def _size(value: Any) -> int:

@@ -1,12 +1,16 @@
 """Querysets made once into statements: Django would build the text of each anew, which costs more than running it."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import BigIntegerField, Expression, QuerySet, UUIDField
+from django.db.models import BigIntegerField, Expression, Model, QuerySet, UUIDField
 from psycopg.sql import Literal
+
+M = TypeVar("M", bound=Model)
 
 
 class Place(str):
@@ -69,13 +73,13 @@ class Statement:
     """
 
     def __init__(self, text: Text) -> None:
-        self._names: list[str] = []
+        self.names: list[str] = []
         rest = iter(text.values)
 
         def fill(_: re.Match[str]) -> str:
             value = next(rest)
             if isinstance(value, Place):
-                self._names.append(str(value))
+                self.names.append(str(value))
                 return "%s"
             connection.ensure_connection()
             return Literal(value).as_string(connection.connection).replace("%", "%%")
@@ -85,6 +89,66 @@ class Statement:
     def run(self, values: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS) -> Sequence[Sequence[Any]]:
         """Return the rows for these values of the Parameters."""
         with connections[using].cursor() as cursor:
-            cursor.execute(self.sql, [values[name] for name in self._names])
+            cursor.execute(self.sql, [values[name] for name in self.names])
             rows: Sequence[Sequence[Any]] = cursor.fetchall()
         return rows
+
+
+class Objects:
+    """The statement of one object, with the related ones and the annotations that are named, made once.
+
+    Raises ValueError for a queryset that adds other columns than these.
+    """
+
+    def __init__(
+        self, queryset: QuerySet[Any], related: Sequence[str], annotated: Sequence[str], *, is_locking: bool
+    ) -> None:
+        meta = queryset.model._meta
+        self._model, self._related, self._annotated = queryset.model, related, annotated
+        self._kinds = [meta.get_field(name).related_model for name in related]
+        columns = [field.attname for field in meta.concrete_fields]
+        for name, kind in zip(related, self._kinds, strict=True):
+            columns += [f"{name}__{field.attname}" for field in kind._meta.concrete_fields]
+        text = text_of(queryset.values_list(*columns, *annotated))
+        self._check(text_of(queryset.select_related(None)), len(meta.concrete_fields) + len(annotated))
+        lock = ' FOR UPDATE OF "%s"' % meta.db_table if is_locking else ""  # noqa: UP031  # braces have a meaning there
+        self._statement = Statement(text.within("{}" + lock))
+
+    @staticmethod
+    def _check(text: Text, expected: int) -> None:
+        statement = Statement(text.within("SELECT * FROM ({}) found LIMIT 0"))
+        with connection.cursor() as cursor:
+            cursor.execute(statement.sql, [None] * len(statement.names))
+            if len(cursor.description) != expected:
+                raise ValueError("The queryset has columns that nobody has named.")
+
+    def first(self, values: Mapping[str, Any]) -> Any:
+        """Return the object for these values of the Parameters, or None."""
+        rows = self._statement.run(values)
+        if not rows:
+            return None
+        row = iter(rows[0])
+        found = from_row(self._model, row)
+        for name, kind in zip(self._related, self._kinds, strict=True):
+            other = from_row(kind, row)
+            setattr(found, name, other if other.pk is not None else None)
+        for name in self._annotated:
+            setattr(found, name, next(row))
+        return found
+
+
+def from_row(model: type[M], values: Iterator[Any]) -> M:
+    """Return an object of the next columns of a row, which are those of its fields in their order."""
+    names, decoders = _fields_of(model)
+    read = list(islice(values, len(names)))
+    for place, decode in decoders:
+        read[place] = decode(read[place], None, connection)
+    return model.from_db(connection.alias, names, read)
+
+
+@cache
+def _fields_of(model: type[Model]) -> tuple[list[str], list[tuple[int, Any]]]:
+    """Return the names of a model's columns, and what makes values of those that need it, by their places."""
+    fields = model._meta.concrete_fields
+    decoders = [(place, getattr(field, "from_db_value", None)) for place, field in enumerate(fields)]
+    return [field.attname for field in fields], [(place, decode) for place, decode in decoders if decode]

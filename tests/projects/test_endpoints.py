@@ -221,7 +221,8 @@ def test_a_project_takes_four_queries(cast: Cast, alice: Caller, queries: Captur
 
 def test_changes_take_a_constant_number_of_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
     path = nested(cast, f"{cast.web.pk}/")
-    alice.get(path)
+    alice.patch(path, {"name": "Old"})
+    alice.patch(f"{path}reset_token/", {})
     with queries:
         alice.patch(path, {"name": "New", "timezone": "Europe/Berlin"})
     # key, savepoint, the locked project, its group types, update, its two activity rows, intents, release
