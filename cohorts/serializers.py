@@ -1,6 +1,7 @@
 """A cohort as JSON: the page's 21 keys in its order (contract/cohorts.md 1)."""
 
 import uuid
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ class CriteriaField(FromColumns, JSONField):
     columns = ("filters", "groups")
 
     @repeatable
-    def from_columns(self, filters: Any, groups: Any) -> Any:
+    def from_columns(self, context: Mapping[str, Any], filters: Any, groups: Any) -> Any:
         return criteria_of(filters, groups)
 
 

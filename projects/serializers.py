@@ -178,8 +178,8 @@ class CallerLevelField(FromColumns, serializers.ReadOnlyField):
     """The level of the caller in the organization of the project."""
 
     @repeatable
-    def from_columns(self) -> int | None:
-        level: int | None = self.context["level"]
+    def from_columns(self, context: Mapping[str, Any]) -> int | None:
+        level: int | None = context["level"]
         return level
 
 
@@ -188,8 +188,8 @@ class LiveEventsTokenField(FromColumns, serializers.CharField):
 
     columns = ("pk", "api_token", "organization_id")
 
-    def from_columns(self, key: int, api_token: str, organization: uuid.UUID) -> str:
-        user = self.context["user"]
+    def from_columns(self, context: Mapping[str, Any], key: int, api_token: str, organization: uuid.UUID) -> str:
+        user = context["user"]
         claims = {
             "team_id": key,
             "api_token": api_token,
@@ -205,7 +205,7 @@ class PersonsOnEventsField(FromColumns, serializers.BooleanField):
     """Whether persons are read with events where no modifier is set."""
 
     @repeatable
-    def from_columns(self) -> bool:
+    def from_columns(self, context: Mapping[str, Any]) -> bool:
         return bool(DEFAULTS["personsOnEventsMode"] != "disabled")
 
 
@@ -213,7 +213,7 @@ class DefaultModifiersField(FromColumns, ObjectField):
     """The modifiers where none is set."""
 
     @repeatable
-    def from_columns(self) -> dict[str, Any]:
+    def from_columns(self, context: Mapping[str, Any]) -> dict[str, Any]:
         return DEFAULTS
 
 

@@ -22,21 +22,26 @@ from core6.api.repeatable import OF_SERIALIZERS, overridden, overrides
 from core6.postgres.prepared import Place, Statement, text_of
 
 Row = Sequence[Any]
-#: Makes the value of a field: of a row, of the serializer's own field, and of the rows of children by their parents.
+#: Makes the value of a field: of a row, of the serializer's context, and of the rows of children by their parents.
 Maker = Callable[[Row, Any, Sequence[Mapping[Any, Any]]], Any]
+#: Columns of whole numbers.
+_WHOLE: Final = (
+    *("AutoField", "BigAutoField", "IntegerField", "BigIntegerField"),
+    *("SmallIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
+)
 #: Functions of REST framework that return the value of a column as it is, for columns of these kinds.
 _AS_IT_IS: Final[Mapping[Any, tuple[str, ...]]] = {
     fields.CharField.to_representation: ("CharField", "TextField"),
     fields.ChoiceField.to_representation: ("CharField", "TextField"),
-    fields.IntegerField.to_representation: (
-        *("AutoField", "BigAutoField", "IntegerField", "BigIntegerField"),
-        *("SmallIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
-    ),
+    fields.IntegerField.to_representation: _WHOLE,
+    fields.BigIntegerField.to_representation: _WHOLE,
     fields.BooleanField.to_representation: ("BooleanField",),
     fields.UUIDField.to_representation: ("UUIDField",),
     fields.JSONField.to_representation: ("JSONField",),
     relations.PrimaryKeyRelatedField.to_representation: ("ForeignKey", "OneToOneField"),
 }
+#: Of a time as text: without a fraction, and with all six digits of one.
+_LENGTHS: Final = (len("2026-01-01 00:00:00+00"), len("2026-01-01 00:00:00.000001+00"))
 #: What the class of a field may override, and is compiled all the same: it is called.
 _CALLED: Final = {"from_columns", "to_representation"}
 #: What a serializer may override if it is repeatable: how the fields are made of the model.
@@ -51,18 +56,19 @@ class FromColumns:
     """A read field that is computed of columns of its row: a mixin in front of a field of REST framework.
 
     `columns` names them, relative to the model of the serializer (`organization__name` is one of a related row), and
-    `from_columns` takes their values. Mark it `@repeatable` if it depends on nothing else.
+    `from_columns` takes the context of the serializer and their values. Mark it `@repeatable` if the caller and the
+    values decide alone.
     """
 
     columns: ClassVar[Sequence[str]] = ()
 
-    def from_columns(self, *values: Any) -> Any:
+    def from_columns(self, context: Mapping[str, Any], *values: Any) -> Any:
         """Return the value of the field, before `to_representation`."""
         raise NotImplementedError
 
     def get_attribute(self, instance: Any) -> Any:
         """Return the value for an object, as REST framework reads it."""
-        return self.from_columns(*(_value(instance, name) for name in self.columns))
+        return self.from_columns(self.context, *(_value(instance, name) for name in self.columns))  # type: ignore[attr-defined]  # of a field
 
 
 def _value(instance: Any, name: str) -> Any:
@@ -83,8 +89,8 @@ class CompiledSerializer:
         self._queryset, self._model = queryset, queryset.model
         self.columns: list[Any] = []
         self.children: list[Children] = []
-        #: Whether a field is computed, by the field of a serializer that has the context of the request.
-        self.needs_serializer = False
+        #: Whether a field is computed, for which the context of the serializer is needed.
+        self.needs_context = False
         #: Whether what it makes of the same rows is the same again.
         self.is_repeatable = True
         self._names: list[str] = []
@@ -95,16 +101,16 @@ class CompiledSerializer:
     def represent(
         self,
         rows: Sequence[Row],
-        serializer: Any = None,
+        context: Mapping[str, Any] | None = None,
         values: Mapping[str, Any] | None = None,
         using: str = "default",
     ) -> list[dict[str, Any]]:
-        """Return the JSON of rows; `serializer` has the context of the request, `values` those of Parameters."""
+        """Return the JSON of rows; `context` is the serializer's, `values` are those of Parameters."""
         if not rows:
             return []
         related = [each.of(rows, values or {}, using) for each in self.children]
         make = self._make
-        return [make(row, serializer, related) for row in rows]
+        return [make(row, context, related) for row in rows]
 
     def decoded(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Return rows of a prepared statement as a queryset would return them."""
@@ -134,10 +140,10 @@ class CompiledSerializer:
                 makers.append((name, maker))
         pick = itemgetter(*places, 0)  # one more, so that there are always two
 
-        def make(row: Row, live: Any, related: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
+        def make(row: Row, context: Any, related: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
             made = dict(zip(names, pick(row), strict=False))
             for name, maker in makers:
-                made[name] = maker(row, live, related)
+                made[name] = maker(row, context, related)
             return made
 
         return make
@@ -150,14 +156,14 @@ class CompiledSerializer:
         if code or vars(field).keys() & {"get_attribute", "to_representation"}:
             raise NotCompilable(f"{name} has code of its own")
         if isinstance(field, FromColumns):
-            return self._computed(field, name, prefix)
+            return self._computed(field, prefix)
         if _may_be_left_out(field, serializer.Meta.model):
             raise NotCompilable(f"{name} is left out where {field.source} is missing")
         column = prefix + field.source.replace(".", "__")
         if isinstance(field, serializers.ListSerializer):
             return self._many(serializer, field, column, prefix)
         if isinstance(field, serializers.Serializer):
-            return self._one(field, name, column)
+            return self._one(field, column)
         if self._is_column(column):
             return self._plain(field, column)
         show, constant = field.to_representation, _constant(serializer.Meta.model, field.source)
@@ -186,23 +192,22 @@ class CompiledSerializer:
         show = field.to_representation
         return place, lambda row, *_: None if row[place] is None else show(row[place])
 
-    def _computed(self, field: Any, name: str, prefix: str) -> tuple[int, Maker]:
-        self.needs_serializer = True
+    def _computed(self, field: Any, prefix: str) -> tuple[int, Maker]:
+        self.needs_context = True
         places = [self._column(prefix + each) for each in field.columns]
 
-        def make(row: Row, live: Any, _: Any) -> Any:
-            own = live.fields[name]
-            value = own.from_columns(*[row[place] for place in places])
-            return None if value is None else own.to_representation(value)
+        def make(row: Row, context: Any, _: Any) -> Any:
+            value = field.from_columns(context, *[row[place] for place in places])
+            return None if value is None else field.to_representation(value)
 
         return 0, make
 
-    def _one(self, field: Any, name: str, column: str) -> tuple[int, Maker]:
+    def _one(self, field: Any, column: str) -> tuple[int, Maker]:
         place = self._column(f"{column}__pk")
         make = self._object(field, f"{column}__")
 
-        def nested(row: Row, live: Any, related: Any) -> Any:
-            return None if row[place] is None else make(row, live and live.fields[name], related)
+        def nested(row: Row, context: Any, related: Any) -> Any:
+            return None if row[place] is None else make(row, context, related)
 
         return 0, nested
 
@@ -235,7 +240,7 @@ class Children:
     def __init__(self, serializer: Any, relation: Any, queryset: QuerySet[Any], parent_place: int) -> None:
         self.parent_place = parent_place
         self._compiled = CompiledSerializer(serializer, queryset)
-        if self._compiled.children or self._compiled.needs_serializer:
+        if self._compiled.children or self._compiled.needs_context:
             raise NotCompilable(f"{type(serializer).__name__} in a list")
         self.is_repeatable = self._compiled.is_repeatable
         of_parents = is_any_of(relation, "= ANY(%s)", [Place("parents")])
@@ -281,11 +286,13 @@ def _constant(model: Any, name: str) -> Any:
 def _is_as_it_is(field: Any, model_field: Any) -> bool:
     """Return whether the JSON of a field is what the database returns for its column."""
     kinds = _AS_IT_IS.get(type(field).to_representation, ())
+    if model_field is not None and model_field.is_relation and kinds is _WHOLE:
+        model_field = model_field.target_field
     if model_field is None or model_field.get_internal_type() not in kinds:
         return False
     if isinstance(field, fields.ChoiceField):
         return all(isinstance(each, str) for each in field.choices)
-    return not getattr(field, "binary", False) and not getattr(field, "pk_field", None)
+    return not any(getattr(field, name, None) for name in ("binary", "coerce_to_string", "pk_field"))
 
 
 def _is_time(field: Any, model_field: Any) -> bool:
@@ -307,5 +314,7 @@ def _time(text: str | None) -> str | None:
     """Return a time as REST framework writes it; made of text, since a detour over an object costs ten times more."""
     if text is None:
         return None
-    whole, _, fraction = text[:-3].partition(".")  # without the +00 of a session in UTC
-    return f"{whole[:10]}T{whole[11:]}.{fraction:0<6}Z" if fraction else f"{whole[:10]}T{whole[11:]}Z"
+    if len(text) in _LENGTHS:
+        return f"{text[:10]}T{text[11:-3]}Z"  # without the +00 of a session in UTC
+    whole, _, fraction = text[:-3].partition(".")
+    return f"{whole[:10]}T{whole[11:]}.{fraction:0<6}Z"

@@ -98,15 +98,14 @@ def with_tag(response: Response, view: GenericAPIView[Any], *, is_object: bool) 
     is_read = request.method in ("GET", "HEAD") and response.status_code == 200
     if not (is_read or is_object) or response.status_code >= 300 or data is None:
         return response
-    response.headers["ETag"] = tag = tag_of_answer(view, response)
+    response.headers["ETag"] = tag = tag_of_answer(view, data)
     return not_modified(response) if is_read and is_known(tag, request) else response
 
 
-def tag_of_answer(view: GenericAPIView[Any], response: Response) -> str:
+def tag_of_answer(view: GenericAPIView[Any], data: Any, content: bytes | None = None) -> str:
     """Return the tag of an answer: of the object that it shows, or else of its content."""
-    data = response.data
     if not isinstance(data, Mapping) or "results" in data:
-        return f'W/"{digest(JSONRenderer().render(data))}"'
+        return f'W/"{digest(JSONRenderer().render(data) if content is None else content)}"'
     # A write is tagged as a read of the object would be, whatever the action answers itself.
     is_read = view.request.method in ("GET", "HEAD")
     serializer_class: Any = view.get_serializer_class() if is_read else type(view).serializer_class

@@ -124,8 +124,8 @@ class Read(Plan):
 
     def represent_decoded(self, view: Any, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Return the JSON of rows of a queryset."""
-        serializer = view.get_serializer() if self._compiled.needs_serializer else None
-        return self._compiled.represent(rows, serializer, values_of(view), replica.alias())
+        context = view.get_serializer_context() if self._compiled.needs_context else None
+        return self._compiled.represent(rows, context, values_of(view), replica.alias())
 
 
 class Change(Plan):

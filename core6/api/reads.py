@@ -64,7 +64,8 @@ def respond(view: Any, make: Callable[[], Response]) -> HttpResponseBase:
         if not is_watched:
             return response
         # What is read after the revision is of it or of a later one, and nobody sees an earlier one from then on.
-        answer = kept.Answer(revision, JSONRenderer().render(response.data), conditional.tag_of_answer(view, response))
+        content = JSONRenderer().render(response.data)
+        answer = kept.Answer(revision, content, conditional.tag_of_answer(view, response.data, content))
         kept.keep(place, answer)
     sent = HttpResponse(answer.content, content_type=JSONRenderer.media_type, headers={"ETag": answer.tag})
     return conditional.not_modified(sent) if conditional.is_known(answer.tag, view.request) else sent
