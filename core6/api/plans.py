@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from cachetools import LRUCache
 from django.core.exceptions import FieldError
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
@@ -91,8 +90,8 @@ class Read(Plan):
             and all(map(is_marked, _filter_methods(view)))
             and all(map(_lets_every_object_pass, view.permission_classes))
         )
-        self._is_paged = issubclass(view.pagination_class, LimitOffsetPagination)
-        self._is_paged &= not overridden(view.pagination_class)
+        paginator = view.pagination_class or object
+        self._is_paged = issubclass(paginator, LimitOffsetPagination) and not overridden(paginator)
         self._page: Page | None = None
         if (
             own - {"object_id"}
@@ -108,16 +107,13 @@ class Read(Plan):
             self.one = Statement(text_of(found.values_list(*self._compiled.columns)))
 
     def rows(self, view: Any) -> "Rows | None":
-        if not self._is_paged:
-            return None
         paginator = view.paginator
-        if self._page and view.request.query_params.keys() <= {
-            paginator.limit_query_param,
-            paginator.offset_query_param,
-        }:
+        if not self._is_paged or paginator.get_limit(view.request) is None:
+            return None
+        names = {paginator.limit_query_param, paginator.offset_query_param}
+        if self._page and view.request.query_params.keys() <= names:
             return PageRows(self, self._page, view)
-        columns = self._compiled.columns
-        return QuerysetRows(self, view, view.filter_queryset(view.get_queryset()), columns)
+        return QuerysetRows(self, view, view.filter_queryset(view.get_queryset()), self._compiled.columns)
 
     def represent(self, view: Any, rows: Sequence[Row]) -> list[dict[str, Any]]:
         return self.represent_decoded(view, self._compiled.decoded(rows))
@@ -153,6 +149,8 @@ class Page:
         arms = view.arms()
         rows = view.declared_rows()
         order = view.ordering
+        if len(arms) > 1 and not (order and all(isinstance(name, str) for name in order)):
+            raise NotCompilable("rows of several conditions need an ordering by names")
         pk = rows.model._meta.pk
         keys = [text_of(arm.order_by().values("pk")).within("(SELECT count(*) FROM ({}) counted)") for arm in arms]
         total = Text(" + ".join(each.sql for each in keys), [value for each in keys for value in each.values])
@@ -164,9 +162,9 @@ class Page:
         self.counted = Statement(text_of(read.values_list(*columns, RawSQL(total.sql, total.values))))  # noqa: S611
         self.total = Statement(total.within("SELECT {}"))
         #: By tenant: a revision, and how many rows there were.
-        self.counts: LRUCache[Any, tuple[int, int]] | None = None
+        self.counts: dict[Any, tuple[int | None, int]] | None = None
         if are_counts_kept and kept.are_watched([self.total.sql]):
-            self.counts = LRUCache(_MOST_COUNTS)
+            self.counts = {}
 
 
 def _keys_of_page(arms: Sequence[QuerySet[Any]], order: Sequence[str]) -> Text:
@@ -206,7 +204,9 @@ class PageRows:
             ((count,),) = self._page.total.run(self._values, replica.alias())
         else:
             count = 0
-        if counts is not None and access.revision is not None:
+        if counts is not None:
+            if len(counts) >= _MOST_COUNTS:
+                counts.clear()
             counts[tenant] = access.revision, count
         return count
 
@@ -235,7 +235,9 @@ Rows = PageRows | QuerysetRows
 def _helpers(view: Any) -> Iterator[type]:
     """Return the classes beside the view itself that decide which rows a list shows."""
     filterset = getattr(view, "filterset_class", None)
-    yield from (view.pagination_class, *view.filter_backends)
+    yield from view.filter_backends
+    if view.pagination_class:
+        yield view.pagination_class
     if filterset:
         yield from (filterset, *{type(each) for each in filterset.base_filters.values()})
 

@@ -292,19 +292,20 @@ def test_a_row_that_is_logged_shows_no_token(
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_that_was_left_alone_for_too_long_is_503(committed_cast: Cast, monkeypatch: pytest.MonkeyPatch):
     cast = committed_cast
-    create = AnnotationViewSet.perform_create
+    note = Annotation.objects.create(organization=cast.acme, project=cast.web)
+    update = AnnotationViewSet.perform_update
 
     def late(self: Any, serializer: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
         time.sleep(0.3)
-        create(self, serializer)
+        update(self, serializer)
 
-    monkeypatch.setattr(AnnotationViewSet, "perform_create", late)
-    response = cast.caller(cast.alice).post(url(cast), {"scope": "project"})
+    monkeypatch.setattr(AnnotationViewSet, "perform_update", late)
+    response = cast.caller(cast.alice).patch(f"{url(cast)}{note.pk}/", {"scope": "project"})
     assert (response.status_code, response.json()) == (503, UNAVAILABLE)
     monkeypatch.undo()
-    assert cast.caller(cast.alice).post(url(cast), {"scope": "project"}).status_code == 201
+    assert cast.caller(cast.alice).patch(f"{url(cast)}{note.pk}/", {"scope": "project"}).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
