@@ -34,14 +34,13 @@ from tests.test_permission_matrix import MATRIX
 
 #: Makes another class of one.
 Change = Callable[[type], type]
-READS = [name for name, row in MATRIX.items() if row.method == "GET"]
-#: The last operation that answers with a serializer: its fields are tried there alone.
-WITH_FIELDS: dict[Any, str] = {}
 #: Attributes of a viewset that are a class, or several.
 PARTS = (
     *("serializer_class", "pagination_class", "filterset_class", "filter_backends", "permission_classes"),
     *("authentication_classes", "throttle_classes", "renderer_classes"),
 )
+#: The operation that a part is tried in, by the name of the part, what it is, and the action.
+TRIED_IN: dict[Any, str] = {}
 
 
 class Calls:
@@ -120,26 +119,35 @@ def with_field(view: type, name: str, changed: Change) -> type:
     return views_with(view, "serializer_class", change)
 
 
-def serializers_of(name: str) -> tuple[type, str]:
-    """Return the serializer of an operation, and its action."""
-    nothing = dict.fromkeys(("organization_id", "role_id"), UUID(int=0)) | dict.fromkeys(("project_id", "id"), 0)
-    match: Any = resolve(MATRIX[name].path.format(**nothing))
-    action = match.func.actions["get"]
-    view = match.func.cls
-    default = match.func.initkwargs.get("serializer_class", view.serializer_class)
-    return view.serializer_classes.get(action, default), action
+def match_of(operation: str) -> Any:
+    """Return where the address of an operation leads, whatever its ids."""
+    ids = dict.fromkeys(("organization_id", "role_id"), UUID(int=0)) | dict.fromkeys(("project_id", "id"), 0)
+    return resolve(MATRIX[operation].path.format(**ids))
 
 
-WITH_FIELDS |= {serializers_of(name): name for name in READS}
+def action_of(operation: str) -> str:
+    return str(match_of(operation).func.actions.get("get"))
+
+
+def place_of(operation: str, part: str) -> Any:
+    """Return what is alike in all operations in which trying a part once is enough; the view is tried in each."""
+    match = match_of(operation)
+    found = {**vars(match.func.cls), **match.func.initkwargs}.get(part) or getattr(match.func.cls, part, None)
+    return (part, str(found), match.func.actions["get"])
+
+
+#: What List and Retrieve answer; other actions are REST framework's own.
+READS = [name for name, row in MATRIX.items() if row.method == "GET" and action_of(name) in ("list", "retrieve")]
+TRIED_IN |= {place_of(operation, part): operation for operation in READS for part in PARTS}
 
 
 def probes(operation: str, view: Any) -> Iterator[tuple[str, Callable[[Change], type]]]:
     """Return what can be changed of a view: by its name, what makes a view of what changes a class."""
     yield "view", lambda changed: changed(view)
     for part in PARTS:
-        if getattr(view, part, None):
+        if getattr(view, part, None) and TRIED_IN[place_of(operation, part)] == operation:
             yield part, partial(views_with, view, part)
-    if WITH_FIELDS[serializers_of(operation)] != operation:
+    if TRIED_IN[place_of(operation, "serializer_class")] != operation:
         return
     # One of each class is enough.
     fields = {type(field): name for name, field in view.serializer_class().fields.items() if not field.write_only}
