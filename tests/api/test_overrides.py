@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, models
 from django.db.models.functions import Now, Random, Upper
-from django.test import Client, override_settings
+from django.test import override_settings
 from django.test.utils import isolate_apps
 from django.urls import ResolverMatch, include, path, resolve
 from rest_framework import serializers
@@ -29,7 +29,7 @@ from core6.api.reads import List, Retrieve
 from core6.api.routers import Router
 from core6.postgres.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
-from tests.conftest import Cast
+from tests.conftest import Caller, Cast
 from tests.test_permission_matrix import MATRIX
 
 #: Makes another class of one.
@@ -85,7 +85,7 @@ def functions_of(cls: type) -> Iterator[tuple[str, Any]]:
             yield name, found
 
 
-def called_within(match: ResolverMatch, view: type, key: str, url: str) -> Any:
+def called_within(match: ResolverMatch, view: type, caller: Caller, url: str) -> Any:
     """Return the answer of a viewset in the place of the one that answers there."""
     urls = ModuleType("urls_of_a_test")
     original: Any = match.func
@@ -93,7 +93,7 @@ def called_within(match: ResolverMatch, view: type, key: str, url: str) -> Any:
     callback = view.as_view(original.actions, **original.initkwargs)  # type: ignore[attr-defined]  # a viewset's
     urls.urlpatterns = [path(template, callback, match.kwargs)]  # type: ignore[attr-defined]  # as Django looks for it
     with override_settings(ROOT_URLCONF=urls):
-        return Client(headers={"Authorization": f"Bearer {key}"}).get(url)
+        return caller.get(url)
 
 
 def plainly(patch: pytest.MonkeyPatch) -> None:
@@ -158,7 +158,7 @@ def probes(operation: str, view: Any) -> Iterator[tuple[str, Callable[[Change], 
 
 @pytest.mark.parametrize("operation", READS)
 def test_what_is_overridden_decides_each_time(cast: Cast, operation: str, monkeypatch: pytest.MonkeyPatch):
-    url, key = MATRIX[operation].url(cast), cast.key(cast.alice)
+    url, alice = MATRIX[operation].url(cast), cast.caller(cast.alice)
     match: Any = resolve(url)
     silent = []
     tried = 0
@@ -167,16 +167,16 @@ def test_what_is_overridden_decides_each_time(cast: Cast, operation: str, monkey
         changed = make(every.within)
         with monkeypatch.context() as patch:
             plainly(patch)
-            called_within(match, changed, key, url)
+            called_within(match, changed, alice, url)
             every.names.clear()  # what runs once for a class
-            expected = called_within(match, changed, key, url)
+            expected = called_within(match, changed, alice, url)
         assert expected.status_code == 200, (part, expected.content)
         for name in sorted(every.names):
             only = Calls()
             changed = make(partial(only.within, names={name}))
             for turn in range(2):
                 only.names.clear()
-                assert called_within(match, changed, key, url).status_code == 200
+                assert called_within(match, changed, alice, url).status_code == 200
                 tried += 1
                 if not only.names:
                     silent.append(f"{part}.{name} in turn {turn}")
