@@ -9,7 +9,7 @@ functions that return the same for the same rows. Whatever else is answered anew
 import re
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -21,8 +21,13 @@ from core6.revisions.models import watched_tables
 
 _LARGEST: Final = 2**20
 _LOCK: Final = Lock()
-#: Words of SQL that are functions without parentheses, and not the same at each time.
-_TIMES: Final = {"current_timestamp", "current_date", "current_time", "localtime", "localtimestamp", "current_user"}
+#: A statement that is longer is not looked at, and counts as not watched.
+_LONGEST: Final = 20_000
+#: Words of SQL that are functions without parentheses, and not the same each time.
+_CHANGING: Final = {
+    *("current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"),
+    *("current_user", "localtime", "localtimestamp", "session_user"),
+}
 _OTHERS: Final = """
 SELECT relname FROM pg_class WHERE relname = ANY(%(words)s) AND relkind IN ('r', 'p', 'v', 'm', 'f')
 AND NOT (relname = ANY(%(watched)s))
@@ -89,12 +94,14 @@ def are_watched(texts: list[str]) -> bool:
     return all(map(_is_watched, texts))
 
 
-@cache
+@lru_cache(1_000)
 def _is_watched(sql: str) -> bool:
     """Return whether every word that is the name of a table is a watched one, and of a function an immutable one."""
-    words = {word.lower() for word in re.findall(r"\w+", sql)}
-    functions = {word.lower() for word in re.findall(r'(\w+)"?\s*\(', sql)}
-    if words & _TIMES:
+    if len(sql) > _LONGEST:
+        return False
+    words = {*re.findall(r"\w+", sql.lower()), *re.findall(r'"([^"]+)"', sql)}
+    functions = set(re.findall(r'(\w+)"?\s*\(', sql.lower()))
+    if words & _CHANGING:
         return False
     with connection.cursor() as cursor:
         given = {"words": list(words), "functions": list(functions), "watched": list(_watched())}

@@ -244,6 +244,8 @@ def test_rows_that_no_trigger_watches_are_read_each_time(cast: Cast, flags: type
         (Person.objects.filter(project_id=1), False),
         (Annotation.objects.filter(pk__in=ActivityLog.objects.values("project")), False),
         (Annotation.objects.extra(where=["created_at < current_timestamp"]), False),
+        (Annotation.objects.extra(where=["content IN (SELECT 'x' FROM \"activity_activitylog\")"]), False),
+        (Annotation.objects.filter(pk__in=range(10_000)), False),
     ],
 )
 def test_a_statement_is_watched_if_all_that_it_reads_is(db: None, queryset: models.QuerySet[Any], is_watched: bool):
