@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 #: So many bytes of them, each with about what keeping one costs.
-_ANSWERS: Final = LRUCache[Hashable, Answer](8 * 2**20, lambda answer: 700 + len(answer.content))
+_ANSWERS: Final = LRUCache[Hashable, Answer](4 * 2**20, lambda answer: 1_500 + len(answer.content))
 
 
 def find(place: Hashable, revision: int) -> Answer | None:
@@ -56,8 +56,10 @@ def find(place: Hashable, revision: int) -> Answer | None:
 def keep(place: Hashable, answer: Answer) -> None:
     """Keep an answer, unless it is too large."""
     if len(answer.content) <= _LARGEST:
+        # What orjson returns takes 8 KB, however short it is.
+        short = answer._replace(content=bytes(memoryview(answer.content)))
         with _LOCK:
-            _ANSWERS[place] = answer
+            _ANSWERS[place] = short
 
 
 def place_of(view: Any) -> Hashable:
