@@ -55,7 +55,7 @@ lint: install-dev ## formatter, linter, types, import contracts, migrations chec
 bench: install-bench ## measure requests beside four peers, cohorts beside DuckDB (needs wrk; ARGS: --quick, --only NAME)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-chaos: install-dev ## break a running server on purpose and look for lost writes (7 minutes, needs nginx; ARGS: of pytest)
+chaos: install-dev ## break a running server on purpose and look for lost writes (10 minutes, needs nginx; ARGS: of pytest)
 	@PATH="$$PATH:/usr/sbin"; for each in nginx openssl curl; do command -v $$each >/dev/null || \
 		{ echo "error: $$each is missing: install the package '$$each' (apt-get install $$each)" >&2; exit 1; }; done
 	$(BIN)/python -m pytest tests/chaos/chaos_*.py -n 0 $(ARGS)
