@@ -1,4 +1,4 @@
-"""What changes the state of an organization, whoever changes it and however; every table that has triggers is asked.
+"""What changes the state of an organization: every table that has the triggers is tried.
 
 The tables are those of the catalog: one that gets triggers later is tested, too.
 """

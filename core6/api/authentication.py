@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -33,9 +34,13 @@ def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
     found: access.Access | None = getattr(request, "auth", None)
     if found:
         return found.key.user_id, found.key.mask_value
-    # Who uses the console, by the session: to find out takes a query, so only where there is one.
-    user = getattr(request, "user", None) if settings.SESSION_COOKIE_NAME in request.COOKIES else None
-    return user.pk if user else None, None
+    # Who uses the console, where its pages have read the session: no other request takes a query for that.
+    session = getattr(request, "session", None)
+    user = None
+    if session is not None and session.accessed:
+        with suppress(DatabaseError):
+            user = request.user.pk
+    return user, None
 
 
 class PersonalAPIKeyAuthentication(BaseAuthentication):

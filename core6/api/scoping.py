@@ -37,7 +37,7 @@ from core6.api.idempotency import once
 from core6.api.ids import CURRENT, parse_id, parse_uuid
 from core6.api.parsers import ENDED_EARLY
 from core6.api.plans import plan_of, values_of
-from core6.postgres.prepared import ORGANIZATION, PROJECT, Parameter
+from core6.postgres.prepared import Parameter
 from core6.rate_limits.models import Use
 
 if TYPE_CHECKING:
@@ -279,8 +279,7 @@ class TenantScopedViewSet(ScopedViewSet[M]):
 
     def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
         """Return the rows that this action may see: those of `rows`, unless a resource says it by code."""
-        values = {PROJECT.name: self.tenant.project_id, ORGANIZATION.name: self.tenant.organization.pk}
-        return self._narrowed(queryset, reduce(or_, self._conditions(values)))
+        return self._narrowed(queryset, reduce(or_, self._conditions(values_of(self))))
 
     def declared_rows(self) -> QuerySet[M]:
         """Return the rows of `rows`, for whatever PROJECT and ORGANIZATION are."""

@@ -29,7 +29,7 @@ def state_of(organization: str) -> str:
 
 
 def watched_tables() -> frozenset[str]:
-    """Return the names of the tables of which every change gives a new state, as the catalog tells now.
+    """Return the names of the tables whose every change gives a new state, by the catalog as it is now.
 
     They have all four triggers, for INSERT, UPDATE, DELETE and TRUNCATE, and no session passes one by: each is
     enabled ALWAYS. A table one of whose triggers is missing, disabled or enabled otherwise is not among them.

@@ -112,7 +112,7 @@ class Bench:
         return Figures(own + database, own, database, seen.requests / seen.elapsed_ms * 1000, seen.p99_ms)
 
     def _change(self) -> None:
-        """Change something in the organization that no work reads, whoever is measured next."""
+        """Change something in the organization that no work reads, before one is measured."""
         self.changes += 1
         body = json.dumps({"content": f"Change {self.changes}"})
         answer = self.running["core6"].ask(self.world.elsewhere, self.world.key, body, "PATCH")
