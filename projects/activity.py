@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from core6.accounts.models import User
 from core6.activity import models
-from core6.activity.models import Change, log_activity
+from core6.activity.models import Change, activity_of
+from core6.postgres.rows import insert
 
 if TYPE_CHECKING:  # the models' tokens log what they do
     from projects.models import Project
@@ -50,12 +51,14 @@ def _log(
     changes: Sequence[Change] | None = None,
     **told: Any,
 ) -> None:
-    log_activity(
-        organization_id=project.organization_id,
-        project_id=told.get("project_id", project.pk),
-        user_id=user.pk if user else None,
-        scope=scope,
-        item_id=told.get("item_id", project.pk),
-        activity=activity,
-        detail={"changes": changes, "name": told.get("name", project.name)},
+    insert(
+        activity_of(
+            organization_id=project.organization_id,
+            project_id=told.get("project_id", project.pk),
+            user_id=user.pk if user else None,
+            scope=scope,
+            item_id=told.get("item_id", project.pk),
+            activity=activity,
+            detail={"changes": changes, "name": told.get("name", project.name)},
+        )
     )

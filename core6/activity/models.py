@@ -9,7 +9,6 @@ from django.db import models
 from django.utils import timezone
 
 from core6.accounts.ids import uuid7
-from core6.postgres.rows import insert
 
 
 class Change(TypedDict):
@@ -74,7 +73,7 @@ def activity_of(
     activity: str,
     detail: dict[str, Any],
 ) -> ActivityLog:
-    """Return the row of a change, which is still to be stored."""
+    """Return the row of a change; store it in the transaction of that, so that neither exists without the other."""
     return ActivityLog(
         organization_id=organization_id,
         project_id=project_id,
@@ -84,8 +83,3 @@ def activity_of(
         activity=activity,
         detail=detail,
     )
-
-
-def log_activity(**fields: Any) -> None:
-    """Write the row of a change, in the transaction of the change itself, so that neither exists without the other."""
-    insert(activity_of(**fields))

@@ -8,8 +8,9 @@ from unfold.decorators import display
 
 from annotations.models import Annotation
 from annotations.views import AnnotationViewSet
-from core6.activity.models import changes_of, log_activity
+from core6.activity.models import activity_of, changes_of
 from core6.console.site import ConsoleAdmin
+from core6.postgres.rows import insert
 
 _SHOWN = 120
 
@@ -42,14 +43,16 @@ class AnnotationAdmin(ConsoleAdmin):
         sent = {name: form.cleaned_data[name] for name in form.changed_data}
         changes = changes_of(before, sent, AnnotationViewSet.activity_scope)
         super().save_model(request, obj, form, change)
-        log_activity(
-            organization_id=obj.organization_id,
-            project_id=obj.project_id,
-            user_id=request.user.pk,
-            scope=AnnotationViewSet.activity_scope,
-            item_id=obj.pk,
-            activity="updated",
-            detail={"changes": changes, **AnnotationViewSet().activity_detail(obj)},
+        insert(
+            activity_of(
+                organization_id=obj.organization_id,
+                project_id=obj.project_id,
+                user_id=request.user.pk,
+                scope=AnnotationViewSet.activity_scope,
+                item_id=obj.pk,
+                activity="updated",
+                detail={"changes": changes, **AnnotationViewSet().activity_detail(obj)},
+            )
         )
 
     @display(description="Content", ordering="content")
