@@ -35,7 +35,7 @@ class AnnotationViewSet(
     activity_scope = "Annotation"
     rows = ({"project": PROJECT}, {"organization": ORGANIZATION, "scope": Annotation.Scope.ORGANIZATION})
     shown: ClassVar = {"deleted": False}
-    hiding = ("list", "retrieve", "update")  # PATCH reaches hidden rows: it is how one is restored
+    reaching_hidden = ("partial_update", "activity")  # PATCH is how one is restored
     ordering = ("-date_marker", "-id")
     related = ("dashboard", "dashboard_item", "created_by")
     queryset = Annotation.objects.all()

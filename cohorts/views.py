@@ -53,7 +53,11 @@ class CohortViewSet(
     activity_scope = "Cohort"
     rows = ({"project": PROJECT},)
     shown: ClassVar = {"deleted": False}
-    hiding = ("list",)
+    # One that is named is reached, also when it is deleted.
+    reaching_hidden = (
+        *("retrieve", "update", "partial_update", "activity", "persons", "calculation_history"),
+        *("add_persons_to_static_cohort", "remove_person_from_static_cohort"),
+    )
     ordering = ("-created_at", "-id")
     related = ("created_by",)
     annotated: ClassVar = {

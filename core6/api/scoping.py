@@ -254,9 +254,9 @@ class TenantScopedViewSet(ScopedViewSet[M]):
     write_level: ClassVar[int] = Level.MEMBER
     #: The rows in scope, as data: those that fit one of these conditions. PROJECT and ORGANIZATION are the path's.
     rows: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    #: What rows fit that are not hidden, and the actions that see no hidden ones.
+    #: What rows fit that are not hidden, and the actions that reach hidden ones, too.
     shown: ClassVar[Mapping[str, Any]] = {}
-    hiding: ClassVar[Collection[str]] = ()
+    reaching_hidden: ClassVar[Collection[str]] = ()
     #: The order of the rows, which is total; empty where `queryset` has one.
     ordering: ClassVar[Sequence[str]] = ()
     not_a_member: ClassVar[str | None] = None
@@ -294,7 +294,7 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         ]
 
     def _narrowed(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:
-        rows = queryset.filter(condition, **(self.shown if self.action in self.hiding else {}))
+        rows = queryset.filter(condition, **({} if self.action in self.reaching_hidden else self.shown))
         return rows.order_by(*self.ordering) if self.ordering else rows
 
     def _conditions(self, values: Mapping[str, Any]) -> list[Q]:
