@@ -1,8 +1,8 @@
 """The `query` of a static cohort (D55): an ActorsQuery over persons by their properties."""
 
-from datetime import datetime
 from typing import Any, Final
 
+from cohorts.clock import clock_of
 from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
 from cohorts.criteria import Criteria, CriteriaError, load
 from cohorts.sql import Sql
@@ -33,11 +33,11 @@ def check(query: Any) -> None:
     _only_properties(criteria)
 
 
-def compile_query(query: Any, *, project_id: int, now: datetime) -> tuple[Sql, list[str]]:
+def compile_query(query: Any, *, project_id: int) -> tuple[Sql, list[str]]:
     """Return the statement that selects whom the query finds, and its regular expressions; without properties, all."""
     criteria = _criteria(query)
     try:
-        persons = compile_criteria(criteria, project_id=project_id, now=now, cohorts=())
+        persons = compile_criteria(criteria, project_id=project_id, clock=clock_of(project_id), cohorts=())
     except NoCriteria:
         persons = Sql("SELECT p.uuid FROM analytics_person p WHERE p.project_id = %s", (project_id,))
     return persons, regular_expressions(criteria)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from cohorts.criteria import BehavioralFilter, EventFilter, moment
-from cohorts.properties import CompileError, condition
-from cohorts.sql import Sql, all_of
+from cohorts.criteria import BehavioralFilter, EventFilter
+from cohorts.dates import Clock, moment
+from cohorts.properties import CompileError, Property, condition
+from cohorts.sql import TRUE, Sql, all_of
 
 _SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 _COUNTS: Final = {"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "eq": "=", "exact": "="}
@@ -14,34 +15,44 @@ _LARGEST_COUNT = 2**62
 _LONGEST_SPAN = 10_000 * 31536000
 
 
-def did(leaf: BehavioralFilter, *, project_id: int, now: datetime) -> Sql:
-    """Return `SELECT person_uuid` of the persons who behaved so until `now`; raises CompileError."""
+def did(leaf: BehavioralFilter, *, project_id: int, clock: Clock) -> Sql:
+    """Return `SELECT person_uuid` of the persons who behaved so until now; raises CompileError."""
     compile_kind = _KINDS.get(leaf.value)
     if compile_kind is None:
         raise CompileError(f"unknown behaviour {leaf.value!r}")
-    return compile_kind(_Behavior(leaf, project_id, now))
+    return compile_kind(_Behavior(leaf, project_id, clock))
 
 
 class _Behavior:
     """What the kinds share: the events in question, and the spans of time that the criterion names."""
 
-    def __init__(self, leaf: BehavioralFilter, project_id: int, now: datetime) -> None:
+    def __init__(self, leaf: BehavioralFilter, project_id: int, clock: Clock) -> None:
         self.leaf = leaf
         self.project_id = project_id
-        self.now = now
+        self.clock = clock
+        self.now = clock.now
 
-    def events(self, since: datetime | None, until: datetime | None = None) -> Sql:
-        """Return `FROM … WHERE` of the matching events in (since, until], which is now without an `until`."""
-        leaf = self.leaf
-        parts = [self._event("e", leaf.key, leaf.event_type), Sql("e.timestamp <= %s", (until or self.now,))]
+    def events(self, since: datetime | None, until: datetime | None = None, *, are_all: bool = False) -> Sql:
+        """Return `FROM … WHERE` of the matching events in (since, until], which is now without an `until`.
+
+        With `are_all` they need not meet `event_filters`.
+        """
+        parts = [self._event("e", self.leaf.key, self.leaf.event_type), Sql("e.timestamp <= %s", (until or self.now,))]
         if since is not None:
             parts.append(Sql("e.timestamp > %s", (since,)))
-        for each in leaf.event_filters or []:
-            if not isinstance(each, EventFilter) or each.type != "event":
-                raise CompileError(f"conditions of type {each.type!r} cannot be computed: use type 'event'")
-            parts.append(condition("e.properties", each.key, each.operator, each.value, self.now))
+        if not are_all and self.leaf.event_filters:
+            parts.append(self.conditions())
         where = all_of(parts)
         return Sql(f"FROM analytics_event e WHERE {where.text}", where.values)
+
+    def conditions(self) -> Sql:
+        """Return the condition that an event meets every one of `event_filters`."""
+        parts = []
+        for each in self.leaf.event_filters or []:
+            if not isinstance(each, EventFilter) or each.type != "event":
+                raise CompileError(f"conditions of type {each.type!r} cannot be computed: use type 'event'")
+            parts.append(condition(Property.of("e.properties", each.key), each.operator, each.value, self.clock))
+        return all_of(parts) if parts else TRUE
 
     def followed(self) -> Sql:
         """Return the condition that the other event of a sequence comes after event e, soon enough."""
@@ -63,13 +74,29 @@ class _Behavior:
 
     def start(self) -> datetime:
         """Return when the criterion's own span of time begins."""
-        explicit = self.leaf.explicit_datetime
-        if explicit:
-            try:
-                return moment(explicit, self.now)
-            except ValueError as error:
-                raise CompileError(f"{explicit!r} is no date") from error
-        return self._before(self.span(self.leaf.time_value, self.leaf.time_interval))
+        explicit = self._explicit("explicit_datetime")
+        return explicit or self._before(self.span(self.leaf.time_value, self.leaf.time_interval))
+
+    def end(self) -> datetime:
+        """Return the end of the criterion's own span of time, which is included: now, or an earlier one (D57)."""
+        explicit = self._explicit("explicit_datetime_to")
+        return min(explicit, self.now) if explicit else self.now
+
+    def own_span(self) -> tuple[datetime, datetime]:
+        """Return start and end; raises CompileError for an end that is named and lies before the start."""
+        start, end = self.start(), self.end()
+        if end < start and end < self.now:
+            raise CompileError("explicit_datetime_to lies before the start of the time: name a later one")
+        return start, end
+
+    def _explicit(self, name: str) -> datetime | None:
+        text = getattr(self.leaf, name)
+        if not text:
+            return None
+        try:
+            return moment(text, self.clock)
+        except ValueError as error:
+            raise CompileError(f"{name}: {error}") from error
 
     def later_start(self) -> datetime:
         """Return when the second span of time begins, the one of `seq_time_value`."""
@@ -106,7 +133,7 @@ def positive(name: str, value: Any) -> int:
 
 
 def _once(behavior: _Behavior) -> Sql:
-    events = behavior.events(behavior.start())
+    events = behavior.events(*behavior.own_span())
     return Sql(f"SELECT DISTINCT e.person_uuid {events.text}", events.values)
 
 
@@ -118,29 +145,38 @@ def _grouped(events: Sql, having: Sql) -> Sql:
 
 
 def _several_times(behavior: _Behavior) -> Sql:
-    return _grouped(behavior.events(behavior.start()), behavior.counted())
+    return _grouped(behavior.events(*behavior.own_span()), behavior.counted())
 
 
 def _first_time(behavior: _Behavior) -> Sql:
-    return _grouped(behavior.events(None), Sql("min(e.timestamp) > %s", (behavior.start(),)))
+    # The very first event of that name, which then has to meet the conditions (D62).
+    parts = [Sql("min(e.timestamp) > %s AND min(e.timestamp) <= %s", behavior.own_span())]
+    if behavior.leaf.event_filters:
+        meets = behavior.conditions()
+        parts.append(Sql(f"min(e.timestamp) FILTER (WHERE {meets.text}) = min(e.timestamp)", meets.values))
+    return _grouped(behavior.events(None, are_all=True), all_of(parts))
 
 
 def _sequence(behavior: _Behavior) -> Sql:
-    events, followed = behavior.events(behavior.start()), behavior.followed()
+    events, followed = behavior.events(*behavior.own_span()), behavior.followed()
     return Sql(f"SELECT DISTINCT e.person_uuid {events.text} AND {followed.text}", (*events.values, *followed.values))
 
 
 def _stopped(behavior: _Behavior) -> Sql:
-    return _grouped(behavior.events(behavior.start()), Sql("max(e.timestamp) <= %s", (behavior.later_start(),)))
+    start, end = behavior.own_span()
+    return _grouped(
+        behavior.events(start),
+        Sql("min(e.timestamp) <= %s AND max(e.timestamp) <= %s", (end, behavior.later_start())),
+    )
 
 
 def _restarted(behavior: _Behavior) -> Sql:
-    start, later = behavior.start(), behavior.later_start()
+    (start, end), later = behavior.own_span(), behavior.later_start()
     return _grouped(
         behavior.events(None),
         Sql(
             "max(e.timestamp) > %s AND min(e.timestamp) <= %s AND NOT bool_or(e.timestamp > %s AND e.timestamp <= %s)",
-            (later, later, start, later),
+            (later, later, start, min(later, end)),
         ),
     )
 
@@ -151,7 +187,7 @@ def _regularly(behavior: _Behavior) -> Sql:
     if least > total:
         raise CompileError("min_periods must not be above total_periods")
     span = behavior.span(leaf.time_value, leaf.time_interval)
-    end = behavior.now - timedelta(days=1)  # today is not over
+    end = min(behavior.end(), behavior.now - timedelta(days=1))  # today is not over
     try:
         start = end - span * total
     except OverflowError as error:

@@ -5,13 +5,22 @@ the criteria themselves are a condition on the joined row. So negation is set al
 deeply it is nested.
 """
 
+from collections import Counter
 from collections.abc import Collection
-from datetime import datetime
 from typing import Final
 
 from cohorts.behavior import did
 from cohorts.criteria import BehavioralFilter, CohortFilter, Criteria, Group, Node, PersonFilter, leaves
-from cohorts.properties import CompileError, condition, text_of, values_of
+from cohorts.dates import Clock
+from cohorts.properties import (
+    COMPARISONS_OF_NUMBERS,
+    CompileError,
+    Property,
+    condition,
+    number_of,
+    text_of,
+    values_of,
+)
 from cohorts.sql import FALSE, Sql, all_of, any_of, negate
 
 #: What Postgres plans in seconds: its planner's time grows with the square of the joined sets.
@@ -33,8 +42,8 @@ class NoCriteria(CompileError):
     message = "Cohort has no properties defined"
 
 
-def compile_criteria(criteria: Criteria, *, project_id: int, now: datetime, cohorts: Collection[int]) -> Sql:
-    """Return `SELECT uuid` of the persons who meet the criteria at the time `now`.
+def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohorts: Collection[int]) -> Sql:
+    """Return `SELECT uuid` of the persons who meet the criteria now.
 
     `cohorts` are the ids of the project's cohorts that are not deleted: every other one matches nobody. Raises
     CompileError for what means nothing, such as only negated criteria (2.6), NoCriteria for an empty tree, TooLarge.
@@ -44,13 +53,19 @@ def compile_criteria(criteria: Criteria, *, project_id: int, now: datetime, coho
         raise NoCriteria
     if _is_negated(root):
         raise CompileError("Top level condition cannot be negated")
-    compiler = _Compiler(project_id, now, cohorts)
+    compiler = _Compiler(project_id, clock, cohorts)
+    compiler.take_out_once(root)
     where = compiler.node(root)
-    joins = "".join(f" LEFT JOIN {join.text}" for join in compiler.joins)
-    values = (*(value for join in compiler.joins for value in join.values), project_id, *where.values)
-    if len(compiler.joins) > _MOST_SETS or len(values) > _MOST_VALUES:
-        raise TooLarge(f"{len(compiler.joins)} sets of persons and {len(values)} values are too many for one statement")
-    return Sql(f"SELECT p.uuid FROM analytics_person p{joins} WHERE p.project_id = %s AND ({where.text})", values)
+    sets, joins = compiler.sets, compiler.joins
+    values = (*(value for part in (*sets, *joins) for value in part.values), project_id, *where.values)
+    if len(joins) > _MOST_SETS or len(values) > _MOST_VALUES:
+        raise TooLarge(f"{len(joins)} sets of persons and {len(values)} values are too many for one statement")
+    joined = "".join(f" {join.text}" for join in joins)
+    # Built once: a set that is joined as it stands is built again by each process that helps.
+    with_sets = f"WITH {', '.join(each.text for each in sets)} " if sets else ""
+    return Sql(
+        f"{with_sets}SELECT p.uuid FROM analytics_person p{joined} WHERE p.project_id = %s AND ({where.text})", values
+    )
 
 
 def _is_negated(node: Node) -> bool:
@@ -63,11 +78,30 @@ def _is_negated(node: Node) -> bool:
 
 
 class _Compiler:
-    def __init__(self, project_id: int, now: datetime, cohorts: Collection[int]) -> None:
+    def __init__(self, project_id: int, clock: Clock, cohorts: Collection[int]) -> None:
+        self.sets: list[Sql] = []
         self.joins: list[Sql] = []
+        self._behaviors: dict[str, Sql] = {}
+        self._properties: dict[str, Property] = {}
         self._project_id = project_id
-        self._now = now
+        self._clock = clock
         self._cohorts = cohorts
+
+    def take_out_once(self, root: Group) -> None:
+        """Join what is compared several times as a number, so that it is taken out of its JSON once for a person."""
+        times: Counter[str] = Counter()
+        for leaf in leaves(root):
+            if isinstance(leaf, PersonFilter):
+                times[leaf.key] += COMPARISONS_OF_NUMBERS.get(leaf.operator or "", 0)
+        for place, key in enumerate(key for key, count in times.items() if count > 1):
+            json, text = Sql(f"j{place}.json"), Sql(f"(j{place}.json #>> '{{}}')")
+            number = number_of(text, json)
+            # OFFSET 0 keeps Postgres from putting the expressions back into each comparison.
+            self.joins.append(Sql(f"CROSS JOIN LATERAL (SELECT p.properties -> %s AS json OFFSET 0) j{place}", (key,)))
+            self.joins.append(
+                Sql(f"CROSS JOIN LATERAL (SELECT {number.text} AS number OFFSET 0) n{place}", number.values)
+            )
+            self._properties[key] = Property(text, json, Sql(f"n{place}.number"))
 
     def node(self, node: Node) -> Sql:
         """Return the condition of a node on a person and what is joined to her."""
@@ -78,10 +112,10 @@ class _Compiler:
 
     def _leaf(self, leaf: PersonFilter | BehavioralFilter | CohortFilter) -> Sql:
         if isinstance(leaf, PersonFilter):
-            return condition("p.properties", leaf.key, leaf.operator, leaf.value, self._now)
+            prop = self._properties.get(leaf.key) or Property.of("p.properties", leaf.key)
+            return condition(prop, leaf.operator, leaf.value, self._clock)
         if isinstance(leaf, BehavioralFilter):
-            found = did(leaf, project_id=self._project_id, now=self._now)
-            return self._joined(f"({found.text}) {{name}} ON {{name}}.person_uuid = p.uuid", found.values)
+            return self._behaved(did(leaf, project_id=self._project_id, clock=self._clock))
         if leaf.value not in self._cohorts:
             return FALSE
         return self._joined(
@@ -90,9 +124,17 @@ class _Compiler:
             (self._project_id, leaf.value),
         )
 
+    def _behaved(self, persons: Sql) -> Sql:
+        """Return the condition of being one of these persons; the same set is built once."""
+        if repr(persons) not in self._behaviors:
+            name = f"b{len(self.sets)}"
+            self.sets.append(Sql(f"{name} AS MATERIALIZED ({persons.text})", persons.values))
+            self._behaviors[repr(persons)] = self._joined(f"{name} {{name}} ON {{name}}.person_uuid = p.uuid", ())
+        return self._behaviors[repr(persons)]
+
     def _joined(self, join: str, values: tuple[object, ...]) -> Sql:
         name = f"s{len(self.joins)}"
-        self.joins.append(Sql(join.replace("{name}", name), values))
+        self.joins.append(Sql(f"LEFT JOIN {join}".replace("{name}", name), values))
         return Sql(f"{name}.person_uuid IS NOT NULL")
 
 

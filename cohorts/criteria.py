@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cohorts.dates import moment
 from cohorts.grammar import (
+    DATED,
     STORED,
     BehavioralFilter,
     CohortFilter,
@@ -38,7 +38,7 @@ __all__ = [
     "is_behavioral",
     "leaves",
     "load",
-    "moment",
+    "names_dates",
     "parse",
     "references",
 ]
@@ -98,6 +98,19 @@ def leaves(group: Group) -> Iterator[Leaf]:
             yield from leaves(node)
         else:
             yield node
+
+
+def names_dates(criteria: Criteria) -> bool:
+    """Return whether the criteria name dates, which a project reads in its time zone (D58)."""
+    return any(_names_dates(leaf) for leaf in leaves(criteria.properties))
+
+
+def _names_dates(leaf: Leaf) -> bool:
+    if isinstance(leaf, BehavioralFilter):
+        conditions = [each for each in leaf.event_filters or [] if isinstance(each, EventFilter)]
+        is_explicit = bool(leaf.explicit_datetime or leaf.explicit_datetime_to)
+        return is_explicit or any(each.operator in DATED for each in conditions)
+    return isinstance(leaf, PersonFilter) and leaf.operator in DATED
 
 
 def _read(filters: Any, context: dict[str, bool] | None) -> Criteria:

@@ -1,46 +1,94 @@
-"""The dates that criteria name: so long ago, or on a day (contract/cohorts.md 3)."""
+"""The dates that criteria and stored properties name (D57 to D59)."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 # No stubs of python-dateutil are installed.
 from dateutil import parser  # type: ignore[import-untyped]
 
-_RELATIVE = re.compile(r"-?([0-9]+)([a-z])")
+_RELATIVE = re.compile(r"-?([0-9]+)([hdwmqyM])")
+_START = re.compile(r"(?:-?([0-9]+))?([dwmy])Start")
 _LONG_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}
+_LENGTHS: Final = {
+    "M": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "m": timedelta(days=30),
+    "q": timedelta(days=90),
+    "y": timedelta(days=365),
+}
 _MOST_UNITS = 9999
 _LONGEST = 100
-# What a text leaves out, such as the year of "January 15", is the same on every day it is asked.
+# What a text leaves out, such as the day of "January 2024", is the same on every day.
 _DEFAULT = datetime(1970, 1, 1)  # noqa: DTZ001  # the zone is that of the text
 
 
-def moment(text: str, now: datetime) -> datetime:
+@dataclass(frozen=True)
+class Clock:
+    """The time now (aware), and how a project reads dates: its zone, and the first day of its weeks (0 is Sunday)."""
+
+    now: datetime
+    zone: str = "UTC"
+    week_start_day: int = 0
+
+
+def moment(text: str, clock: Clock) -> datetime:
     """Return the time that `text` names, in UTC.
 
-    Relative is `-7d`, `30d`, `-24h`: that many hours, days, weeks, months of 30 or years of 365 days before `now`
-    (an aware time), whatever the sign. Anything else is read as a date, without a zone as UTC. Raises ValueError for
-    what is neither, and for a time before the first year or after the last.
+    `-7d`, `30d`, `-24h` are that long before now, whatever the sign: minutes `M`, hours, days, weeks, months of 30
+    days, quarters of 90, years of 365. `dStart`, `-1wStart`, `mStart`, `yStart` are starts of days, weeks, months and
+    years in the project's zone. Anything else is a date that names its year, without a zone in the project's. Raises
+    ValueError for all other texts, and for times before the first year or after the last.
     """
     refusal = f"{text[:_LONGEST]!r} is no date"
     if len(text) > _LONGEST:
         raise ValueError(refusal)
     try:
-        relative = _RELATIVE.fullmatch(text)
-        if relative:
-            return now.astimezone(UTC) - _ago(int(relative[1]), relative[2])
-        found = _absolute(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        if relative := _RELATIVE.fullmatch(text):
+            found = clock.now - _units(relative[1]) * _LENGTHS[relative[2]]
+        elif start := _START.fullmatch(text):
+            found = _in_zone(_start(_units(start[1] or "0"), start[2], clock), clock.zone)
+        else:
+            found = _absolute(text)
+            found = found if found.tzinfo else _in_zone(found, clock.zone)
+        return found.astimezone(UTC)
     # The general parser lets more escape than it documents, also for texts of a few characters.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(refusal) from error
 
 
-def _ago(number: int, unit: str) -> timedelta:
-    if number > _MOST_UNITS or unit not in _HOURS:
-        raise ValueError("too long ago, or of an unknown unit")
-    return timedelta(hours=number * _HOURS[unit])
+def _units(digits: str) -> int:
+    if int(digits) > _MOST_UNITS:
+        raise ValueError("too long ago")
+    return int(digits)
+
+
+def _start(ago: int, unit: str, clock: Clock) -> datetime:
+    """Return the naive midnight at which the unit that is now, or one so many before it, began."""
+    local = clock.now.astimezone(ZoneInfo(clock.zone))
+    today = datetime(local.year, local.month, local.day)  # noqa: DTZ001  # its zone is added later
+    if unit == "d":
+        return today - timedelta(days=ago)
+    if unit == "w":
+        return today - timedelta(days=(today.isoweekday() - clock.week_start_day) % 7, weeks=ago)
+    if unit == "y":
+        return today.replace(year=today.year - ago, month=1, day=1)
+    year, month = divmod(today.year * 12 + today.month - 1 - ago, 12)
+    return today.replace(year=year, month=month + 1, day=1)
+
+
+def _in_zone(naive: datetime, zone: str) -> datetime:
+    """Return a naive time in a zone, read as Postgres reads it.
+
+    Of two times that clocks show in autumn it is the later one; one that they skip in spring is read as before the gap.
+    """
+    first, second = (naive.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
+    offsets = (first.utcoffset() or timedelta(), second.utcoffset() or timedelta())
+    return second if offsets[0] > offsets[1] else first
 
 
 def _absolute(text: str) -> datetime:
@@ -51,6 +99,8 @@ def _absolute(text: str) -> datetime:
         except ValueError:
             pass
     found: datetime = parser.parse(text, default=_DEFAULT, tzinfos=_zone)
+    if f"{found.year:04}" not in text:
+        raise ValueError("it names no year")
     return found
 
 

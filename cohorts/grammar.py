@@ -6,14 +6,15 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from cohorts.dates import moment
+from cohorts.dates import Clock, moment
 
 #: The context of a validation that asks for nothing that a calculation would itself miss: the JSON is stored already.
 STORED: Final = {"is_stored": True}
 #: The type of error whose message is an answer of its own.
 MISSING_KEYS: Final = "missing_keys"
 _WITHOUT_VALUE: Final = ("is_set", "is_not_set")
-_DATED: Final = ("is_date_before", "is_date_after")
+#: The operators that compare dates.
+DATED: Final = ("is_date_before", "is_date_after")
 # What an answer adds to leaves, and a client may send back (1.4).
 _ANSWERED_KEYS: Final = frozenset({"bytecode", "conditionHash", "bytecode_error"})
 
@@ -49,7 +50,7 @@ class PersonFilter(_Leaf):
         if missing:
             message = f"Missing required keys for person filter: {', '.join(missing)}"
             raise PydanticCustomError(MISSING_KEYS, "{message}", {"message": message})
-        if self.operator in _DATED:
+        if self.operator in DATED:
             self._check_dates()
         return self
 
@@ -57,7 +58,7 @@ class PersonFilter(_Leaf):
         for value in self.value if isinstance(self.value, list) else [self.value]:
             text = _text(value)
             try:
-                moment(text, datetime.now(UTC))
+                moment(text, Clock(datetime.now(UTC)))
             except ValueError as error:
                 raise ValueError(
                     f"Invalid date value '{text[:100]}' for operator '{self.operator}'. Expected a relative date"

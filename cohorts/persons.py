@@ -12,7 +12,6 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, TextFi
 from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import pagination, serializers
 from rest_framework.exceptions import ValidationError
@@ -21,9 +20,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from cohorts.clock import clock_of
 from cohorts.criteria import CriteriaError, Leaf, PersonFilter, leaves, load
+from cohorts.dates import Clock
 from cohorts.models import Cohort, CohortMember
-from cohorts.properties import CompileError, condition
+from cohorts.properties import CompileError, Property, condition
 from cohorts.sql import Sql
 from core6.analytics.models import DistinctId, Person
 from core6.api.pagination import page_schema, without_key
@@ -47,7 +48,7 @@ def persons_of(cohort: Cohort) -> QuerySet[Person]:
 def narrowed(persons: QuerySet[Person], project_id: int, parameters: Mapping[str, str]) -> QuerySet[Person]:
     """Apply the query parameters `properties` and `search`; raises ValidationError."""
     if parameters.get("properties"):
-        persons = persons.filter(*_conditions(parameters["properties"]))
+        persons = persons.filter(*_conditions(parameters["properties"], clock_of(project_id)))
     search = parameters.get("search", "").strip()
     if "\0" in search:
         raise ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
@@ -64,11 +65,11 @@ def narrowed(persons: QuerySet[Person], project_id: int, parameters: Mapping[str
     return persons
 
 
-def _conditions(text: str) -> list[RawSQL]:
+def _conditions(text: str, clock: Clock) -> list[RawSQL]:
     try:
         given = [{"operator": "exact", "type": "person", **each} for each in json.loads(text)]
         found = leaves(load({"properties": {"type": "AND", "values": given}}).properties)
-        compiled = [_condition(leaf) for leaf in found]
+        compiled = [_condition(leaf, clock) for leaf in found]
     except (ValueError, TypeError, CriteriaError, CompileError, RecursionError) as error:
         raise ValidationError(
             {"properties": "Must be a JSON list of person filters, each with key, value and perhaps operator."}
@@ -76,10 +77,10 @@ def _conditions(text: str) -> list[RawSQL]:
     return [RawSQL(part.text, part.values, output_field=BooleanField()) for part in compiled]  # noqa: S611  # bound
 
 
-def _condition(leaf: Leaf) -> Sql:
+def _condition(leaf: Leaf, clock: Clock) -> Sql:
     if not isinstance(leaf, PersonFilter):
         raise CompileError("only conditions on persons narrow the list")
-    return condition('"analytics_person"."properties"', leaf.key, leaf.operator, leaf.value, timezone.now())
+    return condition(Property.of('"analytics_person"."properties"', leaf.key), leaf.operator, leaf.value, clock)
 
 
 class PersonSerializer(serializers.ModelSerializer[Person]):

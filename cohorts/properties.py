@@ -1,4 +1,4 @@
-"""Conditions on properties: every operator of contract/cohorts.md 3, with the rules of D42, as SQL.
+"""Conditions on properties: every operator of contract/cohorts.md 3, with the rules of D42, D59 and D61, as SQL.
 
 A condition is true or false and never null: who lacks a property is told apart by the operator alone.
 """
@@ -6,20 +6,25 @@ A condition is true or false and never null: who lacks a property is told apart 
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from cohorts.criteria import moment
+from cohorts.dates import Clock, moment
 from cohorts.sql import FALSE, TRUE, Sql, all_of, any_of, negate
 
 # Numbers as text: bounded, since a cast of a longer one overflows. The same pattern for Python and Postgres.
 _NUMBER: Final = r"^[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\n\r\f\v]*$"
 _LONGEST_NUMBER: Final = 1000
+#: Text by which JSON would show a number.
+_SHOWN_NUMBER: Final = re.compile(r"0|-?(0\.[0-9]*[1-9]|[1-9][0-9]*(\.[0-9]*[1-9])?)")
 _DATE: Final = (
     r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,20})?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$"
 )
+_UNIX_TIME: Final = r"^[0-9]{9,13}$"
+#: Digits of a unix time in seconds; one of more is in milliseconds.
+_LONGEST_SECONDS: Final = 11
 _SEMVER: Final = r"^v?[0-9]{1,9}(\.[0-9]{1,9}){0,2}([-+].*)?$"
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "min": ">=", "max": "<="}
 
@@ -30,8 +35,8 @@ class CompileError(Exception):
     code = "validation_error"
 
 
-def condition(column: str, key: str, operator: str | None, value: Any, now: datetime) -> Sql:
-    """Return the condition that the property `key` of the jsonb `column` compares with `value` by `operator`.
+def condition(prop: "Property", operator: str | None, value: Any, clock: Clock) -> Sql:
+    """Return the condition that a property compares with `value` by `operator`.
 
     Raises CompileError for an unknown operator and for values that it cannot have.
     """
@@ -41,79 +46,82 @@ def condition(column: str, key: str, operator: str | None, value: Any, now: date
         raise CompileError(f"unknown operator {name!r}")
     if value == []:
         return TRUE
-    return compile_operator(Property(column, key), name, value, now)
+    return compile_operator(prop, name, value, clock)
 
 
+@dataclass(frozen=True)
 class Property:
-    """A property as Postgres sees it: as text, as JSON, as a time, as a version."""
+    """A property as Postgres sees it: as text, as JSON, and as a number (`number_of`)."""
 
-    def __init__(self, column: str, key: str) -> None:
-        self.text = Sql(f"({column} ->> %s)", (key,))
-        self.json = Sql(f"({column} -> %s)", (key,))
+    text: Sql
+    json: Sql
+    number: Sql
+
+    @classmethod
+    def of(cls, column: str, key: str) -> "Property":
+        """Return the property `key` of a jsonb column."""
+        text, json = Sql(f"({column} ->> %s)", (key,)), Sql(f"({column} -> %s)", (key,))
+        return cls(text, json, number_of(text, json))
 
     def compared(self, sign: str, values: list[Any]) -> Sql:
-        """Compare with any of the values: as numbers when both are or read as numbers, else as text (D42)."""
-        if not values:
-            return FALSE
-        # Whoever is above one of several is above the least of them.
+        """Compare with any of the values: what is or reads as a number with numbers alone, the rest as text (D42)."""
+        # What is above one of several is above the least of them.
         extreme = min if sign.startswith(">") else max
         texts = [text_of(value) for value in values]
         numbers = [Decimal(text.strip()) for value, text in zip(values, texts, strict=True) if _is_number(value, text)]
         words = [text for value, text in zip(values, texts, strict=True) if not _is_number(value, text)]
+        parts = []
+        if numbers:
+            parts.append(Sql(f"{self.number.text} {sign} %s::numeric", (*self.number.values, extreme(numbers))))
+        if words:
+            word = extreme(words, key=str.encode)
+            parts.append(Sql(f'{self.text.text} COLLATE "C" {sign} %s', (*self.text.values, word)))
+        return any_of(_known(part) for part in parts)
 
-        def as_text(found: list[str]) -> Sql:
-            return self._fill('{text} COLLATE "C" ' + sign + " %s", extreme(found, key=str.encode))
-
-        if not numbers:
-            return _known(as_text(texts))
-        other = as_text(words) if words else FALSE
-        number = extreme(numbers)
-        of_json = self._fill("jsonb_typeof({json}) = 'number'")
-        json_compared = self._fill("({json})::numeric " + sign + " %s::numeric", number)
-        of_text = self._fill("length({text}) < %s AND {text} ~ %s", _LONGEST_NUMBER, _NUMBER)
-        text_compared = self._fill("({text})::numeric " + sign + " %s::numeric", number)
-        rest = as_text(texts)
-        # CASE, since only it promises that nothing is cast that was not looked at before.
-        parts = (of_json, json_compared, other, of_text, text_compared, other, rest)
-        return _known(
-            Sql(
-                f"CASE WHEN {of_json.text} THEN {json_compared.text} OR {other.text}"
-                f" WHEN {of_text.text} THEN {text_compared.text} OR {other.text} ELSE {rest.text} END",
-                tuple(value for part in parts for value in part.values),
-            )
-        )
-
-    def time(self) -> Sql:
-        """Return the property as a time, null when it is no ISO date; naive ones are in UTC as the session is."""
-        return self._fill(
+    def time(self, zone: str) -> Sql:
+        """Return the property as a time, null when it is none; a date without a zone is one of `zone` (D58, D59)."""
+        return _fill(
             "CASE WHEN {text} ~ %s THEN CASE WHEN substr({text}, 9, 2)::int"
             " <= extract(day FROM (substr({text}, 1, 7) || '-01')::date + interval '1 month' - interval '1 day')"
-            " THEN {text}::timestamptz END END",
-            _DATE,
+            " THEN CASE WHEN substr({text}, 11) ~ '[Z+-]' THEN {text}::timestamptz"
+            " ELSE {text}::timestamp AT TIME ZONE %s END END"
+            " WHEN {text} ~ %s"
+            " THEN to_timestamp({text}::double precision / CASE WHEN length({text}) > %s THEN 1000 ELSE 1 END) END",
+            *(_DATE, zone, _UNIX_TIME, _LONGEST_SECONDS),
+            text=self.text,
         )
 
     def version(self) -> Sql:
-        """Return the property as an array that sorts as semantic versions do, null when it is none."""
-        return self._fill(
+        """Return the property as an array of three numbers, null when it is no version (D61)."""
+        return _fill(
             "CASE WHEN {text} ~ %s THEN"
-            " (string_to_array(regexp_replace({text}, '^v|[-+].*$', '', 'g'), '.')::int[] || ARRAY[0, 0])[1:3]"
-            " || (CASE WHEN {text} ~ '^v?[0-9.]+-' THEN 0 ELSE 1 END) END",
+            " (string_to_array(regexp_replace({text}, '^v|[-+].*$', '', 'g'), '.')::int[] || ARRAY[0, 0])[1:3] END",
             _SEMVER,
+            text=self.text,
         )
 
-    def _fill(self, template: str, *values: Any) -> Sql:
-        """Put the property's text and JSON into a template, and its key among the values, in their order."""
-        text, rest = "", iter(values)
-        bound: list[Any] = []
-        for part in re.split(r"(\{text\}|\{json\}|%s)", template):
-            if part in ("{text}", "{json}"):
-                piece = self.text if part == "{text}" else self.json
-                text += piece.text
-                bound += piece.values
-            else:
-                text += part
-                bound += [next(rest)] if part == "%s" else []
-        return Sql(text, tuple(bound))
+
+def number_of(text: Sql, json: Sql) -> Sql:
+    """Return a property as a number, null when it neither is one nor reads as one."""
+    # CASE, since only it promises that nothing is cast that was not looked at before.
+    return _fill(
+        "CASE WHEN jsonb_typeof({json}) = 'number' THEN ({json})::numeric"
+        " WHEN length({text}) < %s AND {text} ~ %s THEN ({text})::numeric END",
+        *(_LONGEST_NUMBER, _NUMBER),
+        text=text,
+        json=json,
+    )
+
+
+def _fill(template: str, *values: Any, **pieces: Sql) -> Sql:
+    """Put pieces into a template by their names, and their values among the others, in their order."""
+    text, rest = "", iter(values)
+    bound: list[Any] = []
+    for part in re.split(r"(\{[a-z]+\}|%s)", template):
+        piece = pieces.get(part.strip("{}"))
+        text += part if piece is None else piece.text
+        bound += piece.values if piece else [next(rest)] if part == "%s" else []
+    return Sql(text, tuple(bound))
 
 
 def text_of(value: Any) -> str:
@@ -140,60 +148,75 @@ def _known(part: Sql) -> Sql:
     return Sql(f"COALESCE({part.text}, false)", part.values)
 
 
-def _equal(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _equal(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     if name in ("in", "not_in") and not isinstance(value, list):
         raise CompileError(f"{name} takes a list")
-    objects = [each for each in values_of(value) if isinstance(each, dict | list)]
-    texts = [text_of(each) for each in values_of(value) if not isinstance(each, dict | list)]
-    parts = [Sql(f"{prop.text.text} = ANY(%s::text[])", (*prop.text.values, texts))] if texts else []
-    parts += [Sql(f"{prop.json.text} = %s::jsonb", (*prop.json.values, json.dumps(each))) for each in objects]
+    objects = [json.dumps(each) for each in values_of(value) if isinstance(each, dict | list)]
+    scalars = [each for each in values_of(value) if not isinstance(each, dict | list)]
+    texts = [text_of(each) for each in scalars]
+    # Numbers of JSON are compared by value: 5.0 is 5, and shown as "5" (D42).
+    numbers = [text for each, text in zip(scalars, texts, strict=True) if _is_json_number(each, text)]
+    parts = []
+    if texts:
+        texts += [each.rstrip("0").rstrip(".") for each in numbers if "." in each]
+        parts.append(Sql(f"{prop.text.text} = ANY(%s::text[])", (*prop.text.values, texts)))
+    if numbers or objects:
+        parts.append(Sql(f"{prop.json.text} = ANY(%s::text[]::jsonb[])", (*prop.json.values, [*numbers, *objects])))
     return any_of(_known(part) for part in parts)
 
 
-def _contain(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _is_json_number(value: Any, text: str) -> bool:
+    """Return whether a value is a number, or text by which JSON would show one."""
+    if isinstance(value, str):
+        return len(text) < _LONGEST_NUMBER and _SHOWN_NUMBER.fullmatch(text) is not None
+    return not isinstance(value, bool)
+
+
+def _contain(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     # % and _ are wildcards as in the real service, a backslash is itself (D42).
     patterns = [f"%{text_of(each)}%".replace("\\", "\\\\") for each in values_of(value)]
     return _known(Sql(f"{prop.text.text} ILIKE ANY(%s::text[])", (*prop.text.values, patterns)))
 
 
-def _match(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _match(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     patterns = [text_of(each) for each in values_of(value)]
     return _known(Sql(f"{prop.text.text} ~ ANY(%s::text[])", (*prop.text.values, patterns)))
 
 
-def _is_set(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _is_set(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     return Sql(f"{prop.text.text} IS NOT NULL", prop.text.values)
 
 
-def _compare(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _compare(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     return prop.compared(_COMPARISONS[name], values_of(value))
 
 
-def _between(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _between(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     bounds = value if isinstance(value, list) else []
     if len(bounds) != 2 or not all(_is_number(bound, text_of(bound)) for bound in bounds):
         raise CompileError(f"{name} takes a list of two numbers")
-    low, high = bounds
-    if Decimal(text_of(low).strip()) > Decimal(text_of(high).strip()):
+    low, high = (Decimal(text_of(bound).strip()) for bound in bounds)
+    if low > high:
         raise CompileError(f"{name} takes the smaller number first")
-    return all_of([prop.compared(">=", [low]), prop.compared("<=", [high])])
+    number, word = prop.number, "NOT BETWEEN" if name == "not_between" else "BETWEEN"
+    return _known(Sql(f"{number.text} {word} %s::numeric AND %s::numeric", (*number.values, low, high)))
 
 
-def _date(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _date(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     moments = []
     for each in values_of(value):
         try:
-            moments.append(moment(text_of(each), now))
+            moments.append(moment(text_of(each), clock))
         except ValueError as error:
             raise CompileError(f"{text_of(each)!r} is no date") from error
     if not moments:
         return FALSE
-    time = prop.time()
+    time = prop.time(clock.zone)
     sign, bound = ("<", max(moments)) if name == "is_date_before" else (">", min(moments))
     return _known(Sql(f"{time.text} {sign} %s", (*time.values, bound)))
 
 
-def _version(prop: Property, name: str, value: Any, now: datetime) -> Sql:
+def _version(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     version, texts = prop.version(), [text_of(each) for each in values_of(value)]
     if not texts:
         return FALSE
@@ -229,40 +252,38 @@ _VERSION_SIGNS: Final = {
 def _parsed_version(text: str) -> list[int]:
     if not re.match(_SEMVER, text):
         raise CompileError(f"{text!r} is no version")
-    core = re.split(r"[-+]", text.removeprefix("v"), maxsplit=1)
-    numbers = [int(number) for number in core[0].split(".")]
-    is_release = not re.match(r"v?[0-9.]+-", text)
-    return [*[*numbers, 0, 0][:3], int(is_release)]
+    return [*[int(number) for number in _core(text).split(".")], 0, 0][:3]
+
+
+def _core(version: str) -> str:
+    """Return a version without what stands before and after its numbers."""
+    return re.split(r"[-+]", version.removeprefix("v"), maxsplit=1)[0]
 
 
 def _version_range(name: str, text: str) -> tuple[list[int], list[int]]:
-    """Return the first version of a range, and the first beyond it: a pre-release of that is beyond it, too."""
+    """Return the first version of a range, and the first beyond it."""
     if name == "semver_wildcard":
         text, stars = re.subn(r"(\.\*)+$", "", text)
         if not stars:
             raise CompileError(f"{text!r} is no version with a wildcard")
     low = _parsed_version(text)
-    given = re.split(r"[-+]", text.removeprefix("v"), maxsplit=1)[0].count(".") + 1
+    given = _core(text).count(".") + 1
     if name == "semver_wildcard":
         place = given - 1
     elif name == "semver_tilde":
         place = 0 if given == 1 else 1
     else:
         place = next((i for i, number in enumerate(low[:given]) if number), given - 1)
-    return low, [*[*low[:place], low[place] + 1, 0, 0][:3], 0]
+    return low, [*low[:place], low[place] + 1, 0, 0][:3]
 
 
 def _not(positive: "Compiler") -> "Compiler":
-    return lambda prop, name, value, now: negate(positive(prop, name, value, now))
+    return lambda prop, name, value, clock: negate(positive(prop, name, value, clock))
 
 
-def _set_and_not(positive: "Compiler") -> "Compiler":
-    return lambda prop, name, value, now: all_of(
-        [_is_set(prop, name, value, now), negate(positive(prop, name, value, now))]
-    )
-
-
-Compiler = Callable[[Property, str, Any, datetime], Sql]
+#: How often an operator compares the number of a property.
+COMPARISONS_OF_NUMBERS: Final = {**dict.fromkeys(_COMPARISONS, 1), "between": 2, "not_between": 2}
+Compiler = Callable[[Property, str, Any, Clock], Sql]
 _OPERATORS: Final[Mapping[str, Compiler]] = {
     "exact": _equal,
     "is_date_exact": _equal,
@@ -277,7 +298,7 @@ _OPERATORS: Final[Mapping[str, Compiler]] = {
     "is_not_set": _not(_is_set),
     **dict.fromkeys(_COMPARISONS, _compare),
     "between": _between,
-    "not_between": _set_and_not(_between),
+    "not_between": _between,
     "is_date_before": _date,
     "is_date_after": _date,
     **dict.fromkeys((*_VERSION_SIGNS, "semver_tilde", "semver_caret", "semver_wildcard"), _version),

@@ -74,7 +74,7 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
 
 def _selected(cohort: Cohort, source: dict[str, Any]) -> Sql:
     if "query" in source:
-        persons, patterns = compile_query(source["query"], project_id=cohort.project_id, now=timezone.now())
+        persons, patterns = compile_query(source["query"], project_id=cohort.project_id)
         with connection.cursor() as cursor:
             cursor.execute("SELECT '' ~ ANY(%s::text[])", [patterns])
         return persons

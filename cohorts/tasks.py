@@ -5,7 +5,7 @@ from typing import Any
 from procrastinate.contrib.django import app
 
 from cohorts import refresh
-from cohorts.calculation import calculate
+from cohorts.calculation import calculate, request_dated_calculations
 from cohorts.static import populate
 from core6 import jobs
 
@@ -17,6 +17,12 @@ _RETRY = jobs.while_database_is_away(10)
 def calculate_cohort(cohort_id: int) -> None:
     """Compute the members of a dynamic cohort."""
     calculate(cohort_id)
+
+
+@app.task(retry=_RETRY)
+def calculate_dated_cohorts(project_id: int) -> None:
+    """Compute again what names dates, since the project reads them in another way now."""
+    request_dated_calculations(project_id)
 
 
 @app.task(retry=_RETRY)

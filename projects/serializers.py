@@ -19,6 +19,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
+from core6 import jobs
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
 from core6.api.compiled_serializers import FromColumns
@@ -32,6 +33,8 @@ from projects.modifiers import DEFAULTS
 from projects.onboarding import OnboardingSerializer
 
 _TOKEN_DAYS = 7
+#: By what the cohorts of the project read dates (D58).
+_DATING: Final = {"timezone", "week_start_day"}
 #: What fields take beside what their columns say.
 _RULES: Final[Mapping[str, dict[str, Any]]] = {
     "name": {"required": False},
@@ -372,6 +375,10 @@ class ProjectSerializer(ModelSerializer[Project]):
             entries = [change(*_plain(name, getattr(instance, name), value)) for name, value in changed.items()]
             super().update(instance, changed)
             log_updated(instance, self.context["user"], entries)
+            if changed.keys() & _DATING:
+                # By its name: cohorts stand above projects.
+                task = "cohorts.tasks.calculate_dated_cohorts"
+                jobs.enqueue(task, lock=f"dates:{instance.pk}", is_once=True, project_id=instance.pk)
         return instance
 
 

@@ -108,6 +108,8 @@ class ScopedViewSet(GenericViewSet[M]):
     #: The rate limits after this call; empty when there are none.
     used: Sequence[Use] = ()
     post: Any
+    #: The order of the rows, which is total; empty where `queryset` has one.
+    ordering: ClassVar[Sequence[str]] = ()
     #: The related objects that an object shows, and columns that are computed for it, by their names.
     related: ClassVar[Sequence[str]] = ()
     annotated: ClassVar[Mapping[str, Any]] = {}
@@ -201,7 +203,8 @@ class ScopedViewSet(GenericViewSet[M]):
     def declared_queryset(self) -> QuerySet[M]:
         """Return the rows of `queryset`, whatever their scope, with what else is declared."""
         rows: Any = super().get_queryset()
-        return cast("QuerySet[M]", rows.select_related(*self.related).annotate(**self.annotated))
+        rows = rows.select_related(*self.related).annotate(**self.annotated)
+        return cast("QuerySet[M]", rows.order_by(*self.ordering) if self.ordering else rows)
 
     def _prefetches(self) -> list[Any]:
         return [Prefetch(name, rows) for name, rows in self.prefetched.items()]
@@ -257,8 +260,6 @@ class TenantScopedViewSet(ScopedViewSet[M]):
     #: What rows fit that are not hidden, and the actions that reach hidden ones, too.
     shown: ClassVar[Mapping[str, Any]] = {}
     reaching_hidden: ClassVar[Collection[str]] = ()
-    #: The order of the rows, which is total; empty where `queryset` has one.
-    ordering: ClassVar[Sequence[str]] = ()
     not_a_member: ClassVar[str | None] = None
     level_too_low: ClassVar[str] = "Your organization access level is insufficient."
 
@@ -294,8 +295,7 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         ]
 
     def _narrowed(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:
-        rows = queryset.filter(condition, **({} if self.action in self.reaching_hidden else self.shown))
-        return rows.order_by(*self.ordering) if self.ordering else rows
+        return queryset.filter(condition, **({} if self.action in self.reaching_hidden else self.shown))
 
     def _conditions(self, values: Mapping[str, Any]) -> list[Q]:
         """Return the conditions of `rows` with these values of their Parameters, which stay where there are none."""

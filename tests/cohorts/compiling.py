@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from django.db import connection
 
 from cohorts.compile import compile_criteria
 from cohorts.criteria import load
+from cohorts.dates import Clock
 from cohorts.properties import CompileError
 from cohorts.sql import Sql
 from tests.cohorts.evaluator import Event, Person
@@ -17,6 +18,7 @@ from tests.cohorts.populations import NOW, Population, store
 
 PROJECT = 987654321
 MISSING: Any = ...
+CLOCK = Clock(NOW)
 DAY = timedelta(days=1)
 
 
@@ -46,11 +48,11 @@ def statement(
     *nodes: dict[str, Any],
     kind: str = "AND",
     cohorts: Collection[int] = (),
-    now: datetime = NOW,
+    clock: Clock = CLOCK,
     project: int = PROJECT,
 ) -> Sql:
     criteria = load({"properties": {"type": kind, "values": list(nodes)}})
-    return compile_criteria(criteria, project_id=project, now=now, cohorts=cohorts)
+    return compile_criteria(criteria, project_id=project, clock=clock, cohorts=cohorts)
 
 
 def found(*nodes: dict[str, Any], **options: Any) -> set[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from cohorts.dates import Clock
 from tests.cohorts.evaluator_properties import Properties, Refused, property_test
 from tests.cohorts.evaluator_values import before, time_named
 
@@ -43,19 +44,19 @@ class Person:
 Node: TypeAlias = Mapping[str, Any]
 
 
-def evaluate(root: Node, people: Collection[Person], now: datetime, cohorts: Mapping[int, Collection[str]]) -> set[str]:
+def evaluate(root: Node, people: Collection[Person], clock: Clock, cohorts: Mapping[int, Collection[str]]) -> set[str]:
     """Return the ids of those who meet the group; `cohorts` has the members of those that exist in the project."""
     if not root["values"]:
         raise NothingAsked
-    found, is_negated = _Evaluator(people, now, cohorts).node(root)
+    found, is_negated = _Evaluator(people, clock, cohorts).node(root)
     if is_negated:
         raise Refused("only negated")
     return found
 
 
 class _Evaluator:
-    def __init__(self, people: Collection[Person], now: datetime, cohorts: Mapping[int, Collection[str]]) -> None:
-        self.people, self.now, self.cohorts = people, now, cohorts
+    def __init__(self, people: Collection[Person], clock: Clock, cohorts: Mapping[int, Collection[str]]) -> None:
+        self.people, self.clock, self.cohorts = people, clock, cohorts
 
     def node(self, node: Node) -> tuple[set[str], bool]:
         """Return a set and whether the node stands for all but it."""
@@ -78,15 +79,15 @@ class _Evaluator:
         if leaf["type"] == "cohort":
             return {each.id for each in self.people} & set(self.cohorts.get(leaf["value"], ()))
         if leaf["type"] == "person":
-            meets = property_test(leaf.get("operator"), leaf.get("value"), self.now)
+            meets = property_test(leaf.get("operator"), leaf.get("value"), self.clock)
             return {each.id for each in self.people if meets(each.properties, leaf["key"])}
-        does = Behavior(leaf, self.now).test()
+        does = Behavior(leaf, self.clock).test()
         return {each.id for each in self.people if does(each)}
 
 
 class Behavior:
-    def __init__(self, leaf: Node, now: datetime) -> None:
-        self.leaf, self.now = leaf, now
+    def __init__(self, leaf: Node, clock: Clock) -> None:
+        self.leaf, self.clock, self.now = leaf, clock, clock.now
 
     def test(self) -> Callable[[Person], bool]:
         kind = getattr(self, self.leaf["value"], None)
@@ -96,64 +97,71 @@ class Behavior:
         return lambda person: does(times(person), person)
 
     def times(self) -> Callable[[Person], list[datetime]]:
-        """Return what tells when a person did it, as far as that is past."""
+        """Return what lists when a person did it, as far as that is past."""
         check_event_type(self.leaf["event_type"])
+        meets = self.conditions()
+        return lambda person: [each.at for each in self.past(person) if meets(each)]
+
+    def past(self, person: Person) -> list[Event]:
+        return [each for each in person.events if each.name == self.leaf["key"] and each.at <= self.now]
+
+    def conditions(self) -> Callable[[Event], bool]:
         filters = [
-            (property_test(each.get("operator"), each["value"], self.now), each["key"])
+            (property_test(each.get("operator"), each["value"], self.clock), each["key"])
             for each in self.leaf.get("event_filters") or []
         ]
-        return lambda person: [
-            each.at
-            for each in person.events
-            if each.name == self.leaf["key"]
-            and each.at <= self.now
-            and all(meets(each.properties, key) for meets, key in filters)
-        ]
+        return lambda event: all(meets(event.properties, key) for meets, key in filters)
 
     def performed_event(self) -> Callable[..., bool]:
-        start = self.start()
-        return lambda times, _: any(at > start for at in times)
+        start, end = self.span()
+        return lambda times, _: any(start < at <= end for at in times)
 
     def performed_event_multiple(self) -> Callable[..., bool]:
-        start, counts = self.start(), self.counts()
+        (start, end), counts = self.span(), self.counts()
 
         def test(times: list[datetime], _: Person) -> bool:
-            count = sum(at > start for at in times)
+            count = sum(start < at <= end for at in times)
             return count > 0 and counts(count)
 
         return test
 
     def performed_event_first_time(self) -> Callable[..., bool]:
-        start = self.start()
-        return lambda times, _: bool(times) and min(times) > start
+        (start, end), meets = self.span(), self.conditions()
+
+        def test(_: list[datetime], person: Person) -> bool:
+            events = self.past(person)
+            first = min((each.at for each in events), default=None)
+            return first is not None and start < first <= end and any(e.at == first and meets(e) for e in events)
+
+        return test
 
     def performed_event_sequence(self) -> Callable[..., bool]:
-        start, soon = self.start(), self.length("seq_time_value", "seq_time_interval")
+        (start, end), soon = self.span(), self.length("seq_time_value", "seq_time_interval")
         check_event_type(self.leaf.get("seq_event_type"))
 
         def test(times: list[datetime], person: Person) -> bool:
             others = [e.at for e in person.events if e.name == self.leaf["seq_event"] and e.at <= self.now]
-            return any(at > start and at < other <= at + soon for at in times for other in others)
+            return any(start < at <= end and at < other <= at + soon for at in times for other in others)
 
         return test
 
     def stopped_performing_event(self) -> Callable[..., bool]:
-        start, later = self.start(), self.later_start()
-        return lambda times, _: any(at > start for at in times) and not any(at > later for at in times)
+        (start, end), later = self.span(), self.later_start()
+        return lambda times, _: any(start < at <= end for at in times) and not any(at > later for at in times)
 
     def restarted_performing_event(self) -> Callable[..., bool]:
-        start, later = self.start(), self.later_start()
+        (start, end), later = self.span(), self.later_start()
 
         def test(times: list[datetime], _: Person) -> bool:
             did_again = any(at > later for at in times)
-            did_between = any(start < at <= later for at in times)
+            did_between = any(start < at <= min(later, end) for at in times)
             return did_again and not did_between and min(times) <= later
 
         return test
 
     def performed_event_regularly(self) -> Callable[..., bool]:
         least, total, counts = self.whole("min_periods"), self.whole("total_periods"), self.counts()
-        length, end = self.length("time_value", "time_interval"), self.now - timedelta(days=1)
+        length, end = self.length("time_value", "time_interval"), min(self.end(), self.now - timedelta(days=1))
         start = before(end, length * total)
         if least > total:
             raise Refused("more periods than there are")
@@ -167,8 +175,18 @@ class Behavior:
     def start(self) -> datetime:
         explicit = self.leaf.get("explicit_datetime")
         if explicit:
-            return time_named(explicit, self.now)
+            return time_named(explicit, self.clock)
         return before(self.now, self.length("time_value", "time_interval"))
+
+    def end(self) -> datetime:
+        explicit = self.leaf.get("explicit_datetime_to")
+        return min(time_named(explicit, self.clock), self.now) if explicit else self.now
+
+    def span(self) -> tuple[datetime, datetime]:
+        start, end = self.start(), self.end()
+        if end < start and self.leaf.get("explicit_datetime_to") and end < self.now:
+            raise Refused("the end is before the start")
+        return start, end
 
     def later_start(self) -> datetime:
         return before(self.now, self.length("seq_time_value", "seq_time_interval"))

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import connection
 from cohorts.compile import NoCriteria, TooLarge
 from cohorts.members import add_members, count_members, delete_members, named, remove_member, replace_members
 from cohorts.properties import CompileError
-from tests.cohorts.compiling import PROJECT, behavior, found, people, prop, refused, statement, uuid_of
+from tests.cohorts.compiling import PROJECT, ago, behavior, found, people, prop, refused, statement, uuid_of
 from tests.cohorts.evaluator import Event
 from tests.cohorts.populations import NOW
 
@@ -43,7 +44,7 @@ def cohort(number: int, **more: Any) -> dict[str, Any]:
     "nodes",
     [
         [behavior("performed_event", key=f"e{i}") for i in range(1001)],
-        [prop("semver_caret", [f"1.{i}.0" for i in range(7000)])],
+        [prop("semver_caret", [f"1.{i}.0" for i in range(9000)])],
         [prop("exact", str(i)) for i in range(30_000)],
     ],
     ids=["sets", "ranges", "leaves"],
@@ -187,3 +188,32 @@ def test_changing_members_leaves_other_projects_and_cohorts_alone(db: None):
 
 def test_an_unknown_behaviour_is_refused():
     assert refused(behavior("performed_nothing")) == "unknown behaviour 'performed_nothing'"
+
+
+@pytest.mark.usefixtures("db")
+def test_a_set_is_built_once_however_often_it_is_named_and_by_however_many_processes():
+    people(events={"a": ago(1), "b": ago(2)}, properties={"a": {"a": 5}, "c": {"a": 7}})
+    bought, other = behavior(), behavior(negation=True)
+    tree = [{"type": "AND", "values": [prop("gt", 4), bought]}, {"type": "AND", "values": [prop("is_set"), other]}]
+    sql = statement(*tree, kind="OR")
+    with connection.cursor() as cursor:
+        for setting in ("min_parallel_table_scan_size", "parallel_setup_cost", "parallel_tuple_cost"):
+            cursor.execute(f"SET LOCAL {setting} = 0")
+        cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql.text, sql.values)
+        plan = cursor.fetchone()[0][0]["Plan"]
+    sets = [each for each in nodes_of(plan) if each.get("Subplan Name", "").startswith("CTE ")]
+    assert [each["Actual Loops"] for each in sets] == [1]
+
+
+def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from nodes_of(each)
+
+
+@pytest.mark.usefixtures("db")
+def test_what_is_compared_twice_is_taken_out_of_its_json_once():
+    people(properties={"in": {"a": 35}, "text": {"a": " 3e1 "}, "out": {"a": 50}, "word": {"a": "x"}, "none": {}})
+    sql = statement(prop("gte", 30), prop("lt", 50), prop("is_not", 31))
+    assert sql.text.count("p.properties -> ") == 1
+    assert found(prop("gte", 30), prop("lt", 50), prop("is_not", 31)) == {"in", "text"}

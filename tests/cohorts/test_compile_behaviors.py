@@ -1,7 +1,9 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from cohorts.dates import Clock
 from tests.cohorts.compiling import DAY, ago, behavior, found, people
 from tests.cohorts.populations import NOW
 
@@ -164,7 +166,50 @@ def test_a_name_of_an_event_is_compared_with_case():
 
 def test_now_is_the_time_of_the_calculation():
     people(events={"did": ago(5)})
-    assert found(behavior(), now=NOW + 5 * DAY) == set()
-    assert found(behavior(), now=NOW + 5 * DAY - INSTANT) == {"did"}
-    assert found(behavior(), now=NOW - 5 * DAY) == {"did"}
-    assert found(behavior(), now=NOW - 5 * DAY - INSTANT) == set()
+    assert found(behavior(), clock=Clock(NOW + 5 * DAY)) == set()
+    assert found(behavior(), clock=Clock(NOW + 5 * DAY - INSTANT)) == {"did"}
+    assert found(behavior(), clock=Clock(NOW - 5 * DAY)) == {"did"}
+    assert found(behavior(), clock=Clock(NOW - 5 * DAY - INSTANT)) == set()
+
+
+def test_an_explicit_end_is_the_last_moment_of_the_time():
+    people(
+        events={"before": ago(61), "first": ago(59), "last": ago(20), "after": ago(20 * DAY - INSTANT), "late": ago(10)}
+    )
+    leaf = behavior(explicit_datetime="-60d", explicit_datetime_to="-20d")
+    assert found(leaf) == {"first", "last"}
+    assert found(behavior(time_value=60, explicit_datetime_to="2026-02-23T12:00:00Z")) == {"first", "last"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "names"),
+    [
+        ("performed_event_multiple", {"operator": "gte", "operator_value": 2}, {"twice"}),
+        ("performed_event_first_time", {}, {"once", "twice", "again"}),
+        ("stopped_performing_event", {"seq_time_value": 9, "seq_time_interval": "day"}, {"once", "twice"}),
+        ("restarted_performing_event", {"seq_time_value": 9, "seq_time_interval": "day"}, {"gap", "old"}),
+        (
+            "performed_event_sequence",
+            {"seq_event": "e", "seq_event_type": "events", "seq_time_value": 60, "seq_time_interval": "day"},
+            {"twice", "again"},
+        ),
+        (
+            "performed_event_regularly",
+            {"operator": "gte", "operator_value": 1, "min_periods": 1, "total_periods": 1},
+            {"once", "twice", "again"},
+        ),
+    ],
+)
+def test_every_kind_keeps_to_the_explicit_end(kind: str, more: dict[str, Any], names: set[str]):
+    people(
+        events={
+            "once": ago(30),
+            "twice": ago(31, 30),
+            "again": ago(30, 5),
+            "gap": ago(15, 5, 70),
+            "old": ago(90, 5),
+            "new": ago(5, 4),
+        }
+    )
+    leaf = behavior(kind, time_value=40, explicit_datetime="-60d", explicit_datetime_to="-20d", **more)
+    assert found(leaf) == names

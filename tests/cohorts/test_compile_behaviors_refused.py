@@ -68,7 +68,16 @@ def test_nonsense_about_the_event_is_refused(condition: dict[str, Any]):
 
 @pytest.mark.parametrize("explicit", ["garbage", "10000d", "2024-02-30"])
 def test_an_explicit_date_that_is_none_is_refused(explicit: str):
-    assert refused(behavior(explicit_datetime=explicit)) == f"{explicit!r} is no date"
+    assert refused(behavior(explicit_datetime=explicit)) == f"explicit_datetime: {explicit!r} is no date"
+    leaf = behavior(explicit_datetime_to=explicit)
+    assert refused(leaf) == f"explicit_datetime_to: {explicit!r} is no date"
+
+
+@pytest.mark.parametrize("kind", ["performed_event", "performed_event_multiple", "performed_event_first_time"])
+def test_an_end_before_the_start_is_refused(kind: str):
+    leaf = behavior(kind, operator_value=1, explicit_datetime="-10d", explicit_datetime_to="-11d")
+    assert refused(leaf) == "explicit_datetime_to lies before the start of the time: name a later one"
+    assert "before the start" in refused(behavior(kind, operator_value=1, explicit_datetime_to="-10d", time_value=9))
 
 
 @pytest.mark.parametrize("value", [3000, 10**6, 10**12, 10**30])

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from tests.cohorts.compiling import MISSING, assert_meets, found, people, prop, refused
+from cohorts.dates import Clock
+from tests.cohorts.compiling import CLOCK, MISSING, assert_meets, found, people, prop, refused
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -19,6 +20,11 @@ NO_DATES = [
     "",
     20240115,
     5,
+    True,
+    12345678,
+    "12345678901234",
+    "-1712000000",
+    "1712000000.5",
 ]
 
 
@@ -57,6 +63,9 @@ def test_the_general_forms_of_a_date_are_read(value: str):
         ("-1m", "2026-02-13T12:00:00Z"),
         ("-1y", "2025-03-15T12:00:00Z"),
         ("0h", "2026-03-15T12:00:00Z"),
+        ("-60M", "2026-03-15T11:00:00Z"),
+        ("-2q", "2025-09-16T12:00:00Z"),
+        ("dStart", "2026-03-15T00:00:00Z"),
         ("9999h", "2025-01-22T21:00:00Z"),
         ("0009d", "2026-03-06T12:00:00Z"),
     ],
@@ -71,7 +80,21 @@ def test_a_relative_date_is_so_long_before_now_whatever_its_sign(value: str, at:
 @pytest.mark.parametrize("operator", ["is_date_before", "is_date_after"])
 @pytest.mark.parametrize(
     "value",
-    ["", "garbage", "-99999d", "10000d", "9999999999", "1q", "2024-02-30", True, {}, ["2024-01-15", "x"], "9999y"],
+    [
+        "",
+        "garbage",
+        "-99999d",
+        "10000d",
+        "9999999999",
+        "1s",
+        "1712000000",
+        "10:30",
+        "2024-02-30",
+        True,
+        {},
+        ["2024-01-15", "x"],
+        "9999y",
+    ],
 )
 def test_what_is_no_date_is_refused(operator: str, value: Any):
     assert refused(prop(operator, value)).endswith("is no date")
@@ -116,3 +139,47 @@ def test_a_property_is_a_date_from_its_beginning_to_its_end(text: str):
 
 def test_fifteen_thousand_dates_are_a_list_as_any_other():
     assert_meets("is_date_after", ["2024-01-15"] * 14_999 + ["2023-01-15"], yes=["2023-02-01"], no=LACKING)
+
+
+@pytest.mark.parametrize("value", [1712000000, "1712000000", 1712000000000, "1712000000000"])
+def test_a_unix_time_is_in_seconds_or_in_milliseconds(value: Any):
+    assert_meets("is_date_before", "2024-04-01T19:33:21Z", yes=[value], no=LACKING)  # it is 19:33:20
+    people(project_id=1, properties={"a": {"a": value}})
+    assert found(prop("is_date_after", "2024-04-01T19:33:19.999Z"), project=1) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [(100000000, "1973-03-03T09:46:40Z"), (99999999999, "5138-11-16T09:46:39Z"), (10**11, "1973-03-03")],
+)
+def test_a_unix_time_of_more_than_eleven_digits_is_in_milliseconds(value: int, at: str):
+    year = int(at[:4])
+    assert_meets("is_date_after", f"{year}-01-01", yes=[value])
+    people(project_id=1, properties={"a": {"a": value}})
+    assert found(prop("is_date_before", f"{year + 1}-01-01"), project=1) == {"a"}
+
+
+NEW_YORK = Clock(CLOCK.now, "America/New_York")
+
+
+def test_a_property_without_a_zone_is_read_in_that_of_the_project():
+    people(
+        properties={
+            "bare": {"a": "2026-01-20"},
+            "naive": {"a": "2026-01-20T00:00:00"},
+            "utc": {"a": "2026-01-20T00:00:00Z"},
+            "behind": {"a": "2026-01-20T00:00:00-05:00"},
+            "unix": {"a": 1768867200},  # 2026-01-20T00:00:00Z
+        }
+    )
+    assert found(prop("is_date_before", "2026-01-20T04:59:59Z"), clock=NEW_YORK) == {"utc", "unix"}
+    assert found(prop("is_date_after", "2026-01-20T04:59:59Z"), clock=NEW_YORK) == {"bare", "naive", "behind"}
+    assert found(prop("is_date_before", "2026-01-20"), clock=NEW_YORK) == {"utc", "unix"}
+
+
+def test_both_sides_read_the_hour_that_clocks_show_twice_or_never_alike():
+    times = ["2025-11-02T01:30:00", "2026-03-08T02:30:00"]
+    people(properties={str(place): {"a": each} for place, each in enumerate(times)})
+    for place, each in enumerate(times):
+        assert str(place) not in found(prop("is_date_before", each), clock=NEW_YORK)
+        assert str(place) not in found(prop("is_date_after", each), clock=NEW_YORK)

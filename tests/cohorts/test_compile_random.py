@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cohorts.compile import NoCriteria, compile_criteria
 from cohorts.criteria import load
+from cohorts.dates import Clock
 from cohorts.properties import CompileError
 from cohorts.sql import Sql
 from tests.cohorts.evaluator import NothingAsked, Refused, evaluate
@@ -32,10 +33,29 @@ DATES = [
     *("2024-01-15 18:30:00.123457", "2026-03-14", "1d", "-0h", "24h", "-1m", "2w", "1y", "9999d", "0001-01-01"),
     "9999-12-31",
 ]
-NO_DATES = ["", "garbage", "10000d", "1q", "2024-02-30", "9999999999"]
+DATES += ["-90M", "-2q", "dStart", "-1dStart", "wStart", "-60wStart", "mStart", "-30mStart", "yStart", "-2yStart"]
+# In one zone or another these are twice or never.
+DATES += ["2025-11-02T01:30:00", "2026-03-08T02:30:00", "2025-10-26 02:30", "2025-03-30"]
+NO_DATES = ["", "garbage", "10000d", "1s", "2024-02-30", "9999999999", "1712000000", "qStart", "-10000dStart", "10:30"]
+#: Zones of projects, by turns.
+ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata"]
 VERSIONS = [
-    *("1.2.3", "v1.2.3", "1.2", "1", 1.2, "1.2.3-alpha", "1.2.3+b", "0.2.3", "0.0.3", "0.0", "0", "2.0.0"),
-    *("2.0.0-rc.1", "999999999"),
+    *(
+        "1.2.3-beta.1",
+        "1.2.3",
+        "v1.2.3",
+        "1.2",
+        "1",
+        1.2,
+        "1.2.3-alpha",
+        "1.2.3+b",
+        "0.2.3",
+        "0.0.3",
+        "0.0",
+        "0",
+        "2.0.0",
+    ),
+    *("2.0.0-rc.1", "999999999", "1.2.3-beta.1"),
 ]
 NO_VERSIONS = ["*", "x", "", "1.2.3.4", "^1.2", "1.x"]
 # These mean the same in Python and in Postgres.
@@ -111,6 +131,7 @@ BEHAVIOR = st.fixed_dictionaries(
     optional={
         "negation": NEGATION,
         "explicit_datetime": st.sampled_from([None] * 20 + DATES * 3 + NO_DATES),
+        "explicit_datetime_to": st.sampled_from([None] * 80 + DATES * 3 + NO_DATES),
         "event_filters": st.lists(EVENT_FILTER, max_size=2),
     },
 )
@@ -160,9 +181,14 @@ def test_the_statement_selects_whom_the_evaluator_finds(tree: dict[str, Any], fi
         assert computed(tree, population) == evaluated(tree, population)
 
 
+def clock_of(population: Population) -> Clock:
+    place = population.project_id
+    return Clock(NOW, ZONES[place % len(ZONES)], place % 2)
+
+
 def evaluated(tree: dict[str, Any], population: Population) -> set[str] | str:
     try:
-        return evaluate(tree, population.people, NOW, population.cohorts)
+        return evaluate(tree, population.people, clock_of(population), population.cohorts)
     except NothingAsked:
         return "nothing asked"
     except Refused:
@@ -172,7 +198,9 @@ def evaluated(tree: dict[str, Any], population: Population) -> set[str] | str:
 def computed(tree: dict[str, Any], population: Population) -> set[str] | str:
     project_id, cohorts = population.project_id, population.cohorts
     try:
-        statement = compile_criteria(load({"properties": tree}), project_id=project_id, now=NOW, cohorts=cohorts)
+        statement = compile_criteria(
+            load({"properties": tree}), project_id=project_id, clock=clock_of(population), cohorts=cohorts
+        )
     except NoCriteria:
         return "nothing asked"
     except CompileError:

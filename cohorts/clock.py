@@ -1,0 +1,12 @@
+"""The clock by which the cohorts of a project are computed."""
+
+from django.utils import timezone
+
+from cohorts.dates import Clock
+from projects.models import Project
+
+
+def clock_of(project_id: int) -> Clock:
+    """Return the time now, and how the project reads dates."""
+    project = Project.objects.only("timezone", "week_start_day").get(pk=project_id)
+    return Clock(timezone.now(), project.timezone, project.week_start_day or 0)
