@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from cohorts.clock import clock_of
 from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
-from cohorts.criteria import Criteria, CriteriaError, load, names_dates, references
+from cohorts.criteria import Criteria, CriteriaError, load, names_dates
 from cohorts.dependencies import known, lock_definitions, references_in, related
 from cohorts.members import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
@@ -122,7 +122,7 @@ def _claim(cohort_id: int) -> Cohort | None:
         if cohort is None or cohort.is_static or cohort.deleted or cohort.pending_version is None:
             Cohort.objects.filter(pk=cohort_id, is_static=False).update(is_calculating=False)
             return None
-        awaited = known(found, references(cohort.filters)) - {cohort_id}
+        awaited = known(found, cohort.references) - {cohort_id}
         awaited_rows = Cohort.objects.filter(pk__in=awaited, is_static=False, deleted=False, is_calculating=True)
         if awaited and awaited_rows.exists():
             return None  # whoever it waits for asks for it again when done
@@ -130,7 +130,7 @@ def _claim(cohort_id: int) -> Cohort | None:
 
 
 def _compute(cohort: Cohort, run: Calculation) -> None:
-    named = known(cohort.project_id, references(cohort.criteria))
+    named = known(cohort.project_id, cohort.references)
     live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
     at = {"project_id": cohort.project_id, "cohort_id": cohort.pk}
     try:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Q
 from rest_framework.exceptions import NotFound, ValidationError
 
 from cohorts.calculation import request_calculation
-from cohorts.criteria import integer_references, references
+from cohorts.criteria import references
 from cohorts.members import remove_member
 from cohorts.models import Cohort
 from cohorts.static import add_persons, by_uuid, record_members, request_population
@@ -103,11 +102,12 @@ def check_unused(cohort: Cohort) -> None:
         )
     others = [
         other.name or "Unnamed"
-        for other in Cohort.objects.filter(project=cohort.project_id, deleted=False)
-        .exclude(Q(pk=cohort.pk) | Q(filters=None))
+        for other in Cohort.objects.filter(
+            project=cohort.project_id, deleted=False, filters__isnull=False, referenced_cohorts__contains=[cohort.pk]
+        )
+        .exclude(pk=cohort.pk)
         .order_by("pk")
-        .only("name", "filters")
-        if cohort.pk in integer_references(other.filters)
+        .only("name")
     ]
     if others:
         raise ValidationError(

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from cohorts.grammar import (
     DATED,
+    GROUPS,
     STORED,
     BehavioralFilter,
     CohortFilter,
@@ -18,7 +19,8 @@ from cohorts.grammar import (
     Node,
     PersonFilter,
 )
-from cohorts.references import integer_references, is_behavioral, references
+from cohorts.groups import expand_groups, from_groups
+from cohorts.references import is_behavioral, references
 from cohorts.refusals import CriteriaError, check_depth, check_size, explain
 
 __all__ = [
@@ -33,8 +35,8 @@ __all__ = [
     "Leaf",
     "Node",
     "PersonFilter",
+    "check_groups",
     "dump",
-    "integer_references",
     "is_behavioral",
     "leaves",
     "load",
@@ -71,7 +73,21 @@ def parse(filters: Any) -> Criteria:
     Raises CriteriaError with the texts of contract/cohorts.md 2.3 for what the grammar does not know, and for a
     behavioral leaf that lacks what its kind needs (D41). What is well-formed and makes no sense is accepted (D20).
     """
-    criteria = _read(filters, None)
+    return _parse(filters, None)
+
+
+def check_groups(groups: Any) -> None:
+    """Check the older `groups` as `filters` are checked (D63); raises CriteriaError."""
+    expand_groups(groups)
+    if groups:
+        try:
+            _parse(from_groups(groups), GROUPS)
+        except CriteriaError as error:
+            raise CriteriaError(error.detail, "groups") from error
+
+
+def _parse(filters: Any, context: dict[str, bool] | None) -> Criteria:
+    criteria = _read(filters, context)
     for leaf in leaves(criteria.properties):
         if isinstance(leaf, BehavioralFilter):
             _check_needs(leaf)
@@ -117,7 +133,7 @@ def _read(filters: Any, context: dict[str, bool] | None) -> Criteria:
     if not isinstance(filters, dict) or "properties" not in filters:
         raise CriteriaError("Must contain a 'properties' key with type and values", "filters__detail")
     check_depth(filters)
-    if context is None:
+    if context != STORED:
         check_size(filters)
     try:
         return Criteria.model_validate(filters, context=context)

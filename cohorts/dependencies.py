@@ -5,8 +5,8 @@ from graphlib import CycleError, TopologicalSorter
 
 from django.db import connection
 
-from cohorts.criteria import references
 from cohorts.models import Cohort
+from cohorts.references import ids_in
 
 References = Mapping[int, set[int]]
 LARGEST_ID = 2**63 - 1
@@ -24,9 +24,9 @@ def lock_definitions(project_id: int) -> None:
 
 
 def references_in(project_id: int) -> dict[int, set[int]]:
-    """Return, for each cohort of the project that is not deleted, the ids that its filters refer to."""
-    rows = Cohort.objects.filter(project=project_id, deleted=False).values_list("pk", "filters")
-    return {key: references(filters) for key, filters in rows}
+    """Return, for each cohort of the project that is not deleted, the ids that its criteria name."""
+    rows = Cohort.objects.filter(project=project_id, deleted=False).values_list("pk", "referenced_cohorts")
+    return {key: ids_in(named) for key, named in rows}
 
 
 def known(project_id: int, ids: Iterable[int]) -> set[int]:

@@ -10,6 +10,8 @@ from cohorts.dates import Clock, moment
 
 #: The context of a validation that asks for nothing that a calculation would itself miss: the JSON is stored already.
 STORED: Final = {"is_stored": True}
+#: That of what the older `groups` mean: a condition without an operator means `exact`.
+GROUPS: Final = {"is_of_groups": True}
 #: The type of error whose message is an answer of its own.
 MISSING_KEYS: Final = "missing_keys"
 _WITHOUT_VALUE: Final = ("is_set", "is_not_set")
@@ -46,7 +48,8 @@ class PersonFilter(_Leaf):
         if info.context == STORED:
             return self
         no_value = self.value is None and self.operator not in _WITHOUT_VALUE
-        missing = ["value"] * no_value + ["operator"] * (self.operator is None)
+        no_operator = self.operator is None and info.context != GROUPS
+        missing = ["value"] * no_value + ["operator"] * no_operator
         if missing:
             message = f"Missing required keys for person filter: {', '.join(missing)}"
             raise PydanticCustomError(MISSING_KEYS, "{message}", {"message": message})

@@ -1,7 +1,9 @@
-"""The older form of criteria, `groups`: what is stored of it, and what it means (contract/cohorts.md 1.4)."""
+"""The older form of criteria, `groups`: what is stored of it, and what it means (contract/cohorts.md 1.4, D63)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from cohorts.grammar import BehavioralFilter, CohortFilter, EventFilter, PersonFilter
 from cohorts.refusals import CriteriaError
 
 _KEYS: Final = (
@@ -17,30 +19,35 @@ _KEYS: Final = (
 )
 _NAMING: Final = ("properties", "action_id", "event_id")
 _DEFAULT_DAYS = 365
-_NOTHING: Final = {"type": "AND", "values": []}
+#: The keys that count of each type of leaf; front ends send others beside them.
+_LEAF_KEYS: Final[Mapping[Any, frozenset[str]]] = {
+    "person": frozenset(PersonFilter.model_fields),
+    "behavioral": frozenset(BehavioralFilter.model_fields),
+    "cohort": frozenset(CohortFilter.model_fields),
+}
+_EVENT_FILTER_KEYS: Final = frozenset(EventFilter.model_fields)
 
 
 def expand_groups(groups: Any) -> list[dict[str, Any]]:
     """Return groups as a POST stores them: each with all nine keys, absent ones null.
 
-    Raises CriteriaError for what is no list of objects, for an unknown key, and for a group that names nothing.
+    Raises CriteriaError for what is no list of objects, for an unknown key, for a group that names nothing, and for
+    `days` that is no number.
     """
     if not isinstance(groups, list):
         raise CriteriaError(f'Expected a list of items but got type "{type(groups).__name__}".', "groups")
     return [_expand(group) for group in groups]
 
 
-def from_groups(groups: list[Any]) -> dict[str, Any]:
+def from_groups(groups: Any) -> dict[str, Any]:
     """Return the filters `{"properties": {...}}` that `groups` mean; `{"properties": {}}` if there are none.
 
-    The groups were stored unchecked if they came by PATCH: one that means nothing makes the whole an empty group.
+    One group that means nothing makes the whole an empty group.
     """
     if not isinstance(groups, list) or not groups:
         return {"properties": {}}
     values = [_as_group(group) for group in groups]
-    if None in values:
-        return {"properties": {**_NOTHING, "values": []}}
-    return {"properties": {"type": "OR", "values": values}}
+    return {"properties": {"type": "AND", "values": []} if None in values else {"type": "OR", "values": values}}
 
 
 def _expand(group: Any) -> dict[str, Any]:
@@ -51,6 +58,10 @@ def _expand(group: Any) -> dict[str, Any]:
         raise CriteriaError(f"Unknown key {str(unknown)[:100]!r}, expected some of: {', '.join(_KEYS)}.", "groups")
     if not any(group.get(key) for key in _NAMING):
         raise CriteriaError(f"A group needs one of: {', '.join(_NAMING)}.", "groups")
+    if group.get("days") and _integer(group["days"]) is None:
+        raise CriteriaError("The days of a group must be a whole number.", "groups")
+    if _as_group(group) is None:
+        raise CriteriaError("The properties of a group must be an object, or a list of conditions.", "groups")
     return {key: group.get(key) for key in _KEYS}
 
 
@@ -68,26 +79,44 @@ def _as_group(group: Any) -> dict[str, Any] | None:
 
 def _from_properties(properties: Any) -> dict[str, Any] | None:
     if isinstance(properties, list) and all(isinstance(leaf, dict) for leaf in properties):
-        return _all_of([_as_person(leaf) for leaf in properties])
+        return _all_of([_as_node(leaf) for leaf in properties])
     if not isinstance(properties, dict):
         return None
     if "type" in properties and "values" in properties:
-        return properties
+        node: dict[str, Any] = _as_node(properties)
+        return node
     return _all_of([{"key": key, "value": value, "type": "person"} for key, value in properties.items()])
 
 
-def _as_person(leaf: dict[str, Any]) -> dict[str, Any]:
-    return {**leaf, "type": "person"} if leaf.get("type") in (None, "event") else leaf
+def _as_node(node: Any) -> Any:
+    """Return a group or a leaf as the grammar of filters has it; what is neither stays, and is refused there."""
+    if not isinstance(node, dict):
+        return node
+    if isinstance(node.get("values"), list):
+        return {**node, "values": [_as_node(each) for each in node["values"]]}
+    kind = "person" if node.get("type") in (None, "event") else node["type"]
+    known = _LEAF_KEYS.get(kind) if isinstance(kind, str) else None
+    leaf = {key: value for key, value in node.items() if known is None or key in known}
+    conditions = leaf.get("event_filters")
+    if isinstance(conditions, list):
+        leaf["event_filters"] = [_without(each, _EVENT_FILTER_KEYS) for each in conditions]
+    return {**leaf, "type": kind}
+
+
+def _without(condition: Any, known: frozenset[str]) -> Any:
+    if not isinstance(condition, dict):
+        return condition
+    return {key: value for key, value in condition.items() if key in known}
 
 
 def _behavior(group: dict[str, Any], key: Any, event_type: str) -> dict[str, Any]:
-    count = _integer(group.get("count"), 0)
+    count = _integer(group.get("count")) or 0
     leaf = {
         "type": "behavioral",
         "key": key,
         "value": "performed_event_multiple" if count > 0 else "performed_event",
         "event_type": event_type,
-        "time_value": _integer(group.get("days"), 0) or _DEFAULT_DAYS,
+        "time_value": _integer(group.get("days")) or _DEFAULT_DAYS,
         "time_interval": "day",
         "operator": group.get("count_operator"),
         "operator_value": max(0, count),
@@ -95,11 +124,14 @@ def _behavior(group: dict[str, Any], key: Any, event_type: str) -> dict[str, Any
     return {name: value for name, value in leaf.items() if value is not None}
 
 
-def _integer(value: Any, default: int) -> int:
+def _integer(value: Any) -> int | None:
+    """Return a whole number; of one with a fraction what stands before it. None for what is no number."""
+    if isinstance(value, str) and not value.isascii():
+        return None
     try:
-        return int(value or default)
+        return None if value is None or isinstance(value, bool) else int(value)
     except (OverflowError, TypeError, ValueError):
-        return default
+        return None
 
 
 def _all_of(values: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,16 +1,23 @@
 """Cohorts: sets of persons, by criteria that are computed or by lists that are given."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.db import models
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from cohorts.groups import from_groups
+from cohorts.references import ids_in
 from core6.accounts.ids import uuid7
 
 DEFAULT_FOLDER = "Unfiled/Cohorts"
+_REFERENCED: Final = (
+    "CASE WHEN is_static THEN '[]'::jsonb ELSE jsonb_path_query_array("
+    "CASE WHEN filters IS NULL OR filters IN ('null', '{}') THEN groups ELSE filters END,"
+    """ '$.** ? (@.type == "cohort" && @.key == "id").value') END"""
+)
 #: What a cohort shows that has neither filters nor groups.
 NOTHING: dict[str, Any] = {"properties": {}}
 
@@ -51,6 +58,12 @@ class Cohort(models.Model):
     is_static = models.BooleanField(default=False)
     cohort_type = models.CharField(max_length=50, choices=CohortType, null=True, blank=True)
     folder = models.CharField(max_length=1000, default=DEFAULT_FOLDER)
+    #: What its cohort leaves name, as JSON; nothing for a static cohort, whose members are given (D66).
+    referenced_cohorts = models.GeneratedField(
+        expression=RawSQL(_REFERENCED, ()),  # noqa: S611  # our own text
+        output_field=models.JSONField(),
+        db_persist=True,
+    )
 
     #: Whom the request that is being answered really put in.
     added_person_ids: Sequence[str] = ()
@@ -69,6 +82,11 @@ class Cohort(models.Model):
     @property
     def criteria(self) -> dict[str, Any]:
         return criteria_of(self.filters, self.groups)
+
+    @property
+    def references(self) -> set[int]:
+        """The ids of the cohorts that its criteria name."""
+        return ids_in(self.referenced_cohorts)
 
 
 class CohortMember(models.Model):

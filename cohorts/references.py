@@ -1,6 +1,6 @@
 """What stored filters refer to, read tolerantly: nobody checked those of static cohorts (contract/cohorts.md 2.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 LEAF_TYPES = ("person", "behavioral", "cohort")
@@ -8,13 +8,13 @@ LEAF_TYPES = ("person", "behavioral", "cohort")
 
 def references(filters: Any) -> set[int]:
     """Return the ids in the cohort leaves of JSON of any shape, also those stored as text or in a list."""
-    found = (_id(value) for value in _cohort_values(filters))
+    return ids_in(_cohort_values(filters))
+
+
+def ids_in(values: Iterable[Any]) -> set[int]:
+    """Return the ids among the values of cohort leaves."""
+    found = (_id(value) for value in values)
     return {each for each in found if each is not None}
-
-
-def integer_references(filters: Any) -> set[int]:
-    """Return the ids in cohort leaves that are stored as integers: only they forbid a deletion (4.4)."""
-    return {value for value in _cohort_values(filters) if isinstance(value, int) and not isinstance(value, bool)}
 
 
 def is_behavioral(filters: Any) -> bool:

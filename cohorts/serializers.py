@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 from cohorts import actors_query, csv_upload
 from cohorts.calculation import message
 from cohorts.cohort_types import automatic_type, check_type, required_type
-from cohorts.criteria import CriteriaError, dump, load, parse, references
+from cohorts.criteria import CriteriaError, check_groups, dump, load, parse, references
 from cohorts.dependencies import has_cycle, known, references_in
 from cohorts.groups import expand_groups
 from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
@@ -169,12 +169,15 @@ class CohortSerializer(ModelSerializer[Cohort]):
         return value or None
 
     def validate_groups(self, value: Any) -> list[dict[str, Any]]:
-        if self.instance is not None and isinstance(value, list):
-            return value  # a change is stored as it was sent
+        if self.instance is not None and value == self.instance.groups:
+            return list(self.instance.groups)  # sent back as it was read
         try:
-            return expand_groups(value)
+            check_groups(value)
         except CriteriaError as error:
             raise ValidationError(error.detail) from error
+        # A change is stored as it was sent (1.4).
+        groups: list[dict[str, Any]] = expand_groups(value) if self.instance is None else value
+        return groups
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         self.person_ids = attrs.pop("added_person_ids", None)
@@ -200,7 +203,10 @@ class CohortSerializer(ModelSerializer[Cohort]):
         """Refuse, in a change, references to no cohort and to the cohort itself over others (2.4)."""
         if self.instance is None:
             return
-        named = references(attrs.get("filters", self.instance.filters))
+        if attrs.get("is_static", self.instance.is_static):
+            return  # its members are given (D66)
+        filters, groups = (attrs.get(name, getattr(self.instance, name)) for name in ("filters", "groups"))
+        named = references(criteria_of(filters, groups))
         project = self.instance.project_id
         if named - known(project, named):
             raise ValidationError("Invalid Cohort ID in filter")

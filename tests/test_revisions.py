@@ -252,11 +252,12 @@ def test_a_session_in_the_role_of_a_replica_is_seen(rows: dict[str, Any], cast: 
     execute("SET CONSTRAINTS ALL IMMEDIATE", "SET LOCAL session_replication_role = replica")
     for table, row in rows.items():
         key, name = row._meta.pk.column, f"'{row.pk}'"
+        columns = ", ".join(f'"{field.column}"' for field in row._meta.concrete_fields if not field.generated)
         for statement in (
             f"UPDATE {table} SET {key} = {key} WHERE {key} = {name}",
-            f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {table} WHERE {key} = {name}",
+            f"CREATE TEMPORARY TABLE kept AS SELECT {columns} FROM {table} WHERE {key} = {name}",
             f"DELETE FROM {table} WHERE {key} = {name}",
-            f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept",
+            f"INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM kept",
             "DROP TABLE kept",
         ):
             seen = statement.startswith(("UPDATE", "DELETE", "INSERT"))

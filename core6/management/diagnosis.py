@@ -24,9 +24,9 @@ from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, ProgrammingErro
 from django.db.migrations.executor import MigrationExecutor
 
 from cohorts.calculation import message
-from cohorts.criteria import references
 from cohorts.dependencies import reachable
 from cohorts.models import Cohort
+from cohorts.references import ids_in
 from cohorts.refresh import MOST_ERRORS
 from core6 import data_directory, masking, replica
 from core6.management import verification
@@ -647,9 +647,9 @@ def _waiting_cohorts() -> Iterator[Told]:
     rows = list(
         Cohort.objects.filter(**of_interest)
         .order_by("pk")
-        .values_list("pk", "name", "project_id", "filters", "is_calculating", "errors_calculating")
+        .values_list("pk", "name", "project_id", "referenced_cohorts", "is_calculating", "errors_calculating")
     )
-    graph = {key: references(filters) for key, _, _, filters, _, _ in rows}
+    graph = {key: ids_in(named) for key, _, _, named, _, _ in rows}
     failing = {row[0]: row for row in rows if row[5]}
     locks = _rows(
         "SELECT DISTINCT split_part(lock, ':', 2)::bigint FROM procrastinate_jobs"

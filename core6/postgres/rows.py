@@ -56,7 +56,9 @@ def _kind(companion: Companion | None) -> tuple[type[Model] | None, str]:
 @cache
 def _insertion(model: type[Model], companion: type[Model] | None, key: str) -> tuple[str, list[Any]]:
     meta: Any = model._meta
-    fields = [field for field in meta.concrete_fields if not (field is meta.pk and meta.pk.db_returning)]
+    fields = [
+        field for field in meta.concrete_fields if not (field.generated or (field is meta.pk and meta.pk.db_returning))
+    ]
     columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
     values = sql.SQL(", ").join(sql.Placeholder() * len(fields))
     place = sql.Identifier(meta.db_table), columns, values, sql.Identifier(meta.pk.column)
