@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from cohorts.clock import clock_of
 from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
-from cohorts.criteria import Criteria, CriteriaError, load, names_dates
+from cohorts.criteria import CohortFilter, Criteria, CriteriaError, leaves, load, names_dates
 from cohorts.dependencies import known, lock_definitions, references_in, related
 from cohorts.members import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.properties import CompileError
 from cohorts.queue import enqueue
+from cohorts.sql import Sql
 from core6 import metrics
 from core6.logs import logger_of
 
@@ -129,15 +130,24 @@ def _claim(cohort_id: int) -> Cohort | None:
         return cohort
 
 
-def _compute(cohort: Cohort, run: Calculation) -> None:
-    named = known(cohort.project_id, cohort.references)
+def compile_of(criteria: Criteria, project_id: int) -> Sql:
+    """Return the statement that selects who meets the criteria in a project now; raises CompileError."""
+    named = known(project_id, {leaf.value for leaf in leaves(criteria.properties) if isinstance(leaf, CohortFilter)})
     live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
+    check_expressions(regular_expressions(criteria))
+    return compile_criteria(criteria, project_id=project_id, clock=clock_of(project_id), cohorts=live)
+
+
+def check_expressions(patterns: list[str]) -> None:
+    """Fail for what is no regular expression, also where there is no person to match it with; raises DataError."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT '' ~ ANY(%s::text[])", [patterns])
+
+
+def _compute(cohort: Cohort, run: Calculation) -> None:
     at = {"project_id": cohort.project_id, "cohort_id": cohort.pk}
     try:
-        criteria = _criteria(cohort)
-        persons = compile_criteria(
-            criteria, project_id=cohort.project_id, clock=clock_of(cohort.project_id), cohorts=live
-        )
+        persons = compile_of(_criteria(cohort), cohort.project_id)
     except NoCriteria as nothing:
         with transaction.atomic():
             delete_members(**at)
@@ -149,8 +159,6 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute(f"SET LOCAL statement_timeout = '{settings.COHORT_CALCULATION_SECONDS}s'")
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute("SET LOCAL jit = off")
-            # Whether an expression is one must not hang on there being a person to match it with.
-            cursor.execute("SELECT '' ~ ANY(%s::text[])", [regular_expressions(criteria)])
         count, changes = replace_members(persons, **at)
         run.queries = [
             {

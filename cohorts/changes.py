@@ -1,13 +1,15 @@
 """What a request to change a cohort brings with it, in its transaction (contract/cohorts.md 4.3, 4.4, 4.6, 6)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rest_framework.exceptions import NotFound, ValidationError
 
+from cohorts.actors_query import copy_of
 from cohorts.calculation import request_calculation
-from cohorts.criteria import references
+from cohorts.criteria import CriteriaError, parse, references
 from cohorts.members import remove_member
 from cohorts.models import Cohort
 from cohorts.static import add_persons, by_uuid, record_members, request_population
@@ -38,6 +40,7 @@ def after_create(serializer: Any) -> None:
         request_calculation(cohort)
         return
     _put_in(serializer, cohort)
+    _put_in_by_filters(serializer, cohort)
     if serializer.person_ids is None and not cohort.is_calculating:
         record_members(cohort, is_changed=False)
 
@@ -74,6 +77,15 @@ def _put_in(serializer: Any, cohort: Cohort) -> None:
         request_population(cohort, by=serializer.named.by, values=serializer.named.values)
     if serializer.validated_data.get("query"):
         request_population(cohort, query=serializer.validated_data["query"])
+
+
+def _put_in_by_filters(serializer: Any, cohort: Cohort) -> None:
+    """Have the persons who meet the filters of a new static cohort put in, if nothing else names persons (D66)."""
+    if serializer.person_ids or serializer.named or cohort.query or not cohort.filters:
+        return
+    with suppress(CriteriaError):  # filters that mean nothing are kept, and add nobody
+        if parse(cohort.filters).properties.values:
+            request_population(cohort, filters=cohort.filters)
 
 
 def check_unused(cohort: Cohort) -> None:
@@ -129,6 +141,19 @@ def _named_in(value: Any) -> set[int]:
         found |= {each for each in (named if isinstance(named, list) else [named]) if isinstance(each, int)}
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return found.union(*(_named_in(part) for part in parts))
+
+
+def name_of_copy(cohort: Cohort) -> str:
+    """Return the name of a static copy of a cohort (4.9)."""
+    ending = " (static copy)"
+    longest = Cohort._meta.get_field("name").max_length or 0
+    return f"{str(cohort)[: longest - len(ending)]}{ending}"
+
+
+def copy_members(cohort: Cohort, *, to: Any) -> None:
+    """Have the members of a dynamic cohort put into a new static one."""
+    record_members(to, is_changed=False)
+    request_population(to, query=copy_of(cohort))
 
 
 def add_persons_by_hand(cohort: Cohort, data: Any) -> None:

@@ -37,9 +37,11 @@ class Named(NamedTuple):
 
 def read(content: bytes) -> Named:
     """Return whom the file names; raises CSVError."""
-    rows = [row for row in _rows(content) if any(cell.strip() for cell in row)]
+    lines = _rows(content)
+    rows = [row for row in lines if any(cell.strip() for cell in row)]
     if not rows:
-        raise CSVError(_EMPTY)
+        # A comma makes two cells, though there is nothing in them.
+        raise CSVError(_NO_VALUE if any(len(row) > 1 for row in lines) else _EMPTY)
     first = [cell.strip() for cell in rows[0]]
     filled = [cell for cell in first if cell]
     by, column, rest = ("distinct_id", 0, rows) if len(filled) <= 1 else ("", 0, rows[1:])

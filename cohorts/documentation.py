@@ -43,6 +43,10 @@ OPERATIONS: Final = {
     "remove_person_from_static_cohort": Operation(
         "Remove a person from a static cohort", "Takes one person out, by her uuid.", {"person_id": _PERSON}
     ),
+    "duplicate_as_static_cohort": Operation(
+        "Duplicate a cohort as a static one",
+        "Makes a static cohort of the persons who are in a dynamic one. GET and POST do the same.",
+    ),
     "activity": ACTIVITY,
     "all_activity": ALL_ACTIVITY,
 }

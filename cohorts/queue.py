@@ -6,13 +6,14 @@ from typing import Any
 from core6 import jobs
 
 
-def enqueue(task: str, *, cohort_id: int, **arguments: Any) -> None:
-    """Queue a job about a cohort in the caller's transaction.
+def enqueue(task: str, *, cohort_id: int, in_seconds: int = 0, **arguments: Any) -> None:
+    """Queue a job about a cohort in the caller's transaction, at once or later.
 
     Of calculations one that waits is enough; whatever brings something of its own is queued each time.
     """
     name = f"cohorts.tasks.{task}"
-    jobs.enqueue(name, lock=_lock(cohort_id), is_once=not arguments, cohort_id=cohort_id, **arguments)
+    is_once = not arguments
+    jobs.enqueue(name, lock=_lock(cohort_id), is_once=is_once, in_seconds=in_seconds, cohort_id=cohort_id, **arguments)
 
 
 def has_waiting(cohort_id: int) -> bool:

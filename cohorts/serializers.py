@@ -163,7 +163,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
     def validate_query(self, value: Any) -> Any:
         if value:
             try:
-                actors_query.check(value)
+                actors_query.check_kind(value)
             except CriteriaError as error:
                 raise ValidationError(error.detail) from error
         return value or None
@@ -187,6 +187,8 @@ class CohortSerializer(ModelSerializer[Cohort]):
             raise ValidationError("Cannot set both query and filters at the same time.")
         if attrs.get("query") and not is_static:
             raise ValidationError("Cannot create a dynamic cohort with a query. Set is_static to true.")
+        if attrs.get("query"):
+            told(actors_query.check, attrs["query"])
         if not is_static and attrs.get("filters") is not None:
             self._read_filters(attrs)
         self._check_references(attrs)

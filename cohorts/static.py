@@ -1,23 +1,26 @@
-"""Static cohorts: whom they were given, at once or by a job (contract/cohorts.md 6)."""
+"""Static cohorts: the persons that they were given, at once or by a job (contract/cohorts.md 6)."""
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from django.db import DataError, OperationalError, connection, transaction
+from django.db import DataError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from cohorts.actors_query import compile_query
-from cohorts.calculation import wake_dependents
-from cohorts.criteria import CriteriaError
-from cohorts.dependencies import lock_definitions
+from cohorts import actors_query
+from cohorts.calculation import check_expressions, compile_of, wake_dependents
+from cohorts.criteria import CriteriaError, load, references
+from cohorts.dependencies import known, lock_definitions
 from cohorts.members import add_members, count_members, named
 from cohorts.models import Cohort
 from cohorts.properties import CompileError
 from cohorts.queue import enqueue, has_waiting
 from cohorts.sql import Sql
 from core6.api.ids import parse_uuid
+
+#: Seconds until a cohort that another one is needed for is looked at again.
+_PAUSE: Final = 1
 
 
 def add_persons(cohort: Cohort, persons: Sql) -> list[uuid.UUID]:
@@ -43,14 +46,20 @@ def by_uuid(cohort: Cohort, ids: Sequence[uuid.UUID]) -> Sql:
 
 
 def request_population(cohort: Cohort, **source: Any) -> None:
-    """Have a job add whom `by` and `values`, or `query`, name, in the transaction of the request."""
+    """Have a job add the persons of a source, in the transaction of the request.
+
+    The source is a `query`, `filters` (D66), or names: `by` what, and `values`.
+    """
     cohort.is_calculating = True
     cohort.save(update_fields=["is_calculating"])
     enqueue("populate_cohort", cohort_id=cohort.pk, source=source)
 
 
 def populate(cohort_id: int, source: dict[str, Any]) -> None:
-    """Add to a static cohort; a query that cannot be computed is counted as an error of the cohort."""
+    """Add the persons of a source to a static cohort, once the cohorts that it names are computed.
+
+    What cannot be computed is counted as an error of the cohort.
+    """
     project_id = Cohort.objects.filter(pk=cohort_id).values_list("project_id", flat=True).first()
     if project_id is None:
         return
@@ -58,7 +67,9 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
         with transaction.atomic():
             lock_definitions(project_id)
             cohort = Cohort.objects.select_for_update().filter(pk=cohort_id, is_static=True).first()
-            if cohort:
+            if cohort and _is_waiting(cohort, source):
+                enqueue("populate_cohort", cohort_id=cohort_id, in_seconds=_PAUSE, source=source)
+            elif cohort:
                 add_persons(cohort, _selected(cohort, source))
     except OperationalError:
         raise  # the job is tried again
@@ -72,12 +83,26 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
     _end(cohort_id)
 
 
+def _is_waiting(cohort: Cohort, source: dict[str, Any]) -> bool:
+    """Return whether a cohort that the source names is still being computed."""
+    named = _named(source)
+    rows = Cohort.objects.filter(project=cohort.project_id, pk__in=known(cohort.project_id, named), deleted=False)
+    return bool(named) and rows.filter(is_calculating=True).exists()
+
+
+def _named(source: dict[str, Any]) -> set[int]:
+    if "query" in source:
+        return actors_query.references(source["query"])
+    return references(source.get("filters"))
+
+
 def _selected(cohort: Cohort, source: dict[str, Any]) -> Sql:
     if "query" in source:
-        persons, patterns = compile_query(source["query"], project_id=cohort.project_id)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT '' ~ ANY(%s::text[])", [patterns])
+        persons, patterns = actors_query.compile_query(source["query"], project_id=cohort.project_id)
+        check_expressions(patterns)
         return persons
+    if "filters" in source:
+        return compile_of(load(source["filters"]), cohort.project_id)
     values = source["values"]
     if source["by"] == "person_id":
         values = [value for value in values if parse_uuid(value)]

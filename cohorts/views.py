@@ -11,6 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +30,7 @@ from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
+from core6.api.scoping import NOT_ALLOWED
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from core6.postgres.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
@@ -49,14 +51,18 @@ class CohortViewSet(
 
     scope = "cohort"
     operations = OPERATIONS
-    action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {"persons": ("cohort:read", "person:read")}
+    action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {
+        "persons": ("cohort:read", "person:read"),
+        "duplicate_as_static_cohort": ("cohort:write",),
+    }
+    acting_reads = ("duplicate_as_static_cohort",)
     activity_scope = "Cohort"
     rows = ({"project": PROJECT},)
     shown: ClassVar = {"deleted": False}
     # One that is named is reached, also when it is deleted.
     reaching_hidden = (
         *("retrieve", "update", "partial_update", "activity", "persons", "calculation_history"),
-        *("add_persons_to_static_cohort", "remove_person_from_static_cohort"),
+        *("add_persons_to_static_cohort", "remove_person_from_static_cohort", "duplicate_as_static_cohort"),
     )
     ordering = ("-created_at", "-id")
     related = ("created_by",)
@@ -165,3 +171,20 @@ class CohortViewSet(
             changes.remove_person_by_hand(cohort, data)
             self._log(cohort, "person_removed_manually", None)
         return Response({"success": True})
+
+    @extend_schema(request=None, responses={200: CohortSerializer})
+    @action(detail=True, methods=["get", "post"])
+    def duplicate_as_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Make a static cohort of the persons who are now in a dynamic one (contract 4.9)."""
+        with transaction.atomic():
+            self.lock()
+            cohort = self.get_object()
+            if cohort.is_static:
+                raise ValidationError("Cannot duplicate a static cohort as a static cohort.")
+            serializer = self.get_serializer(data={"name": changes.name_of_copy(cohort), "is_static": True})
+            serializer.is_valid(raise_exception=True)
+            self.save_and_log(serializer, project=self.project, created_by=self.caller)
+            changes.copy_members(cohort, to=serializer.instance)
+            return Response(serializer.data)
+
+    duplicate_as_static_cohort.mapping["head"] = NOT_ALLOWED

@@ -17,15 +17,16 @@ def while_database_is_away(attempts: int) -> RetryStrategy:
     return RetryStrategy(max_attempts=attempts, exponential_wait=3, retry_exceptions=away)
 
 
-def enqueue(task: str, *, lock: str, is_once: bool, **arguments: Any) -> None:
-    """Queue a job in the caller's transaction; jobs of one lock run one after the other.
+def enqueue(task: str, *, lock: str, is_once: bool, in_seconds: int = 0, **arguments: Any) -> None:
+    """Queue a job in the caller's transaction, at once or later; jobs of one lock run one after the other.
 
     With `is_once` a job of this task and lock that waits already is enough; the caller sees to it that nobody else asks
     at the same time. The library's own queueing lock is none: a job that runs could not be put back beside one that
     waits for it, when its worker died or it is to be tried again, and both would stay where they are for ever.
     """
     if not (is_once and exists([lock], is_running_too=False, task=task)):
-        app.configure_task(task, lock=lock).defer(**arguments)
+        later = {"seconds": in_seconds} if in_seconds else None
+        app.configure_task(task, lock=lock, schedule_in=later).defer(**arguments)
 
 
 def exists(locks: Collection[str], *, is_running_too: bool, task: str | None = None) -> bool:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 PROJECTS_ONLY: Final = "API keys with scoped projects are only supported on project-based endpoints."
+#: The action of a method that an address refuses though REST framework would add it, as HEAD of a GET that writes.
+NOT_ALLOWED: Final = "http_method_not_allowed"
 _WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -105,6 +107,8 @@ class ScopedViewSet(GenericViewSet[M]):
     bare_operations: ClassVar[Collection[str]] = ()
     #: Writing actions that answer the object as a read of it would.
     answering_object: ClassVar[Collection[str]] = ("create", "update", "partial_update")
+    #: Actions by GET that change something: what they answer has no tag, and is no state of the object.
+    acting_reads: ClassVar[Collection[str]] = ()
     #: The rate limits after this call; empty when there are none.
     used: Sequence[Use] = ()
     post: Any
@@ -172,7 +176,8 @@ class ScopedViewSet(GenericViewSet[M]):
         if self.used:
             rate_limits.tell(response, self.used)
         response = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(response, Response) and not response.exception and self.action not in (None, "metadata"):
+        has_tag = self.action not in (None, "metadata", *self.acting_reads)
+        if isinstance(response, Response) and not response.exception and has_tag:
             return conditional.with_tag(response, self, is_object=self.action in self.answering_object)
         return response
 
@@ -212,6 +217,12 @@ class ScopedViewSet(GenericViewSet[M]):
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return self.serializer_classes.get(str(self.action)) or super().get_serializer_class()
 
+    @property
+    def allowed_methods(self) -> list[str]:
+        """Return what `Allow` lists: methods that are mapped to a refusal are not allowed (D27)."""
+        methods = super().allowed_methods
+        return [each for each in methods if self.action_map.get(each.lower()) != NOT_ALLOWED]
+
     def object_id(self) -> UUID | int | None:
         """Return the id of the row that the URL names; None for what is no id at all."""
         return parse_id(self.kwargs["id"], is_uuid=has_uuids(self))
@@ -245,7 +256,7 @@ class ScopedViewSet(GenericViewSet[M]):
 
     def required_scopes(self) -> Sequence[str]:
         """Return the scopes that this request needs; none for OPTIONS and what the view does not support (D48, D69)."""
-        if self.action in (None, "metadata"):
+        if self.action in (None, "metadata", NOT_ALLOWED):
             return ()
         return self.action_scopes.get(self.action, (scopes.required(self.scope, str(self.request.method)),))
 

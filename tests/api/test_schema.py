@@ -236,7 +236,7 @@ def _ids(cast: Cast, path: str) -> dict[str, Any]:
         found: Any = Annotation.objects.create(organization=cast.acme, project=cast.web, scope="project").pk
     elif resource == "cohorts":
         Person.objects.get_or_create(project_id=cast.web.pk)
-        found = Cohort.objects.create(project=cast.web, is_static=True).pk
+        found = Cohort.objects.create(project=cast.web, is_static="duplicate" not in path).pk
     elif resource == "role_memberships":
         found = RoleMembership.objects.get_or_create(role=role, organization_member=member)[0].pk
     elif resource == "organizations":

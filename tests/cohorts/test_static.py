@@ -11,6 +11,11 @@ from core6.analytics.models import Person
 from tests.cohorts.people import all_of, leaf, members, person, waiting, work
 from tests.conftest import Caller, Cast, error, invalid
 
+NO_VALUE = (
+    "CSV file contains no valid person IDs, distinct IDs, or email addresses. Please ensure your file has data rows"
+    " with person IDs, distinct IDs, or email addresses."
+)
+
 
 def url(cast: Cast, cohort: Any = None, rest: str = "") -> str:
     return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/{rest}" if cohort else "")
@@ -99,7 +104,9 @@ def test_a_file_names_persons(cast: Cast, alice: Caller, content: str, found: st
     ("content", "told"),
     [
         ("", "CSV file is empty. Please upload a CSV file with at least one row of data."),
-        (" \n,\n", "CSV file is empty. Please upload a CSV file with at least one row of data."),
+        (" \n\n", "CSV file is empty. Please upload a CSV file with at least one row of data."),
+        (" \n,\n", NO_VALUE),
+        (",,,\n,,", NO_VALUE),
         (
             "name,plan\nx,y\n",
             (
@@ -108,13 +115,7 @@ def test_a_file_names_persons(cast: Cast, alice: Caller, content: str, found: st
                 " Found columns: name, plan"
             ),
         ),
-        (
-            "person_id\n\n",
-            (
-                "CSV file contains no valid person IDs, distinct IDs, or email addresses. Please ensure your file has"
-                " data rows with person IDs, distinct IDs, or email addresses."
-            ),
-        ),
+        ("person_id\n\n", NO_VALUE),
         (b"\xff\xfe", "CSV file encoding is not supported. Please save your file as UTF-8 and try again."),
         ('"open', "CSV file format is invalid. Please check your file format and try again."),
     ],
