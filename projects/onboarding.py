@@ -22,27 +22,10 @@ PRODUCTS: Final = (
     *("pipeline_transformations", "pipeline_destinations", "site_apps", "group_analytics", "integrations"),
     *("platform_and_support", "teams", "web_analytics", "error_tracking", "revenue_analytics"),
     *("marketing_analytics", "llm_analytics", "max", "links", "endpoints"),
+    *("logs", "conversations", "workflows", "product_tours"),
 )
-#: Where in the product somebody showed interest.
-CONTEXTS: Final = (
-    "onboarding product selected - primary",
-    "onboarding product selected - secondary",
-    "quick start product selected",
-    "selected connector",
-    "sql editor empty state",
-    "data warehouse sources table",
-    "experiment created",
-    "feature flag created",
-    "session_replay_set_filters",
-    "error_tracking_exception_autocapture_enabled",
-    "error_tracking_issue_sorting",
-    "error_tracking_docs_viewed",
-    "llm_analytics_viewed",
-    "taxonomic filter empty state",
-    "web_analytics_insight",
-    "web_vitals_insight",
-    "create experiment from funnel button",
-)
+#: Contexts are texts of the clients: so many different ones are counted, and more change nothing.
+MOST_CONTEXTS: Final = 200
 ONE_DEMO: Final = (
     "You have reached the maximum limit of allowed projects for your current plan."
     " Upgrade your plan to be able to create and manage more projects."
@@ -90,10 +73,12 @@ def own_account_filters(organization: Organization) -> list[dict[str, str]]:
 
 
 class OnboardingSerializer(serializers.Serializer[Any]):
-    """What `complete_product_onboarding` reads beside the fields of the project (D4, D33)."""
+    """What `complete_product_onboarding` reads beside the fields of the project (D4, D33, D64)."""
 
     product_type = serializers.ChoiceField(choices=PRODUCTS, required=False, help_text="The product onboarded to.")
-    intent_context = serializers.ChoiceField(choices=CONTEXTS, required=False, help_text="Where interest was shown.")
+    intent_context = serializers.CharField(
+        max_length=200, allow_blank=True, required=False, help_text="Where interest was shown, as the client calls it."
+    )
     metadata = serializers.DictField(required=False, help_text="Accepted, as the real service does, and not kept.")
 
     def to_internal_value(self, data: Any) -> Any:
@@ -120,6 +105,7 @@ def complete_onboarding(project: Project, product_type: str, context: str | None
     intent, _ = ProductIntent.objects.get_or_create(project=project, product_type=product_type)
     # JSON knows no null as a key; the text stands for it.
     counted = "null" if context is None else context
-    intent.contexts[counted] = intent.contexts.get(counted, 0) + 1
+    if counted in intent.contexts or len(intent.contexts) < MOST_CONTEXTS:
+        intent.contexts[counted] = intent.contexts.get(counted, 0) + 1
     intent.onboarding_completed_at = timezone.now()
     intent.save(update_fields=["contexts", "onboarding_completed_at", "updated_at"])

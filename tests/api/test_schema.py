@@ -16,6 +16,7 @@ from cohorts.models import Cohort
 from core6.accounts.models import User
 from core6.analytics.models import Person
 from core6.settings import BASE_DIR
+from projects.onboarding import PRODUCTS
 from roles.models import Role, RoleMembership
 from tests.conftest import Cast
 from tests.test_permission_matrix import MATRIX
@@ -119,6 +120,14 @@ def test_every_field_says_what_it_is(schema: dict[str, Any]):
         if not told.get("description")
     ]
     assert silent == []
+
+
+def test_onboarding_takes_every_product_and_any_context(schema: dict[str, Any]):
+    schemas = schema["components"]["schemas"]
+    fields = schemas["PatchedCompleteProductOnboardingRequest"]["properties"]
+    assert schemas["ProductTypeEnum"]["enum"] == list(PRODUCTS)
+    context = fields["intent_context"]
+    assert (context["type"], context["maxLength"], "enum" in context) == ("string", 200, False)
 
 
 def test_every_error_has_one_component(schema: dict[str, Any]):

@@ -1,12 +1,13 @@
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from core6.activity.models import ActivityLog
 from projects.demo import request_demo_data
 from projects.models import ProductIntent, Project
-from projects.onboarding import PRODUCTS
+from projects.onboarding import MOST_CONTEXTS, PRODUCTS
 from tests.conftest import Caller, Cast, error, invalid, refused
 
 API_TOKEN = re.compile(r"phc_[0-9A-Za-z]{40,43}")
@@ -172,6 +173,37 @@ def test_onboarding_counts_an_intent(cast: Cast, alice: Caller):
     assert [each["product_type"] for each in alice.get(url(cast)).json()["product_intents"]] == ["surveys", "persons"]
 
 
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_onboarding_knows_every_product(cast: Cast, alice: Caller, product: str):
+    (intent,) = act(alice, cast, "complete_product_onboarding", {"product_type": product}).json()["product_intents"]
+    assert intent["product_type"] == product
+
+
+def test_the_products_of_today_are_known():
+    assert {"logs", "conversations", "workflows", "product_tours"} <= set(PRODUCTS)
+
+
+@pytest.mark.parametrize(
+    "context",
+    ["nav panel advertisement clicked", "vercel_integration", "create_experiment_from_funnel_button", "🦔" * 200, ""],
+)
+def test_a_context_is_any_text(cast: Cast, alice: Caller, context: str):
+    sent = {"product_type": "logs", "intent_context": context}
+    assert act(alice, cast, "complete_product_onboarding", sent).status_code == 200
+    form = urlencode(sent)
+    assert act(alice, cast, "complete_product_onboarding", form, content_type=FORM).status_code == 200
+    assert ProductIntent.objects.get().contexts == {context: 2}
+
+
+def test_so_many_contexts_are_counted_and_no_more(cast: Cast, alice: Caller):
+    known = {str(number): 1 for number in range(MOST_CONTEXTS)}
+    ProductIntent.objects.create(project=cast.web, product_type="logs", contexts=known)
+    for context in ("one more", "7"):
+        sent = {"product_type": "logs", "intent_context": context}
+        assert act(alice, cast, "complete_product_onboarding", sent).status_code == 200
+    assert ProductIntent.objects.get().contexts == {**known, "7": 2}
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_no_product_is_told_twice(cast: Cast, alice: Caller, value: object):
     response = act(alice, cast, "complete_product_onboarding", {"product_type": value})
@@ -194,7 +226,13 @@ def test_an_unknown_product_is_told_twice(cast: Cast, alice: Caller, value: obje
 @pytest.mark.parametrize(
     ("sent", "code", "detail", "attr"),
     [
-        ({"intent_context": "x"}, "invalid_choice", '"x" is not a valid choice.', "intent_context"),
+        (
+            {"intent_context": "x" * 201},
+            "max_length",
+            "Ensure this field has no more than 200 characters.",
+            "intent_context",
+        ),
+        ({"intent_context": ["x"]}, "invalid_input", "Not a valid string.", "intent_context"),
         ({"intent_context": None}, "null", "This field may not be null.", "intent_context"),
         ({"metadata": []}, "not_a_dict", 'Expected a dictionary of items but got type "list".', "metadata"),
         ({"timezone": "Mars"}, "invalid_choice", '"Mars" is not a valid choice.', "timezone"),
