@@ -143,7 +143,8 @@ class PersonalAPIKey(models.Model):
     label = models.CharField(max_length=40)
     secure_value = models.CharField(max_length=300, unique=True, editable=False)
     mask_value = models.CharField(max_length=11, editable=False)
-    scopes = ArrayField(models.CharField(max_length=100), null=True)
+    # Empty or null: the key may do nothing (D15, D72).
+    scopes = ArrayField(models.CharField(max_length=100), null=True, blank=True)
     # Empty or null: no restriction.
     scoped_organizations = ArrayField(models.UUIDField(), null=True, blank=True)
     scoped_teams = ArrayField(models.BigIntegerField(), null=True, blank=True)

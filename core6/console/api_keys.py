@@ -29,7 +29,8 @@ class KeyForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
         choices=[(scope, "everything (*)" if scope == ALL else scope) for scope in SCOPES],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What the key may do; write includes read.",
+        required=False,
+        help_text="What the key may do; write includes read. None: the key may do nothing.",
     )
     scoped_organizations = forms.ModelMultipleChoiceField(
         Organization.objects.order_by("name", "pk"),

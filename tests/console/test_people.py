@@ -212,10 +212,15 @@ def test_a_key_is_kept_to_an_organization_and_to_projects(console: Console, cast
     assert f"Web ({cast.web.pk})" in console.read(address(key))
 
 
+def test_a_key_of_no_scope_may_do_nothing(console: Console, cast: Cast):
+    value = shown(console.fill(ADD_KEY, user=cast.alice.pk, label="none"))
+    assert PersonalAPIKey.objects.get().scopes == []
+    assert Caller(value).get(f"/api/projects/{cast.web.pk}/annotations/").status_code == 403
+
+
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"scopes": []}, "This field is required."),
         ({"scopes": ["annotation:delete"]}, "Select a valid choice."),
         ({"label": ""}, "This field is required."),
         ({"label": "taken"}, "This user has a key with this label already: choose another label."),

@@ -18,7 +18,9 @@ class Command(AttachedCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", required=True, metavar="EMAIL")
         parser.add_argument("--label", required=True, metavar="TEXT")
-        parser.add_argument("--scopes", required=True, metavar="a:read,b:write", help="comma-separated; * for all")
+        parser.add_argument(
+            "--scopes", required=True, metavar="a:read,b:write", help="comma-separated; * for all, '' for none"
+        )
         parser.add_argument("--organization", action="append", default=[], metavar="NAME", help="restrict to it")
         parser.add_argument("--project", action="append", default=[], metavar="ORG/NAME", help="restrict to it")
         parser.add_argument("--json", action="store_true", help="print a JSON object")
