@@ -74,7 +74,7 @@ FIELDS: Final = {
     "test_account_filters": "Conditions that tell whose events are no tests.",
     "test_account_filters_default_checked": "Whether these conditions apply unless taken away.",
     "path_cleaning_filters": "Aliases by which paths are made alike.",
-    "is_demo": "Whether its people are invented.",
+    "is_demo": "Whether its people are invented; administrators change it.",
     "timezone": "The time zone of its days.",
     "data_attributes": "Attributes of elements that are captured.",
     "person_display_name_properties": "The properties that a person is called by, in order of preference.",

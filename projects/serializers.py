@@ -35,6 +35,7 @@ from projects.onboarding import OnboardingSerializer
 _TOKEN_DAYS = 7
 #: By what the cohorts of the project read dates (D58).
 _DATING: Final = {"timezone", "week_start_day"}
+LEVEL_TOO_LOW: Final = "You don't have sufficient permissions in the project."
 #: What fields take beside what their columns say.
 _RULES: Final[Mapping[str, dict[str, Any]]] = {
     "name": {"required": False},
@@ -353,6 +354,13 @@ class ProjectSerializer(ModelSerializer[Project]):
             raise ValidationError(
                 "The access_control field has been deprecated, see https://posthog.com/docs/settings/access-control."
             )
+        return value
+
+    def validate_is_demo(self, value: bool) -> bool:
+        """Refuse a change by who could not have made the project otherwise (D71)."""
+        is_changed = self.instance is not None and value != self.instance.is_demo
+        if is_changed and self.context["level"] < Level.ADMIN:
+            raise PermissionDenied(LEVEL_TOO_LOW)
         return value
 
     def validate_receive_org_level_activity_logs(self, value: bool | None) -> bool | None:

@@ -31,6 +31,7 @@ from projects.models import Project
 from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
 from projects.scoping import projects_of
 from projects.serializers import (
+    LEVEL_TOO_LOW,
     WRITABLE,
     CompleteOnboardingSerializer,
     ProjectBasicSerializer,
@@ -108,7 +109,7 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
     @property
     def level_too_low(self) -> str:  # type: ignore[override]  # it depends on the action here
         if self.detail:
-            return "You don't have sufficient permissions in the project."
+            return LEVEL_TOO_LOW
         return TenantScopedViewSet.level_too_low
 
     def required_level(self) -> int:

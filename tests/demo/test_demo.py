@@ -79,6 +79,44 @@ def test_a_member_may_make_it(cast: Cast):
     assert carol.post(url(cast), "is_demo=true", content_type="application/x-www-form-urlencoded").status_code == 201
 
 
+WRITES = (
+    *(("PUT", ""), ("PATCH", ""), ("PATCH", "complete_product_onboarding/"), ("PATCH", "reset_token/")),
+    *(("PATCH", "rotate_secret_token/"), ("PATCH", "delete_secret_token_backup/")),
+    ("POST", "generate_conversations_public_token/"),
+)
+
+
+@pytest.mark.parametrize("base", ["/api/organizations/@current/projects/", "/api/projects/"])
+@pytest.mark.parametrize(("method", "action"), WRITES)
+@pytest.mark.parametrize("is_demo", [True, False])
+def test_whether_it_is_one_is_changed_by_administrators(cast: Cast, base: str, method: str, action: str, is_demo: bool):
+    Project.objects.filter(pk=cast.web.pk).update(is_demo=is_demo)
+    path, sent = f"{base}{cast.web.pk}/{action}", {"is_demo": not is_demo, "timezone": "Mars", "name": "New"}
+    refusal = cast.caller(cast.carol).request(method, path, sent)
+    expected = refused("You don't have sufficient permissions in the project.")
+    assert (refusal.status_code, refusal.json()) == (403, expected)
+    cast.web.refresh_from_db()
+    assert (cast.web.is_demo, cast.web.name) == (is_demo, "Web")
+    response = cast.caller(cast.bob).request(method, path, {**sent, "timezone": "UTC"})
+    assert (response.status_code, response.json()["is_demo"]) == (200, not is_demo)
+
+
+@pytest.mark.parametrize("action", ["", "complete_product_onboarding/"])
+@pytest.mark.parametrize("is_demo", [True, "true", 1])
+def test_a_member_may_send_back_that_it_is_one(cast: Cast, action: str, is_demo: object):
+    carol = cast.caller(cast.carol)
+    project = create(cast, carol)
+    response = carol.patch(url(cast, f"{project['id']}/{action}"), {"is_demo": is_demo, "name": "Mine"})
+    assert (response.status_code, response.json()["name"]) == (200, "Mine")
+
+
+def test_a_member_makes_no_ordinary_project_of_it(cast: Cast):
+    carol = cast.caller(cast.carol)
+    project = create(cast, carol)
+    assert carol.patch(url(cast, f"{project['id']}/"), {"is_demo": False}).status_code == 403
+    assert carol.post(url(cast), {"is_demo": True}).json() == LIMIT
+
+
 def test_a_job_that_fails_leaves_nothing_and_is_over(cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch):
     project = create(cast, alice)
 
