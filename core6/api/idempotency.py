@@ -1,10 +1,11 @@
 """POST that happens once: with an `Idempotency-Key`, a repeated request gets the answer of the first for 24 hours.
 
 The answer is stored in the transaction of the write: neither is there without the other. What was refused is not
-stored, so that the request can be put right and sent again.
+stored, so that the request can be put right and sent again. The answer belongs to the organization and the project that
+the request was about: at the address of `@current`, a repeated request may be about others (D74).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, cast
@@ -26,11 +27,12 @@ KEPT: Final = timedelta(hours=24)
 REPLAYED: Final = "Idempotency-Replayed"
 
 
-def once(handler: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) -> Callable[..., HttpResponseBase]:
     """Return the handler of a POST with an `Idempotency-Key`, which runs `handler` for the first of its kind alone.
 
-    Raises ValidationError (400) for a key that is none, IdempotencyKeyReused (422) when the key came with another
-    request, Conflict (409) while the first is being answered.
+    `tenant` has the ids of the organization and the project that the request is about. The returned handler raises
+    ValidationError (400) for a key that is none, IdempotencyKeyReused (422) when the key came with another request,
+    Conflict (409) while the first is being answered.
     """
 
     def answer(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -39,7 +41,7 @@ def once(handler: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
             detail = f"Send an Idempotency-Key of 1 to {LONGEST} printable ASCII characters."
             raise ValidationError(detail, code="invalid_input")
         api_key = request.auth.key
-        fingerprint = _fingerprint(request)
+        fingerprint = _fingerprint(request, tenant)
         with transaction.atomic():
             _claim(api_key, name)
             kept = Answer.objects.filter(api_key=api_key, idempotency_key=name).first()
@@ -68,6 +70,7 @@ def _claim(api_key: PersonalAPIKey, name: str) -> None:
             raise Conflict("A request with this Idempotency-Key is being answered: send it again a little later.")
 
 
-def _fingerprint(request: Request) -> str:
+def _fingerprint(request: Request, tenant: Mapping[str, Any]) -> str:
+    ids = " ".join(f"{name}={key}" for name, key in sorted(tenant.items()))
     # The body itself: parsed, two different ones could look the same.
-    return sha256(b"\0".join([request.get_full_path().encode(), request._request.body])).hexdigest()
+    return sha256(b"\0".join([ids.encode(), request.get_full_path().encode(), request._request.body])).hexdigest()

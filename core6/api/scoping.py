@@ -160,7 +160,7 @@ class ScopedViewSet(GenericViewSet[M]):
         if self.action and request.META.get(ENDED_EARLY):
             raise ParseError("The body ended before it was complete: send all of it.")
         if self.action and self._is_once():
-            self.post = once(self.post)
+            self.post = once(self.post, values_of(self))
 
     def _is_once(self) -> bool:
         return self.request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in self.request.META

@@ -17,7 +17,7 @@ class Answer(models.Model):
 
     api_key = models.ForeignKey(PersonalAPIKey, on_delete=models.CASCADE, related_name="+")
     idempotency_key = models.CharField(max_length=LONGEST)
-    #: Of the method, the address and the body: another request with the same key is a mistake.
+    #: Of the organization, the project, the address and the body: another request with the same key is a mistake.
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()

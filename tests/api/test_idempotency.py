@@ -9,12 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotations.models import Annotation
-from core6.accounts.models import PersonalAPIKey
+from core6.accounts.models import Level, Membership, PersonalAPIKey, User
 from core6.activity.models import ActivityLog
 from core6.idempotency.models import Answer
 from core6.tasks import forget_answers
+from projects.models import Project
 from roles.models import Role
-from tests.conftest import Caller, Cast, at_once
+from tests.conftest import Caller, Cast, at_once, refused
 
 BODY = {"content": "once", "scope": "project"}
 
@@ -66,6 +67,68 @@ def test_another_request_with_the_key_is_refused(cast: Cast, alice: Caller, othe
         "attr": None,
     }
     assert Annotation.objects.count() == 1
+
+
+CURRENT: tuple[tuple[str, Any], ...] = (
+    ("/api/projects/@current/annotations/", BODY),
+    ("/api/projects/@current/generate_conversations_public_token/", {}),
+    ("/api/organizations/@current/roles/", {"name": "Once"}),
+    ("/api/organizations/@current/projects/", {"name": "Once"}),
+    ("/api/projects/", {"name": "Once"}),
+)
+
+
+def move(user: User, project: Project) -> None:
+    """Have the user look at a project, as who makes one does."""
+    user.current_project, user.current_organization = project, project.organization
+    user.save()
+
+
+@pytest.mark.parametrize(("path", "body"), CURRENT)
+def test_a_key_belongs_to_what_current_meant(cast: Cast, alice: Caller, path: str, body: Any):
+    Membership.objects.create(organization=cast.globex, user=cast.alice, level=Level.ADMIN)
+    move(cast.alice, cast.web)
+    first = post(alice, path, "one", body)
+    assert first.status_code < 300
+    move(cast.alice, cast.globex_web)
+    count = Project.objects.count()
+    answer = post(alice, path, "one", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert Project.objects.count() == count
+    assert not Role.objects.filter(organization=cast.globex).exists()
+    move(cast.alice, cast.web)
+    again = post(alice, path, "one", body)
+    assert (again.content, again["Idempotency-Replayed"]) == (first.content, "true")
+
+
+def test_another_project_of_the_organization_is_another_one(cast: Cast, alice: Caller):
+    path, _ = CURRENT[0]
+    move(cast.alice, cast.web)
+    assert post(alice, path, "one").status_code == 201
+    move(cast.alice, cast.app)
+    assert post(alice, path, "one").status_code == 422
+
+
+@pytest.mark.parametrize(("path", "body"), CURRENT)
+def test_who_left_gets_the_ordinary_refusal(cast: Cast, alice: Caller, path: str, body: Any):
+    post(alice, path, "one", body)
+    Membership.objects.filter(user=cast.alice).delete()
+    answer, plain = post(alice, path, "one", body), alice.post(path, body)
+    assert (answer.status_code, answer.json()) == (404, plain.json())
+
+
+def test_who_left_the_organization_of_an_id_gets_the_ordinary_refusal(cast: Cast, alice: Caller):
+    post(alice, notes(cast), "one")
+    Membership.objects.filter(user=cast.alice).delete()
+    answer = post(alice, notes(cast), "one")
+    assert (answer.status_code, answer.json()) == (403, refused("You don't have access to the project."))
+
+
+def test_a_project_that_moved_is_another_one(cast: Cast, alice: Caller):
+    Membership.objects.create(organization=cast.globex, user=cast.alice)
+    post(alice, notes(cast), "one")
+    Project.objects.filter(pk=cast.web.pk).update(organization=cast.globex)
+    assert post(alice, notes(cast), "one").status_code == 422
 
 
 def test_what_was_refused_can_be_put_right(cast: Cast, alice: Caller):
