@@ -5,43 +5,8 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from core6.accounts.models import Membership
-from core6.api.serializers import ModelSerializer, UserBasicSerializer
+from core6.api.serializers import ModelSerializer, OrganizationMemberSerializer, UserBasicSerializer
 from roles.models import Role, RoleMembership
-
-
-class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
-    """A member of the organization."""
-
-    user = UserBasicSerializer(read_only=True, help_text="Who it is.")
-    is_2fa_enabled = serializers.BooleanField(
-        read_only=True, help_text="Always false: this server has no second factor."
-    )
-    has_social_auth = serializers.BooleanField(
-        read_only=True, help_text="Always false: this server has no social login."
-    )
-    last_login = serializers.DateTimeField(
-        source="user.last_login", read_only=True, allow_null=True, help_text="When the user logged in last."
-    )
-
-    class Meta:
-        model = Membership
-        fields = (
-            "id",
-            "user",
-            "level",
-            "joined_at",
-            "updated_at",
-            "is_2fa_enabled",
-            "has_social_auth",
-            "last_login",
-        )
-        read_only_fields = fields
-        extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id of the membership of the organization."},
-            "level": {"help_text": "1 member, 8 administrator, 15 owner."},
-            "joined_at": {"help_text": "When the user joined the organization."},
-            "updated_at": {"help_text": "When this was changed last."},
-        }
 
 
 class RoleMembershipSerializer(ModelSerializer[RoleMembership]):

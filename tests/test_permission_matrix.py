@@ -190,6 +190,7 @@ MATRIX = {
     ),
     "role_memberships_retrieve": Operation("GET", MEMBERSHIPS + "{id}/", "organization:read", 200),
     "role_memberships_destroy": Operation("DELETE", MEMBERSHIPS + "{id}/", "organization:write", 204, Level.ADMIN),
+    "members_list": Operation("GET", "/api/organizations/{organization_id}/members/", "organization_member:read", 200),
     "users_retrieve": Operation("GET", "/api/users/@me/", "user:read", 200, takes_project_keys=True),
     "personal_api_keys_retrieve": Operation(
         "GET", "/api/personal_api_keys/@current/", None, 200, takes_project_keys=True

@@ -25,6 +25,7 @@ _TAGS = {
     "organizations_projects": ["organizations", "projects"],
     "roles": ["organizations", "roles"],
     "role_memberships": ["organizations", "role_memberships"],
+    "members": ["organizations", "members"],
 }
 _INTEGER, _NUMBER, _UUID, _STRING = (
     {"type": "integer"},

@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from core6.accounts.models import User
+from core6.accounts.models import Membership, User
 from core6.api.parsers import check_depth
 from core6.api.renderers import JSONRenderer
 from core6.postgres.rows import Companion, insert, update
@@ -156,4 +156,39 @@ class UserBasicSerializer(ModelSerializer[User]):
             "email": {"help_text": "The address that the user logs in with."},
             "is_email_verified": {"help_text": "Whether the address was verified; null when nobody tried."},
             "role_at_organization": {"help_text": "What the user works as."},
+        }
+
+
+class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
+    """A member of an organization (contract D.5)."""
+
+    user = UserBasicSerializer(read_only=True, help_text="Who it is.")
+    is_2fa_enabled = serializers.BooleanField(
+        read_only=True, help_text="Always false: this server has no second factor."
+    )
+    has_social_auth = serializers.BooleanField(
+        read_only=True, help_text="Always false: this server has no social login."
+    )
+    last_login = serializers.DateTimeField(
+        source="user.last_login", read_only=True, allow_null=True, help_text="When the user logged in last."
+    )
+
+    class Meta:
+        model = Membership
+        fields = (
+            "id",
+            "user",
+            "level",
+            "joined_at",
+            "updated_at",
+            "is_2fa_enabled",
+            "has_social_auth",
+            "last_login",
+        )
+        read_only_fields = fields
+        extra_kwargs: ClassVar = {
+            "id": {"help_text": "The id of the membership of the organization."},
+            "level": {"help_text": "1 member, 8 administrator, 15 owner."},
+            "joined_at": {"help_text": "When the user joined the organization."},
+            "updated_at": {"help_text": "When this was changed last."},
         }

@@ -19,7 +19,9 @@ from core6.console.site import ConsoleAdmin
 from projects.models import Project
 
 #: What the endpoints of this server ask for.
-SCOPED: Final = ("activity_log", "annotation", "cohort", "organization", "person", "project", "user")
+SCOPED: Final = (
+    *("activity_log", "annotation", "cohort", "organization", "organization_member", "person", "project", "user"),
+)
 SCOPES: Final = (ALL, *(f"{name}:{action}" for name in SCOPED for action in ACTIONS))
 
 

@@ -1,4 +1,4 @@
-"""What the schema says of the operations on the caller's own things."""
+"""What the schema says of the operations on the caller's own things and organizations."""
 
 from typing import Final
 
@@ -13,4 +13,9 @@ KEYS: Final = {
 ORGANIZATIONS: Final = {
     "list": Operation("List all organizations", "The organizations that the caller belongs to, oldest first."),
     "retrieve": Operation("Retrieve organizations", "One organization that the caller belongs to, with its projects."),
+}
+MEMBERS: Final = {
+    "list": Operation(
+        "List all members", "The members of the organization with their levels, in the order of joining."
+    ),
 }

@@ -1,4 +1,4 @@
-"""The endpoints about the caller: the user, the organizations, the key."""
+"""The endpoints about the caller: the user, the key, the organizations with their members."""
 
 from typing import ClassVar
 
@@ -6,11 +6,19 @@ from django.db.models import Count, Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import PermissionDenied
 
-from core6.accounts.models import Organization, PersonalAPIKey, User
+from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.api.reads import List, Retrieve
-from core6.api.scoping import PROJECTS_ONLY, ScopedViewSet, membership_level, organizations_of
+from core6.api.scoping import (
+    PROJECTS_ONLY,
+    OrganizationScopedViewSet,
+    ScopedViewSet,
+    membership_level,
+    organizations_of,
+)
+from core6.api.serializers import OrganizationMemberSerializer
 from core6.me import documentation
 from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerializer, UserSerializer
+from core6.postgres.prepared import ORGANIZATION
 from projects.models import Project
 
 
@@ -63,3 +71,15 @@ class OrganizationViewSet(List, Retrieve, ScopedViewSet[Organization]):
     def get_object(self) -> Organization:
         named = organizations_of(self.caller, self.kwargs["id"])
         return get_object_or_404(self.get_queryset(), pk__in=named.values("pk")[:1])
+
+
+class MemberViewSet(List, OrganizationScopedViewSet[Membership]):
+    """The members of an organization, for its members."""
+
+    scope = "organization_member"
+    operations = documentation.MEMBERS
+    rows = ({"organization": ORGANIZATION},)
+    ordering = ("joined_at", "id")
+    related = ("user",)
+    queryset = Membership.objects.all()
+    serializer_class = OrganizationMemberSerializer

@@ -117,6 +117,8 @@ def paths(cast: Cast) -> dict[str, tuple[str, int]]:
         "roles of a page": (f"{organization}roles/?limit=1&offset=2", 3),
         "role": (f"{organization}roles/{role.pk}/", 3),
         "role by hexadecimal digits": (f"{organization}roles/{role.pk.hex}/", 3),
+        "members": (f"{organization}members/", 2),
+        "members of a page": (f"{organization}members?limit=1&offset=1", 2),
         "cohorts": (f"{project}cohorts/", 2),
         "cohort": (f"{project}cohorts/{cohort.pk}/", 2),
         "projects": (f"{organization}projects/", 2),
@@ -128,6 +130,7 @@ def paths(cast: Cast) -> dict[str, tuple[str, int]]:
 
 KINDS = """
     annotations|first page|middle page|page after a page|last page|many|annotation|shared annotation|roles
+    |members|members of a page
     |roles of a page|role|role by hexadecimal digits|cohorts|cohort|projects|project|project alone|no cohorts
 """.replace("\n", "").split("|")
 
