@@ -85,7 +85,8 @@ require-node:
 		exit 1; }; done
 
 schema: install-dev ## write the contract, tests/openapi.yml, anew from the code
-	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file tests/openapi.yml
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --custom-settings tests.schema_settings.SETTINGS \
+		--file tests/openapi.yml
 
 lock: ## write every lock file anew (needs uv and npm)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }

@@ -8,14 +8,17 @@ import projects.urls
 from core6 import routes
 from core6.api import errors
 
+_OF_PROJECTS = ("annotations.urls", "cohorts.urls")
 # No two match one address. Each is tried in turn: those come first that are asked the most.
 urlpatterns = [
-    path("api/projects/<str:project_id>/", include("annotations.urls")),
-    path("api/projects/<str:project_id>/", include("cohorts.urls")),
+    *(path("api/projects/<str:project_id>/", include(each)) for each in _OF_PROJECTS),
     path("api/organizations/<str:organization_id>/", include("roles.urls")),
     path("api/organizations/<str:organization_id>/", include("projects.urls")),
-    path("api/", include(projects.urls.root_urlpatterns)),
+    path("api/", include(projects.urls.root_patterns("projects"))),
     path("api/", include("core6.me.urls")),
+    # Another name of projects, whose ids are the same (D73).
+    *(path("api/environments/<str:project_id>/", include(each)) for each in _OF_PROJECTS),
+    path("api/", include(projects.urls.root_patterns("environments"))),
     path("", include("core6.pages")),
     path("admin", RedirectView.as_view(url="/admin/")),
     # Not by include(), which would load the console's lists with every start: this does when one is asked for.

@@ -50,6 +50,7 @@ class Operation:
             "role_memberships": belongs.pk,
             "organizations": cast.acme.pk,
             "projects": cast.web.pk,
+            "environments": cast.web.pk,
         }
         resource = self.path.partition("{id}")[0].strip("/").split("/")[-1]
         return self.path.format(
@@ -66,7 +67,7 @@ class Operation:
     @property
     def place(self) -> str:
         """Return what the operation is about: a "project" or "organization", the project "itself", or the "caller"."""
-        if "projects/{id}/" in self.path:
+        if "projects/{id}/" in self.path or "environments/{id}/" in self.path:
             return "itself"
         return next((name for name in ("project", "organization") if f"{{{name}_id}}" in self.path), "caller")
 
@@ -199,6 +200,12 @@ MATRIX = {
     "organizations_retrieve": Operation(
         "GET", "/api/organizations/{id}/", "organization:read", 200, foreign=(404, missing())
     ),
+}
+# Environments are projects by another name.
+MATRIX |= {
+    f"environments_{name.removeprefix('projects_')}": replace(row, path=row.path.replace(ROOT, "/api/environments/"))
+    for name, row in MATRIX.items()
+    if row.path.startswith(ROOT)
 }
 
 

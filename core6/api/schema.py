@@ -50,6 +50,8 @@ _IDS: Final = {
     "role_memberships": (_UUID, "Id of the membership."),
     "organizations": (_UUID, "Id of the organization; the caller's own is `@current`."),
 }
+#: Another name of `/api/projects/`, with a tag of its own (D73).
+ENVIRONMENTS: Final = "/api/environments/"
 _ERRORS: Final = {
     400: "The request cannot be understood, or a value is refused: `attr` names the field.",
     401: "No key was sent, or an unknown one.",
@@ -66,17 +68,20 @@ _ERRORS: Final = {
 
 
 class OperationSchema(AutoSchema):
-    """`annotations_list` of tag `annotations`, whatever the path in front of the resource is."""
+    """`annotations_list` of tag `annotations`, whatever the path in front of the resource is.
+
+    Below environments it is `environments_annotations_list` of tag `environments`.
+    """
 
     def get_operation_id(self) -> str:
         view = self._viewset
-        if view.action in _ORDINARY:
-            return f"{view.basename}_{view.action}"
         prefix = "" if view.action in view.bare_operations else f"{view.basename}_"
-        return f"{prefix}{view.action}_{_VERBS[self.method]}"
+        if self._is_of_environments:
+            prefix = f"environments_{prefix.removeprefix('projects_')}"
+        return f"{prefix}{view.action}" if view.action in _ORDINARY else f"{prefix}{view.action}_{_VERBS[self.method]}"
 
     def get_tags(self) -> list[str]:
-        basename = str(self._viewset.basename)
+        basename = "environments" if self._is_of_environments else str(self._viewset.basename)
         return _TAGS.get(basename, [basename])
 
     def get_summary(self) -> str | None:
@@ -84,7 +89,10 @@ class OperationSchema(AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]  # the stubs are wrong
         needed = " and ".join(f"`{scope}`" for scope in self._viewset.required_scopes())
-        return f"{self._told.description}\n\nNeeds the API key scope {needed}." if needed else self._told.description
+        text = self._told.description
+        if self._is_of_environments:
+            text += " The same as the operation of `/api/projects/`."
+        return f"{text}\n\nNeeds the API key scope {needed}." if needed else text
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         needed = list(self._viewset.required_scopes())
@@ -142,6 +150,10 @@ class OperationSchema(AutoSchema):
         if "projects" in str(self._viewset.basename):
             path = path.replace("{id}", "@current")
         return path.replace("{role_id}", "<ROLE_ID>").replace("{id}", "<ID>")
+
+    @property
+    def _is_of_environments(self) -> bool:
+        return bool(self.path.startswith(ENVIRONMENTS))
 
     @property
     def _told(self) -> Operation:

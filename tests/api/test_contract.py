@@ -52,7 +52,7 @@ NAMED: Final[dict[str, list[int | str]]] = {
 #: What `{id}` names, by the path before it and after it.
 IDS: Final[dict[str, list[int | str]]] = {
     "/organizations/{id}/": [ACME],
-    "/projects/{id}/": [PROJECT],
+    "/(projects|environments)/{id}/": [PROJECT],
     "/annotations/{id}/": [NOTE],
     "/cohorts/{id}/(?!add|remove|duplicate)": [COHORT, STATIC],
     "/cohorts/{id}/duplicate": [COHORT],
@@ -61,7 +61,11 @@ IDS: Final[dict[str, list[int | str]]] = {
     "/role_memberships/{id}/": [MEMBERSHIP],
 }
 #: DELETE is told of and refused.
-NEVER_DELETED: Final = ("/api/projects/{project_id}/annotations/{id}/", "/api/projects/{project_id}/cohorts/{id}/")
+NEVER_DELETED: Final = [
+    f"/api/{place}/{{project_id}}/{name}/{{id}}/"
+    for place in ("projects", "environments")
+    for name in ("annotations", "cohorts")
+]
 
 
 def mostly(dictionary: str) -> dict[str, Any]:
