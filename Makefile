@@ -95,8 +95,8 @@ lock: ## write every lock file anew (needs uv and npm)
 	$(COMPILE) --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
 	$(COMPILE) --group browser -c requirements-dev.lock -o tests/browser/requirements.lock
 	$(COMPILE) --group sdk -c requirements-dev.lock -o tests/sdk/requirements.lock
-	$(COMPILE) tests/clients/arcade.in -o tests/clients/arcade.lock
-	$(COMPILE) tests/clients/airbyte.in -o tests/clients/airbyte.lock
+	for each in airbyte arcade phog piglet; do \
+		$(COMPILE) tests/clients/$$each.in -o tests/clients/$$each.lock || exit 1; done
 	cd tests/sdk && $(COMPILE_NPM)
 	cd tests/clients && $(COMPILE_NPM)
 

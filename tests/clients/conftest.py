@@ -1,7 +1,9 @@
 """A running server for each client, and what it holds by plain HTTP."""
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,3 +63,16 @@ def on_plans(*plans: str) -> dict[str, Any]:
 def environment(**given: str) -> dict[str, str]:
     """Return this process's environment without what a client could read by chance."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("POSTHOG_", "PYTHON"))} | given
+
+
+def run(*command: str | Path, stdin: str = "", **given: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of a client with these settings in its environment."""
+    return subprocess.run(
+        command,
+        env=environment(**given),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
