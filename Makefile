@@ -95,7 +95,7 @@ lock: ## write every lock file anew (needs uv and npm)
 	$(COMPILE) --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
 	$(COMPILE) --group browser -c requirements-dev.lock -o tests/browser/requirements.lock
 	$(COMPILE) --group sdk -c requirements-dev.lock -o tests/sdk/requirements.lock
-	for each in airbyte arcade phog piglet; do \
+	for each in airbyte arcade mcparmory phog piglet; do \
 		$(COMPILE) tests/clients/$$each.in -o tests/clients/$$each.lock || exit 1; done
 	cd tests/sdk && $(COMPILE_NPM)
 	cd tests/clients && $(COMPILE_NPM)
