@@ -1,8 +1,11 @@
 """Installs the clients from their lock files, each into a place of its own: their dependencies exclude each other."""
 
+import fcntl
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from core6.settings import BASE_DIR
@@ -15,25 +18,37 @@ PLACES = BASE_DIR / ".venv" / "clients"
 def python_client(name: str) -> Path:
     """Return the virtual environment of a client of PyPI."""
     place, lock = PLACES / name, HERE / f"{name}.lock"
-    if not _is_installed(place, lock):
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        base = Path(sys.base_prefix, "bin", f"python{version}")
-        options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
-        _run(place, base, "-m", "venv", "--without-pip", place)
-        _run(place, base, "-m", "pip", "--python", place / "bin" / "python", "install", *options, "-r", lock)
-        _remember(place, lock)
+    with _one_at_a_time(place):
+        if not _is_installed(place, lock):
+            version = f"{sys.version_info.major}.{sys.version_info.minor}"
+            base = Path(sys.base_prefix, "bin", f"python{version}")
+            options = ("--quiet", "--disable-pip-version-check", "--require-hashes")
+            _run(place, base, "-m", "venv", "--without-pip", place)
+            _run(place, base, "-m", "pip", "--python", place / "bin" / "python", "install", *options, "-r", lock)
+            _remember(place, lock)
     return place
 
 
 def node_client(package: str) -> Path:
     """Return the directory of a package of npm that package.json names."""
     place, lock = PLACES / "npm", HERE / "package-lock.json"
-    if not _is_installed(place, lock):
-        for file in (HERE / "package.json", lock):
-            shutil.copy(file, place)
-        _run(place, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-        _remember(place, lock)
+    with _one_at_a_time(place):
+        if not _is_installed(place, lock):
+            for file in (HERE / "package.json", lock):
+                shutil.copy(file, place)
+            # Peers are frameworks for agents, without which the packages work, too.
+            _run(place, "npm", "ci", "--ignore-scripts", "--omit=peer", "--no-audit", "--no-fund")
+            _remember(place, lock)
     return place / "node_modules" / package
+
+
+@contextmanager
+def _one_at_a_time(place: Path) -> Iterator[None]:
+    """Let one process of pytest install into a place while the others wait for it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_name(f"{place.name}.installing").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _is_installed(place: Path, lock: Path) -> bool:
