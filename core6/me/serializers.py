@@ -126,6 +126,13 @@ class PersonalAPIKeySerializer(serializers.ModelSerializer[PersonalAPIKey]):
             "created_at": {"help_text": "When it was made."},
             "last_used_at": {"help_text": "When it was used last, within an hour; null is never."},
             "scopes": {"help_text": "What it may do: `annotation:read`, …; `*` is everything."},
-            "scoped_teams": {"help_text": "The projects that it is restricted to; null or empty is none."},
-            "scoped_organizations": {"help_text": "The organizations that it is restricted to, likewise."},
+            "scoped_teams": {"help_text": "The projects that it is restricted to. Empty if there is no restriction."},
+            "scoped_organizations": {
+                "help_text": "The organizations that it is restricted to. Empty if there is no restriction."
+            },
         }
+
+    def to_representation(self, instance: PersonalAPIKey) -> dict[str, Any]:
+        """Show no restriction as an empty list, which is all that `@posthog/agent-toolkit` reads."""
+        shown = super().to_representation(instance)
+        return {**shown, **{name: shown[name] or [] for name in ("scoped_teams", "scoped_organizations")}}

@@ -93,8 +93,8 @@ def test_a_key_tells_what_it_may_do_and_not_its_value(cast: Cast):
         "last_used_at": 0,
         "user_id": cast.bob.pk,
         "scopes": ["annotation:read", "cohort:write"],
-        "scoped_teams": None,
-        "scoped_organizations": None,
+        "scoped_teams": [],
+        "scoped_organizations": [],
     }
 
 
