@@ -1,12 +1,18 @@
-"""The first start is killed, or asked to stop, at each moment of it."""
+"""The first start is killed, or asked to stop, at each moment of it; several servers start at once."""
 
 import signal
 import time
+from contextlib import ExitStack
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, none_survives, serving
+from core6.management import attached_command, provisioning
+from tests.management.places import connect, place, somebody_elses_postgres, url_of
+from tests.management.serving import LIGHT, Serve, none_survives, serving, wait_until
+from tests.test_settings import SECRET
+
+#: Of the demo world there are three users, one organization, one project, one key.
+_MADE = ("accounts_user", "accounts_organization", "projects_project", "accounts_personalapikey")
 
 #: What the first start makes, in order (nothing: the directory itself), and some seconds after it.
 MOMENTS = pytest.mark.parametrize(
@@ -51,3 +57,40 @@ def test_one_that_is_asked_to_stop_ends_cleanly(made: str, delay: float):
             assert server.complaints() == []
         finally:
             server.end()
+
+
+@pytest.mark.parametrize("lock", [attached_command._ONE_MIGRATION_AT_A_TIME, provisioning._ONE_AT_A_TIME])
+def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
+    lock: int,
+):
+    """They are held at a lock until each has come to it; what each keeps of its own is elsewhere, as in containers."""
+    name = f"empty{lock}"
+    with (
+        place() as parent,
+        somebody_elses_postgres() as real_server,
+        connect(real_server) as holder,
+        ExitStack() as stack,
+    ):
+        given = {"DATABASE_URL": url_of(real_server).removesuffix("core6") + name, "SECRET_KEY": SECRET}
+        holder.autocommit = True
+        holder.execute(f"CREATE DATABASE {name}".encode())
+        with connect(real_server, name) as gate:
+            gate.execute(f"SELECT pg_advisory_lock({lock})".encode())
+            gate.commit()
+            servers = [Serve(parent / f"data{n}", *LIGHT, **given) for n in range(3)]
+            for server in servers:
+                stack.callback(server.end)
+            sessions = f"SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE datname = '{name}'".encode()
+            wait_until(lambda: holder.execute(sessions).fetchone() == (4,), "sessions of all")
+            if lock == provisioning._ONE_AT_A_TIME:
+                waiting = b"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                wait_until(lambda: holder.execute(waiting).fetchone() == (3,), "servers that wait")
+        for server in servers:
+            server.ready()
+        assert sorted(server.told("API key").startswith("phx_") for server in servers) == [False, False, True]
+        assert len({server.told("project") for server in servers}) == 1
+        with connect(real_server, name) as connection:
+            counted = [connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in _MADE]
+        assert counted == [(3,), (1,), (1,), (1,)]
+        assert [server.stop() for server in servers] == [0, 0, 0]
+        assert [server.complaints() for server in servers] == [[], [], []]

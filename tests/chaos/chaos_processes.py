@@ -1,16 +1,20 @@
 """Processes are killed, asked to end and frozen while clients write."""
 
+import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.chaos.invariants import Allowed
 from tests.chaos.stage import Stage
-from tests.management.serving import survivors, wait_until
+from tests.management.places import place
+from tests.management.serving import none_survives, serving, survivors, wait_until
 
 
 def test_web_workers_are_killed(scene: Stage):
@@ -75,3 +79,18 @@ def test_the_database_is_frozen(scene: Stage):
         time.sleep(10)
         for process in frozen:
             process.resume()
+
+
+def test_children_that_do_not_answer_to_a_stop_are_given_up_in_time():
+    with place() as parent, serving(parent / "data") as server:
+        frozen = [
+            process
+            for process in psutil.Process(server.process.pid).children()
+            if Path(process.exe()) == Path(os.path.realpath(sys.executable))
+        ]
+        assert len(frozen) == 2
+        for process in frozen:
+            process.send_signal(signal.SIGSTOP)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == 0
+        none_survives(parent / "data")

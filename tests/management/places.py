@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 
@@ -23,6 +24,22 @@ def place() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def somebody_elses_postgres() -> Iterator[Path]:
+    """Run a Postgres that is not the one of a data directory; yield its own directory."""
+    with place() as parent:
+        server = database.Server(parent / "elsewhere", is_durable=False)
+        server.start()
+        yield server.directory
+        server.stop()
+
+
+def url_of(directory: Path) -> str:
+    """Return the URL of the Postgres of a directory."""
+    password = (directory / "pgpass").read_text().strip().rsplit(":", 1)[1]
+    return f"postgres://core6:{quote(password, safe='')}@/{database.socket_directory(directory)}/core6"
 
 
 @contextmanager

@@ -1,14 +1,9 @@
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import psutil
-
 from core6.settings import BASE_DIR
-from tests.management.places import place
-from tests.management.serving import environment, none_survives, serving
+from tests.management.serving import environment
 
 SERVE = """
 import os, signal, sys
@@ -46,18 +41,3 @@ def test_a_signal_in_a_finaliser_is_not_lost(tmp_path: Path):
 def test_a_signal_after_a_failure_does_not_hide_its_reason(tmp_path: Path):
     done = serve(tmp_path, "Command._start = fail; Server.stop = ask_to_stop")
     assert (done.returncode, done.stderr) == (1, "CommandError: the reason\n")
-
-
-def test_children_that_do_not_answer_are_given_up_in_time():
-    with place() as parent, serving(parent / "data") as server:
-        frozen = [
-            process
-            for process in psutil.Process(server.process.pid).children()
-            if Path(process.exe()) == Path(os.path.realpath(sys.executable))
-        ]
-        assert len(frozen) == 2
-        for process in frozen:
-            process.send_signal(signal.SIGSTOP)
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) == 0
-        none_survives(parent / "data")
