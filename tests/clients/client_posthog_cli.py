@@ -128,6 +128,9 @@ def test_roles_and_their_members_are_shown(cli: Cli, server: Serve, organization
     members = cli.call("role-members-list", role_id=role["id"])
     assert members == held(server, f"{path}{role['id']}/role_memberships/")
     assert [member["user"]["email"] for member in members["results"]] == ["bob@example.com"]
+    everybody = cli.call("org-members-list")
+    assert everybody == held(server, f"organizations/{organization}/members/")
+    assert "bob@example.com" in [member["user"]["email"] for member in everybody["results"]]
 
 
 def test_organizations_projects_and_the_user_are_shown(cli: Cli, server: Serve, organization: str, project: int):
@@ -176,7 +179,6 @@ def test_errors_of_the_server_are_told(cli: Cli, server: Serve):
 @pytest.mark.parametrize(
     ("tool", "given", "missing"),
     [
-        ("org-members-list", {}, "GET /api/organizations/{organization}/members/"),
         ("advanced-activity-logs-list", {}, "GET /api/projects/{project}/advanced_activity_logs/"),
         ("products-enable", {"products": ["session_replay"]}, "POST /api/projects/{project}/product_enablement/"),
         ("persons-cohorts-retrieve", {"person_id": ANN}, "GET /api/projects/{project}/persons/cohorts/"),
