@@ -3,6 +3,7 @@
 from typing import Final
 
 from core6.api.documentation import ACTIVITY, ADMINISTRATORS, Operation
+from projects.onboarding import OnboardingErrorSerializer
 
 _APPLIES: Final = " The fields of the body are applied as by an update."
 
@@ -26,6 +27,7 @@ OPERATIONS: Final = {
         "Notes that the onboarding of the product `product_type` is complete. The fields of the body are applied, too,"
         " which takes a key that may write.",
         {"product_type": "product_analytics", "intent_context": "onboarding product selected - primary"},
+        {400: OnboardingErrorSerializer},
     ),
     "delete_secret_token_backup": Operation(
         "Update delete secret token backup",

@@ -10,6 +10,7 @@ from rest_framework.exceptions import PermissionDenied
 
 from core6.accounts.models import Organization, User
 from core6.analytics.models import Dashboard
+from core6.api.errors import ErrorSerializer
 from core6.api.exceptions import ToldTwice
 from projects.activity import log_created
 from projects.demo import has_demo_project, request_demo_data
@@ -85,6 +86,14 @@ class OnboardingSerializer(serializers.Serializer[Any]):
         if isinstance(data, Mapping) and "product_type" in data:
             check_product_type(data["product_type"])
         return super().to_internal_value(data)
+
+
+class OnboardingErrorSerializer(ErrorSerializer):
+    """An error of `complete_product_onboarding`; a wrong `product_type` has one more key (D33)."""
+
+    error = serializers.CharField(
+        required=False, help_text="What is wrong with `product_type`. Present only if `attr` is `product_type`."
+    )
 
 
 def check_product_type(value: Any) -> None:

@@ -1,7 +1,10 @@
 """What a resource says of its operations: the texts and examples of the schema and its pages."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+from rest_framework.serializers import Serializer
 
 
 @dataclass(frozen=True)
@@ -11,6 +14,8 @@ class Operation:
     summary: str
     description: str
     body: Any = None
+    #: The errors that have more keys than the others, by their status.
+    errors: Mapping[int, type[Serializer[Any]]] = field(default_factory=dict)
 
 
 ACTIVITY = Operation("List the activity of one", "What was changed, by whom and when; newest first.")

@@ -120,7 +120,7 @@ class OperationSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         for status in self._possible_errors:
-            told = OpenApiResponse(ErrorSerializer, description=_ERRORS[status])
+            told = OpenApiResponse(self._told.errors.get(status, ErrorSerializer), description=_ERRORS[status])
             bodies[str(status)] = self._get_response_for_code(told, str(status))  # type: ignore[no-untyped-call]
         return bodies
 

@@ -19,7 +19,7 @@ from core6.api.schema import ENVIRONMENTS
 from core6.settings import BASE_DIR
 from projects.onboarding import PRODUCTS
 from roles.models import Role, RoleMembership
-from tests.conftest import Cast
+from tests.conftest import Caller, Cast
 from tests.test_permission_matrix import MATRIX
 
 CONTRACT = BASE_DIR / "tests" / "openapi.yml"
@@ -164,7 +164,21 @@ def test_every_error_has_one_component(schema: dict[str, Any]):
         is_hard_delete = "405" in operation["responses"]
         expected |= {"412"} if method in ("put", "patch", "delete") and not is_hard_delete else set()
         assert errors == expected, (method, path)
-        assert {reference(operation, status) for status in errors} == {"Error"}
+        has_own = "complete_product_onboarding" in path
+        assert {status: reference(operation, status) for status in errors} == {
+            status: "OnboardingError" if has_own and status == "400" else "Error" for status in errors
+        }
+
+
+def test_the_error_of_a_wrong_product_type_has_one_more_key(schema: dict[str, Any], cast: Cast, alice: Caller):
+    """D33: older clients read `error`; every other refusal of the operation lacks it."""
+    error, plain = (schema["components"]["schemas"][name] for name in ("OnboardingError", "Error"))
+    assert error["properties"].keys() - plain["properties"].keys() == {"error"}
+    assert error["required"] == plain["required"]
+    path = f"/api/projects/{cast.web.pk}/complete_product_onboarding/"
+    for body in ({"product_type": None}, {"product_type": "nonsense"}):
+        assert alice.patch(path, body).json().keys() == error["properties"].keys()
+    assert alice.patch(path, {"week_start_day": 9}).json().keys() == plain["properties"].keys()
 
 
 def test_a_hard_delete_is_explained(schema: dict[str, Any]):
