@@ -388,6 +388,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "core6.api.schema.without_gaps",
+        "core6.api.schema.with_host",
     ],
     "ENUM_NAME_OVERRIDES": {
         "CreationTypeEnum": "annotations.models.Annotation.CreationType",

@@ -4,7 +4,8 @@ import json
 import re
 from typing import Any, Final
 
-_HOST: Final = "http://127.0.0.1:8000"
+#: The host of a schema that is made on the command line; one that is served names the host of its request.
+HOST: Final = "https://core6.example.com"
 _PLACE: Final = re.compile(r"<(\w+)>")
 _PYTHON: Final = """\
 import os
@@ -32,7 +33,7 @@ def samples(method: str, path: str, body: Any) -> list[dict[str, str]]:
 
     `<ID>` in a path stands for a variable of the environment, as the key does. A body of None is none.
     """
-    address = _HOST + path
+    address = HOST + path
     sources = {
         "Shell": _curl(method, address, body),
         "Python": _python(method, address, body),

@@ -5,10 +5,11 @@ from typing import Any, Final, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from rest_framework.request import Request
 
 from core6.api.documentation import Operation
 from core6.api.errors import ErrorSerializer
-from core6.api.samples import samples
+from core6.api.samples import HOST, samples
 from core6.api.scoping import ScopedViewSet
 from core6.api.writes import HardDeleteForbidden
 
@@ -180,6 +181,16 @@ def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
                 field["oneOf"].remove(null)
     schemas.pop("NullEnum", None)
     return result
+
+
+def with_host(result: dict[str, Any], request: Request | None = None, **_: Any) -> dict[str, Any]:
+    """Name the host by which the client reached the schema, in `servers` and in every sample."""
+    host = request.build_absolute_uri("/").rstrip("/") if request else HOST
+    for path in result["paths"].values():
+        for operation in path.values():
+            for sample in operation["x-codeSamples"]:
+                sample["source"] = sample["source"].replace(HOST, host)
+    return {**result, "servers": [{"url": host}]}
 
 
 def _files_by_forms(paths: dict[str, Any], schemas: dict[str, Any]) -> None:

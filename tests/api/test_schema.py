@@ -23,6 +23,8 @@ from tests.conftest import Caller, Cast
 from tests.test_permission_matrix import MATRIX
 
 CONTRACT = BASE_DIR / "tests" / "openapi.yml"
+PLACEHOLDER = "https://core6.example.com"
+FORWARDED = {"Host": "one.example", "X-Forwarded-Host": "api.example:8443", "X-Forwarded-Proto": "https"}
 METHODS = ("get", "post", "put", "patch", "delete")
 ROOT = "/api/projects/"
 #: The 18 operations of the page: method, resource, action, scope, success, what the answer is.
@@ -234,6 +236,48 @@ def test_it_is_served_as_yaml_without_a_key(schema: dict[str, Any], client):
     assert yaml.safe_load(response.content)["components"].keys() == schema["components"].keys()
 
 
+def hosts_of(schema: dict[str, Any]) -> list[list[str]]:
+    """Return the hosts that each sample of each operation names."""
+    sources = [each["source"] for _, _, operation in operations(schema) for each in operation["x-codeSamples"]]
+    return [re.findall(r"\w+://[^/\s]+", source) for source in sources]
+
+
+@pytest.mark.parametrize(
+    ("headers", "host"),
+    [
+        ({"Host": "one.example"}, "http://one.example"),
+        ({"Host": "two.example:8443"}, "http://two.example:8443"),
+        ({"Host": "[::1]:8000"}, "http://[::1]:8000"),
+        (FORWARDED, "http://one.example"),
+    ],
+)
+def test_the_samples_name_the_host_of_the_request(client, settings, headers: dict[str, str], host: str):
+    settings.ALLOWED_HOSTS = ["*"]
+    served = client.get("/api/schema/?format=json", headers=headers).json()
+    assert served["servers"] == [{"url": host}]
+    found = hosts_of(served)
+    assert len(found) > 150
+    assert [each for each in found if each != [host]] == []
+
+
+def test_behind_a_proxy_the_samples_name_the_host_of_the_proxy(client, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.USE_X_FORWARDED_HOST = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    served = client.get("/api/schema/?format=json", headers=FORWARDED).json()
+    assert served["servers"] == [{"url": "https://api.example:8443"}]
+    assert {host for hosts in hosts_of(served) for host in hosts} == {"https://api.example:8443"}
+
+
+def test_a_host_that_is_not_allowed_gets_no_schema(client):
+    assert client.get("/api/schema/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_the_schema_of_the_command_line_names_no_real_host(schema: dict[str, Any]):
+    assert schema["servers"] == [{"url": PLACEHOLDER}]
+    assert {host for hosts in hosts_of(schema) for host in hosts} == {PLACEHOLDER}
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/", "/api/schema/swagger-ui/", "/api/schema/redoc/"])
 def test_the_pages_name_no_other_host(client, page: str):
@@ -264,7 +308,7 @@ def test_the_python_samples_work(
             monkeypatch.setenv(name, str(value))
         source = next(each["source"] for each in operation["x-codeSamples"] if each["lang"] == "Python")
         file = tmp_path / "sample.py"
-        file.write_text(source.replace("http://127.0.0.1:8000", live_server.url))
+        file.write_text(source.replace(PLACEHOLDER, live_server.url))
         runpy.run_path(str(file))
         told = capsys.readouterr().out
         status = told.split()[0]
