@@ -7,10 +7,11 @@ from rest_framework import serializers
 
 from annotations.models import Annotation
 from core6.analytics.models import Dashboard, Insight
+from core6.api.number_fields import IntegerField, PrimaryKeyRelatedField
 from core6.api.serializers import ModelSerializer, UserBasicSerializer
 
 
-class InsightField(serializers.PrimaryKeyRelatedField[Insight]):
+class InsightField(PrimaryKeyRelatedField[Insight]):
     """The id of a live insight of the URL's project, or the id that the annotation has already."""
 
     def get_queryset(self) -> QuerySet[Insight]:
@@ -27,9 +28,7 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
     dashboard_item = InsightField(
         queryset=Insight.objects.none(), required=False, allow_null=True, help_text="Id of the insight it belongs to."
     )
-    dashboard_id = serializers.IntegerField(
-        required=False, allow_null=True, help_text="Id of the dashboard it belongs to."
-    )
+    dashboard_id = IntegerField(required=False, allow_null=True, help_text="Id of the dashboard it belongs to.")
     dashboard_name = serializers.CharField(
         source="dashboard.name", read_only=True, allow_null=True, help_text="What the dashboard is called."
     )

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from cohorts.criteria import is_behavioral, references
 from cohorts.dependencies import dependents
 from cohorts.models import Cohort
-from core6.api.filters import told
+from core6.api.filters import IntegerFilter, told
 from core6.api.repeatable import repeatable
 
 
@@ -17,9 +17,7 @@ class CohortFilter(django_filters.FilterSet):
 
     type = django_filters.CharFilter(method="filter_type", help_text="`static` or `dynamic`.")
     created_by_id = told(
-        django_filters.NumberFilter(
-            field_name="created_by", min_value=0, max_value=2**63 - 1, decimal_places=0, help_text="Id of the creator."
-        ),
+        IntegerFilter(field_name="created_by", min_value=0, max_value=2**63 - 1, help_text="Id of the creator."),
         type="integer",
         minimum=0,
         maximum=2**63 - 1,

@@ -2,17 +2,13 @@
 
 from typing import Any
 
-from rest_framework import pagination
 from rest_framework.response import Response
 
-from core6.api.pagination import page_schema
+from core6.api.pagination import LimitOffsetPagination, page_schema
 
 
-class HistoryPagination(pagination.LimitOffsetPagination):
+class HistoryPagination(LimitOffsetPagination):
     """`{"results", "count", "next", "previous"}` with links such as `?limit=100&offset=100`."""
-
-    default_limit = 100
-    max_limit = 1000
 
     def get_next_link(self) -> str | None:
         following = (self.offset or 0) + (self.limit or 0)

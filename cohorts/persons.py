@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import pagination, serializers
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -27,7 +27,7 @@ from cohorts.models import Cohort, CohortMember
 from cohorts.properties import CompileError, Property, condition
 from cohorts.sql import Sql
 from core6.analytics.models import DistinctId, Person
-from core6.api.pagination import page_schema, without_key
+from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
 
 _MOST_DISTINCT_IDS = 10
 _NAME_PROPERTIES = ("email", "Email", "name", "Name", "username", "Username", "UserName")
@@ -133,11 +133,8 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
         return None
 
 
-class PersonPagination(pagination.LimitOffsetPagination):
+class PersonPagination(LimitOffsetPagination):
     """`{"results", "next", "previous"}`: the persons are not counted; a full page has a next one."""
-
-    default_limit = 100
-    max_limit = 1000
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit, offset = self.get_limit(request) or self.default_limit, min(self.get_offset(request), 2**62)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from core6.api.numbers import has_plain_digits
+
 LEAF_TYPES = ("person", "behavioral", "cohort")
 
 
@@ -46,7 +48,7 @@ def _stored_leaves(filters: Any) -> Iterator[dict[str, Any]]:
 def _id(value: Any) -> int | None:
     if isinstance(value, str):
         try:
-            return int(value)
+            return int(value) if has_plain_digits(value) else None
         except ValueError:
             return None
     return value if isinstance(value, int) and not isinstance(value, bool) else None

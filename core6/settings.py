@@ -26,7 +26,7 @@ def _boolean(text: str) -> bool:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise ValueError("use a whole number from 1")
     return int(text)
 

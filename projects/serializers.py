@@ -23,6 +23,7 @@ from core6 import jobs
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard, GroupType
 from core6.api.compiled_serializers import FromColumns
+from core6.api.number_fields import DecimalField, PrimaryKeyRelatedField
 from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField, ModelSerializer
 from projects import demo, settings_rules
@@ -63,7 +64,7 @@ class TextsField(JSONField):
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^(?:0|0?\.[0-9]{1,2}|0\.|1|1\.0{0,2})$"})
-class ShareField(serializers.DecimalField):
+class ShareField(DecimalField):
     """A number from 0 to 1, as text."""
 
 
@@ -149,7 +150,7 @@ class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
         }
 
 
-class DashboardField(serializers.PrimaryKeyRelatedField[Dashboard]):
+class DashboardField(PrimaryKeyRelatedField[Dashboard]):
     """The id of a live dashboard of this project; those of other organizations do not exist."""
 
     def get_queryset(self) -> QuerySet[Dashboard]:
@@ -160,9 +161,7 @@ class DashboardField(serializers.PrimaryKeyRelatedField[Dashboard]):
         project = self.parent.instance
         if project is None:
             raise ValidationError("Primary dashboard cannot be set on project creation.")
-        if isinstance(data, float):
-            self.fail("incorrect_type", data_type="float")
-        dashboard = super().to_internal_value(data)
+        dashboard: Dashboard = super().to_internal_value(data)
         if dashboard.project_id != project.pk:
             raise ValidationError("Dashboard does not belong to this team.")
         return dashboard

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from rest_framework import serializers
 
 from core6.accounts.models import Membership
+from core6.api.number_fields import UUIDField
 from core6.api.serializers import ModelSerializer, OrganizationMemberSerializer, UserBasicSerializer
 from roles.models import Role, RoleMembership
 
@@ -15,7 +16,7 @@ class RoleMembershipSerializer(ModelSerializer[RoleMembership]):
     role_id = serializers.UUIDField(read_only=True, help_text="The role.")
     organization_member = OrganizationMemberSerializer(read_only=True, help_text="Who is in the role.")
     user = UserBasicSerializer(source="organization_member.user", read_only=True, help_text="The same as a user.")
-    user_uuid = serializers.UUIDField(write_only=True, help_text="The user to add: an active member.")
+    user_uuid = UUIDField(write_only=True, help_text="The user to add: an active member.")
 
     class Meta:
         model = RoleMembership

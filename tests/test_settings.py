@@ -49,6 +49,7 @@ def test_importing_the_settings_writes_nothing(tmp_path: Path):
         ("DEBUG", "maybe", "DEBUG=maybe: use true or false"),
         ("WEB_WORKERS", "0", "WEB_WORKERS=0: use a whole number from 1"),
         ("WEB_WORKERS", "many", "WEB_WORKERS=many: use a whole number from 1"),
+        ("WEB_WORKERS", "\N{ARABIC-INDIC DIGIT THREE}", "use a whole number from 1"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL=LOUD: use DEBUG, INFO, WARNING, ERROR or CRITICAL"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL names no Postgres"),
         ("DATABASE_URL", "postgres://u:p@localhost:port/x", "DATABASE_URL is no address"),

@@ -13,6 +13,7 @@ from rest_framework.serializers import BaseSerializer
 
 from core6.activity.models import ActivityLog, Change, activity_of, changes_of
 from core6.activity.serializers import ActivityLogSerializer
+from core6.api.numbers import has_plain_digits
 from core6.api.pagination import page_schema
 from core6.api.scoping import TenantScopedViewSet
 from core6.api.serializers import ModelSerializer
@@ -27,6 +28,14 @@ class ActivityPagination(PageNumberPagination):
     page_size = 10
     page_size_query_param = "limit"
     max_page_size = 1000
+
+    def get_page_size(self, request: Request) -> int | None:
+        is_readable = has_plain_digits(request.query_params.get("limit", ""))
+        return super().get_page_size(request) if is_readable else self.page_size
+
+    def get_page_number(self, request: Request, paginator: Any) -> Any:
+        number = super().get_page_number(request, paginator)
+        return number if has_plain_digits(str(number)) else ""  # which is no page
 
     def get_paginated_response(self, data: Any) -> Response:
         envelope = super().get_paginated_response(data).data

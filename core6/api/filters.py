@@ -3,10 +3,13 @@
 from typing import Any, TypeVar
 
 import django_filters
+from django import forms
 from drf_spectacular.drainage import set_override
 from rest_framework import filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
+
+from core6.api.numbers import has_plain_digits
 
 _LONGEST_SEARCH = 200
 F = TypeVar("F", bound=django_filters.Filter)
@@ -23,6 +26,19 @@ class SearchFilter(filters.SearchFilter):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         told = super().get_schema_operation_parameters(view)
         return [{**each, "schema": {**each["schema"], "maxLength": _LONGEST_SEARCH}} for each in told]
+
+
+class _IntegerField(forms.IntegerField):
+    def to_python(self, value: Any) -> int | None:
+        if isinstance(value, str) and not has_plain_digits(value):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+
+class IntegerFilter(django_filters.Filter):
+    """A query parameter that is a whole number; what is none is 400."""
+
+    field_class = _IntegerField
 
 
 def told(query_parameter: F, **schema: Any) -> F:

@@ -3,7 +3,10 @@
 from typing import Any, Final
 
 from rest_framework import pagination
+from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param
+
+from core6.api.numbers import has_plain_digits
 
 _PAGE: Final = "http://api.example.org/accounts/?offset={}&limit=100"
 
@@ -13,6 +16,14 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
     default_limit = 100
     max_limit = 1000
+
+    def get_limit(self, request: Request) -> int | None:
+        is_readable = has_plain_digits(request.query_params.get(self.limit_query_param, ""))
+        return super().get_limit(request) if is_readable else self.default_limit
+
+    def get_offset(self, request: Request) -> int:
+        is_readable = has_plain_digits(request.query_params.get(self.offset_query_param, ""))
+        return super().get_offset(request) if is_readable else 0
 
     def get_next_link(self) -> str | None:
         return without_key(super().get_next_link())

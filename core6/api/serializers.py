@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from core6.accounts.models import Membership, User
+from core6.api.number_fields import PLAIN, PrimaryKeyRelatedField
 from core6.api.parsers import check_depth
 from core6.api.renderers import JSONRenderer
 from core6.postgres.rows import Companion, insert, update
@@ -59,10 +60,14 @@ class ModelSerializer(serializers.ModelSerializer[M]):
     #: The most bytes of JSON that a field takes, by its name (D70).
     largest: ClassVar[Mapping[str, int]] = {}
     serializer_field_mapping: ClassVar = {
-        **serializers.ModelSerializer.serializer_field_mapping,
+        **{
+            column: PLAIN.get(field, field)
+            for column, field in serializers.ModelSerializer.serializer_field_mapping.items()
+        },
         models.BooleanField: BooleanField,
         models.JSONField: JSONField,
     }
+    serializer_related_field = PrimaryKeyRelatedField
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Return copies of the fields, which are made of the model once for each class."""
