@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import OuterRef
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -104,7 +104,10 @@ class CohortViewSet(
         return "deleted" if fields["deleted"] else "restored"
 
     @extend_schema(
-        responses=PersonSerializer(many=True),
+        responses={
+            (200, "application/json"): PersonSerializer(many=True),
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
+        },
         parameters=[
             OpenApiParameter("search", OpenApiTypes.STR, description="A part of email, name, person or distinct id."),
             OpenApiParameter("properties", OpenApiTypes.STR, description="A JSON list of person filters."),

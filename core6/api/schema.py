@@ -122,7 +122,8 @@ class OperationSchema(AutoSchema):
         bodies = super()._get_response_bodies(direction)
         for status in self._possible_errors:
             told = OpenApiResponse(self._told.errors.get(status, ErrorSerializer), description=_ERRORS[status])
-            bodies[str(status)] = self._get_response_for_code(told, str(status))  # type: ignore[no-untyped-call]
+            # Whatever an operation answers otherwise, an error is JSON (D17).
+            bodies[str(status)] = self._get_response_for_code(told, str(status), ["application/json"])  # type: ignore[no-untyped-call]
         return bodies
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
