@@ -2,27 +2,26 @@
 
 from typing import Final
 
-from core6.api.documentation import ACTIVITY, ALL_ACTIVITY, HARD_DELETE, Operation
+from core6.api.documentation import KEEPS_THE_REST, Operation, activity_of, activity_of_all, hard_delete
 
 _NOTE: Final = {"content": "We launched", "date_marker": "2026-03-15T12:00:00Z", "scope": "project"}
 
 OPERATIONS: Final = {
     "list": Operation(
         "List all annotations",
-        "The annotations that the project sees: its own, and those of organization scope of its whole organization;"
-        " without the deleted ones. Undated ones first, then the latest date first.",
+        "Lists the annotations of the project, and those of scope `organization` from its whole organization. Deleted"
+        " annotations are left out. Annotations without a date come first, then the latest date first.",
     ),
-    "create": Operation(
-        "Create annotations", "Notes something at a point in time. Every field may be left out.", _NOTE
-    ),
-    "retrieve": Operation("Retrieve annotations", "One annotation that the project sees and that is not deleted."),
-    "update": Operation("Replace annotations", "Changes an annotation; what is left out stays as it is.", _NOTE),
+    "create": Operation("Create annotations", "Creates an annotation. All fields are optional.", _NOTE),
+    "retrieve": Operation("Retrieve annotations", "Returns an annotation. A deleted annotation is not found."),
+    "update": Operation("Replace annotations", f"Changes an annotation.{KEEPS_THE_REST}", _NOTE),
     "partial_update": Operation(
         "Update annotations",
-        "Changes the fields that are sent, also of a deleted annotation: `deleted` false brings it back.",
+        f"Changes an annotation.{KEEPS_THE_REST} A deleted annotation can be changed, too: set `deleted` to `false` to"
+        " restore it.",
         {"content": "We launched, and it holds"},
     ),
-    "destroy": Operation("Delete annotations", HARD_DELETE),
-    "activity": ACTIVITY,
-    "all_activity": ALL_ACTIVITY,
+    "destroy": hard_delete("annotation"),
+    "activity": activity_of("an annotation"),
+    "all_activity": activity_of_all("annotations"),
 }

@@ -16,12 +16,20 @@ class AnnotationFilter(django_filters.FilterSet):
     """Narrows annotations by scope and by the time that they mark."""
 
     scope = told(
-        django_filters.CharFilter(method="filter_scope", help_text="Only annotations of this scope."),
+        django_filters.CharFilter(
+            method="filter_scope", help_text="Return only annotations of this scope. `insight` means `dashboard_item`."
+        ),
         type="string",
         enum=["insight", *Annotation.Scope.values],
     )
-    date_from = django_filters.CharFilter(method="filter_dates", help_text="ISO 8601: marked at or after this time.")
-    date_to = django_filters.CharFilter(method="filter_dates", help_text="ISO 8601: marked at or before this time.")
+    date_from = django_filters.CharFilter(
+        method="filter_dates",
+        help_text="Return only annotations with a `date_marker` at or after this time (ISO 8601).",
+    )
+    date_to = django_filters.CharFilter(
+        method="filter_dates",
+        help_text="Return only annotations with a `date_marker` at or before this time (ISO 8601).",
+    )
 
     class Meta:
         model = Annotation

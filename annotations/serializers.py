@@ -23,28 +23,36 @@ class InsightField(PrimaryKeyRelatedField[Insight]):
 
 
 class AnnotationSerializer(ModelSerializer[Annotation]):
-    """Reads and writes an annotation (contract E.1 to E.3)."""
+    """An annotation: a note on a point in time."""
 
     dashboard_item = InsightField(
-        queryset=Insight.objects.none(), required=False, allow_null=True, help_text="Id of the insight it belongs to."
+        queryset=Insight.objects.none(),
+        required=False,
+        allow_null=True,
+        help_text="ID of the insight of the annotation.",
     )
-    dashboard_id = IntegerField(required=False, allow_null=True, help_text="Id of the dashboard it belongs to.")
+    dashboard_id = IntegerField(required=False, allow_null=True, help_text="ID of the dashboard of the annotation.")
     dashboard_name = serializers.CharField(
-        source="dashboard.name", read_only=True, allow_null=True, help_text="What the dashboard is called."
+        source="dashboard.name", read_only=True, allow_null=True, help_text="Name of the dashboard."
     )
     insight_short_id = serializers.CharField(
-        source="dashboard_item.short_id", read_only=True, allow_null=True, help_text="The insight's id in addresses."
+        source="dashboard_item.short_id",
+        read_only=True,
+        allow_null=True,
+        help_text="Short ID of the insight, as in its URL.",
     )
     insight_name = serializers.CharField(
-        source="dashboard_item.name", read_only=True, allow_null=True, help_text="What the insight is called."
+        source="dashboard_item.name", read_only=True, allow_null=True, help_text="Name of the insight."
     )
     insight_derived_name = serializers.CharField(
         source="dashboard_item.derived_name",
         read_only=True,
         allow_null=True,
-        help_text="What the insight would be called if nobody had named it.",
+        help_text="Generated name of the insight, for an insight without a name.",
     )
-    created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
+    created_by = UserBasicSerializer(
+        read_only=True, allow_null=True, help_text="The user who created the annotation. Null if unknown or deleted."
+    )
 
     class Meta:
         model = Annotation
@@ -67,14 +75,20 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
         )
         read_only_fields = ("id", "created_at", "updated_at")
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The number by which addresses name the annotation."},
-            "created_at": {"help_text": "When it was made."},
-            "updated_at": {"help_text": "When it was changed last."},
-            "content": {"help_text": "The note itself."},
-            "date_marker": {"help_text": "The point in time it marks, in UTC."},
-            "creation_type": {"help_text": "`USR` for a person, `GIT` for a bot that notes a release."},
-            "deleted": {"help_text": "True hides the annotation; false brings it back."},
-            "scope": {"help_text": "Where it shows: on an insight, a dashboard, in the project or the organization."},
+            "id": {"help_text": "ID of the annotation."},
+            "created_at": {"help_text": "When the annotation was created."},
+            "updated_at": {"help_text": "When the annotation was last changed."},
+            "content": {"help_text": "Text of the annotation."},
+            "date_marker": {"help_text": "The point in time that the annotation marks."},
+            "creation_type": {"help_text": "Creator of the annotation: a user, or a bot that announces releases."},
+            "deleted": {
+                "help_text": "Whether the annotation is deleted. Set it to `true` to delete the annotation, and to"
+                " `false` to restore it."
+            },
+            "scope": {
+                "help_text": "Where the annotation is shown: on an insight, on a dashboard, in the project or in the"
+                " whole organization. `recording` is deprecated and refused."
+            },
         }
 
     def validate_dashboard_id(self, value: int | None) -> int | None:

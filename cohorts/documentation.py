@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core6.api.documentation import ACTIVITY, ALL_ACTIVITY, HARD_DELETE, Operation
+from core6.api.documentation import KEEPS_THE_REST, Operation, activity_of, activity_of_all, hard_delete
 
 _PERSON: Final = "0195a0c0-0000-7000-8000-000000000001"
 _COHORT: Final = {
@@ -16,37 +16,45 @@ _COHORT: Final = {
 }
 
 OPERATIONS: Final = {
-    "list": Operation("List all cohorts", "The cohorts of the project without the deleted ones, newest first."),
+    "list": Operation(
+        "List all cohorts", "Lists the cohorts of the project, newest first. Deleted cohorts are left out."
+    ),
     "create": Operation(
         "Create cohorts",
-        "Defines a set of persons. A dynamic one is computed from `filters` by a job that starts at once:"
-        " `is_calculating` tells when it is done, `count` how many there are. A static one (`is_static`) gets the"
-        " persons of `_create_static_person_ids`, of a CSV file or of a `query`.",
+        "Creates a cohort. The members of a dynamic cohort are calculated from `filters` in the background:"
+        " `is_calculating` is true until the calculation ends. The members of a static cohort (`is_static`) are the"
+        " persons in `_create_static_person_ids`, in a CSV file or in the result of `query`.",
         _COHORT,
     ),
-    "retrieve": Operation("Retrieve cohorts", "One cohort of the project, deleted or not, and how its computing goes."),
-    "update": Operation("Replace cohorts", "Changes a cohort; what is left out stays as it is.", _COHORT),
+    "retrieve": Operation(
+        "Retrieve cohorts", "Returns a cohort with the state of its calculation. A deleted cohort is returned, too."
+    ),
+    "update": Operation("Replace cohorts", f"Changes a cohort.{KEEPS_THE_REST}", _COHORT),
     "partial_update": Operation(
         "Update cohorts",
-        "Changes the fields that are sent; a dynamic cohort is computed again. One that something else needs cannot be"
-        " deleted.",
+        f"Changes a cohort.{KEEPS_THE_REST} A dynamic cohort is calculated again. A cohort that is used by another"
+        " object cannot be deleted.",
         {"description": "Everybody on the plan pro"},
     ),
-    "destroy": Operation("Delete cohorts", HARD_DELETE),
-    "persons": Operation("List the persons of a cohort", "The members of a cohort with their properties, as pages."),
-    "calculation_history": Operation("List the calculations of a cohort", "Each run with its outcome, newest first."),
+    "destroy": hard_delete("cohort"),
+    "persons": Operation(
+        "List the persons of a cohort", "Lists the members of a cohort with their properties, newest first."
+    ),
+    "calculation_history": Operation(
+        "List the calculations of a cohort", "Lists the calculations of a cohort with their results, newest first."
+    ),
     "add_persons_to_static_cohort": Operation(
         "Add persons to a static cohort",
-        "Puts persons of the project in, by their uuids; unknown ones are dropped.",
+        "Adds persons of the project to a static cohort. Unknown UUIDs are ignored.",
         {"person_ids": [_PERSON]},
     ),
     "remove_person_from_static_cohort": Operation(
-        "Remove a person from a static cohort", "Takes one person out, by her uuid.", {"person_id": _PERSON}
+        "Remove a person from a static cohort", "Removes a person from a static cohort.", {"person_id": _PERSON}
     ),
     "duplicate_as_static_cohort": Operation(
         "Duplicate a cohort as a static one",
-        "Makes a static cohort of the persons who are in a dynamic one. GET and POST do the same.",
+        "Creates a static cohort with the current members of a dynamic cohort. GET and POST do the same.",
     ),
-    "activity": ACTIVITY,
-    "all_activity": ALL_ACTIVITY,
+    "activity": activity_of("a cohort"),
+    "all_activity": activity_of_all("cohorts"),
 }

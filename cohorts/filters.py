@@ -15,22 +15,32 @@ from core6.api.repeatable import repeatable
 class CohortFilter(django_filters.FilterSet):
     """Narrows the list of cohorts."""
 
-    type = django_filters.CharFilter(method="filter_type", help_text="`static` or `dynamic`.")
+    type = django_filters.CharFilter(
+        method="filter_type", help_text="`static` or `dynamic`: return only cohorts of this kind."
+    )
     created_by_id = told(
-        IntegerFilter(field_name="created_by", min_value=0, max_value=2**63 - 1, help_text="Id of the creator."),
+        IntegerFilter(
+            field_name="created_by",
+            min_value=0,
+            max_value=2**63 - 1,
+            help_text="Return only cohorts that the user with this ID created.",
+        ),
         type="integer",
         minimum=0,
         maximum=2**63 - 1,
     )
     search = told(
         django_filters.CharFilter(
-            field_name="name", lookup_expr="icontains", max_length=200, help_text="A part of the name."
+            field_name="name",
+            lookup_expr="icontains",
+            max_length=200,
+            help_text="Return only cohorts whose name contains this text.",
         ),
         type="string",
         maxLength=200,
     )
     hide_behavioral_cohorts = django_filters.CharFilter(
-        method="filter_behavioral", help_text="`true` leaves out those that depend on events."
+        method="filter_behavioral", help_text="If `true`, leave out cohorts that depend on events."
     )
 
     class Meta:

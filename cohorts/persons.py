@@ -84,17 +84,19 @@ def _condition(leaf: Leaf, clock: Clock) -> Sql:
 
 
 class PersonSerializer(serializers.ModelSerializer[Person]):
-    """A person, as a member of a cohort."""
+    """A person who is a member of a cohort."""
 
     type = serializers.SerializerMethodField(help_text="Always `person`.")
-    id = serializers.UUIDField(source="uuid", read_only=True, help_text="The same as `uuid`.")
-    properties = serializers.DictField(read_only=True, help_text="What is known of the person.")
-    name = serializers.SerializerMethodField(help_text="The email, else a name, else a distinct id, else the uuid.")
-    distinct_ids = serializers.ListField(
-        child=serializers.CharField(), read_only=True, help_text="The names by which events know the person."
+    id = serializers.UUIDField(source="uuid", read_only=True, help_text="UUID of the person, the same as `uuid`.")
+    properties = serializers.DictField(read_only=True, help_text="Properties of the person.")
+    name = serializers.SerializerMethodField(
+        help_text="Display name: the email address, a name, a distinct ID or the UUID."
     )
-    matched_recordings = serializers.SerializerMethodField(help_text="Always empty: there are no recordings here.")
-    value_at_data_point = serializers.SerializerMethodField(help_text="Always null: a cohort is no chart.")
+    distinct_ids = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Distinct IDs of the person, at most 10."
+    )
+    matched_recordings = serializers.SerializerMethodField(help_text="Always empty: recordings are not supported.")
+    value_at_data_point = serializers.SerializerMethodField(help_text="Always null.")
 
     class Meta:
         model = Person
@@ -112,9 +114,9 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
         )
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "uuid": {"help_text": "The person's id."},
+            "uuid": {"help_text": "UUID of the person."},
             "created_at": {"help_text": "When the person was first seen."},
-            "is_identified": {"help_text": "Whether somebody said who it is."},
+            "is_identified": {"help_text": "Whether the person is identified."},
         }
 
     def get_type(self, person: Person) -> str:

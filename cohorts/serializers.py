@@ -60,29 +60,36 @@ class CohortSerializer(ModelSerializer[Cohort]):
     """Reads and writes a cohort; `person_ids` and `named` are whom a request names for a static one."""
 
     largest: ClassVar = dict.fromkeys(("filters", "groups", "query"), 1024**2)
-    filters = CriteriaField(required=False, allow_null=True, help_text="The criteria of a dynamic cohort.")
-    groups = GroupsField(required=False, help_text="Deprecated: what `filters` says in an older form.")
-    created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
+    filters = CriteriaField(required=False, allow_null=True, help_text="Criteria of a dynamic cohort.")
+    groups = GroupsField(required=False, help_text="Deprecated. An older form of `filters`.")
+    created_by = UserBasicSerializer(
+        read_only=True, allow_null=True, help_text="The user who created the cohort. Null if unknown or deleted."
+    )
     last_error_message = FailureField(
-        source="error_code", read_only=True, allow_null=True, help_text="Why the last failed calculation failed."
+        source="error_code",
+        read_only=True,
+        allow_null=True,
+        help_text="Error of the last calculation that failed. Null if none.",
     )
     experiment_set = serializers.ListField(
         source="experiment_ids",
         child=serializers.IntegerField(),
         read_only=True,
-        help_text="Ids of the experiments that use it.",
+        help_text="IDs of the experiments that use the cohort.",
     )
     _create_in_folder = serializers.CharField(
-        source="folder", required=False, allow_blank=True, max_length=1000, help_text="The folder it is filed in."
+        source="folder", required=False, allow_blank=True, max_length=1000, help_text="Folder of the cohort."
     )
     _create_static_person_ids = PersonIdsField(
-        source="added_person_ids", required=False, help_text="UUIDs of persons to put in."
+        source="added_person_ids",
+        required=False,
+        help_text="UUIDs of persons to add to a static cohort. In the response: those that were added.",
     )
     csv = serializers.FileField(
         write_only=True,
         required=False,
         allow_empty_file=True,
-        help_text="A file of person ids, distinct ids or emails to put in.",
+        help_text="CSV file with the person IDs, distinct IDs or emails of persons to add.",
     )
 
     class Meta:
@@ -122,20 +129,25 @@ class CohortSerializer(ModelSerializer[Cohort]):
         )
         only_in_answers: ClassVar[dict[str, Any]] = {"_create_static_person_ids": []}
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The number by which addresses name the cohort."},
-            "name": {"help_text": "What people call it."},
-            "description": {"help_text": "What it is for."},
-            "version": {"help_text": "The definition that the members are of; null before the first calculation."},
-            "pending_version": {"help_text": "The definition that is to be computed, or was computed last."},
-            "is_calculating": {"help_text": "Whether the members are being computed."},
-            "created_at": {"help_text": "When it was made."},
-            "last_calculation": {"help_text": "When the members were computed last."},
-            "errors_calculating": {"help_text": "How many calculations failed since the last that did not."},
-            "count": {"help_text": "How many persons are in; null before the first calculation."},
-            "cohort_type": {"help_text": "What its criteria are about; found out from them."},
-            "deleted": {"help_text": "True hides the cohort; false brings it back."},
-            "query": {"help_text": "Whom to put into a static cohort: an ActorsQuery over properties of persons."},
-            "is_static": {"help_text": "Whether its members are given, and not computed."},
+            "id": {"help_text": "ID of the cohort."},
+            "name": {"help_text": "Name of the cohort."},
+            "description": {"help_text": "Description of the cohort."},
+            "version": {
+                "help_text": "Version of the criteria that the members match. Null before the first calculation."
+            },
+            "pending_version": {"help_text": "Version of the criteria of the latest requested calculation."},
+            "is_calculating": {"help_text": "Whether the members are being calculated."},
+            "created_at": {"help_text": "When the cohort was created."},
+            "last_calculation": {"help_text": "When the members were last calculated. Null if never."},
+            "errors_calculating": {"help_text": "Number of failed calculations since the last success."},
+            "count": {"help_text": "Number of members. Null before the first calculation."},
+            "cohort_type": {"help_text": "Type of the cohort. Derived from its criteria."},
+            "deleted": {
+                "help_text": "Whether the cohort is deleted. Set it to `true` to delete the cohort, and to `false` to"
+                " restore it."
+            },
+            "query": {"help_text": "Query for the members of a static cohort: an ActorsQuery over person properties."},
+            "is_static": {"help_text": "Whether the members are a fixed list and not calculated."},
         }
 
     person_ids: list[uuid.UUID] | None = None
@@ -276,18 +288,23 @@ def told(function: Any, *values: Any, **named: Any) -> Any:
 class CalculationSerializer(serializers.ModelSerializer[Calculation]):
     """One run of the calculation (contract/cohorts.md 4.8)."""
 
-    filters = serializers.DictField(read_only=True, allow_null=True, help_text="The criteria that it computed.")
+    filters = serializers.DictField(read_only=True, allow_null=True, help_text="Criteria of the calculation.")
     queries = serializers.ListField(
-        child=serializers.DictField(), read_only=True, allow_null=True, help_text="The statements with their figures."
+        child=serializers.DictField(),
+        read_only=True,
+        allow_null=True,
+        help_text="SQL statements of the calculation with their statistics.",
     )
-    duration_seconds = serializers.SerializerMethodField(help_text="How long it took; null while it runs.")
-    is_completed = serializers.SerializerMethodField(help_text="Whether it has ended.")
-    is_successful = serializers.SerializerMethodField(help_text="Whether it has ended without an error.")
-    total_query_ms = serializers.SerializerMethodField(help_text="Milliseconds in the database.")
-    total_memory_mb = serializers.SerializerMethodField(help_text="Not measured here: null.")
-    total_read_rows = serializers.SerializerMethodField(help_text="Not measured here: null.")
-    total_written_rows = serializers.SerializerMethodField(help_text="How many members came and went.")
-    main_query = serializers.SerializerMethodField(help_text="The statement, without its values.")
+    duration_seconds = serializers.SerializerMethodField(
+        help_text="Duration in seconds. Null while the calculation runs."
+    )
+    is_completed = serializers.SerializerMethodField(help_text="Whether the calculation has ended.")
+    is_successful = serializers.SerializerMethodField(help_text="Whether the calculation has ended without an error.")
+    total_query_ms = serializers.SerializerMethodField(help_text="Time of the SQL statements in milliseconds.")
+    total_memory_mb = serializers.SerializerMethodField(help_text="Always null: not measured.")
+    total_read_rows = serializers.SerializerMethodField(help_text="Always null: not measured.")
+    total_written_rows = serializers.SerializerMethodField(help_text="Number of members that were added or removed.")
+    main_query = serializers.SerializerMethodField(help_text="Main SQL statement, without its values.")
 
     class Meta:
         model = Calculation
@@ -310,11 +327,11 @@ class CalculationSerializer(serializers.ModelSerializer[Calculation]):
         )
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id of the run."},
-            "count": {"help_text": "How many persons met them; null when it failed."},
-            "started_at": {"help_text": "When it began."},
-            "finished_at": {"help_text": "When it ended; null while it runs."},
-            "error": {"help_text": "Why it failed; null when it did not."},
+            "id": {"help_text": "ID of the calculation."},
+            "count": {"help_text": "Number of persons who match. Null if the calculation failed."},
+            "started_at": {"help_text": "When the calculation started."},
+            "finished_at": {"help_text": "When the calculation ended. Null while it runs."},
+            "error": {"help_text": "Error of the calculation. Null if there is none."},
         }
 
     def get_duration_seconds(self, run: Calculation) -> float | None:

@@ -109,9 +109,17 @@ class CohortViewSet(
             (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR),
         },
         parameters=[
-            OpenApiParameter("search", OpenApiTypes.STR, description="A part of email, name, person or distinct id."),
-            OpenApiParameter("properties", OpenApiTypes.STR, description="A JSON list of person filters."),
-            OpenApiParameter("is_csv_export", OpenApiTypes.BOOL, description="Answer a table, whatever the value."),
+            OpenApiParameter(
+                "search",
+                OpenApiTypes.STR,
+                description="Return only persons whose email, name, UUID or distinct ID contains this text.",
+            ),
+            OpenApiParameter(
+                "properties", OpenApiTypes.STR, description="Return only persons who match these filters: a JSON list."
+            ),
+            OpenApiParameter(
+                "is_csv_export", OpenApiTypes.BOOL, description="If present, with any value, return a CSV table."
+            ),
         ],
     )
     @action(
@@ -146,7 +154,10 @@ class CohortViewSet(
             "PersonIds",
             {
                 "person_ids": serializers.ListField(
-                    child=serializers.UUIDField(), min_length=1, max_length=changes.MOST_BY_HAND, help_text="Whom."
+                    child=serializers.UUIDField(),
+                    min_length=1,
+                    max_length=changes.MOST_BY_HAND,
+                    help_text="UUIDs of the persons to add.",
                 )
             },
         ),
@@ -163,7 +174,10 @@ class CohortViewSet(
         return Response({"success": True})
 
     @extend_schema(
-        request=inline_serializer("PersonId", {"person_id": serializers.UUIDField(help_text="Whom.")}), responses=DONE
+        request=inline_serializer(
+            "PersonId", {"person_id": serializers.UUIDField(help_text="UUID of the person to remove.")}
+        ),
+        responses=DONE,
     )
     @action(detail=True, methods=["patch"])
     def remove_person_from_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -1,120 +1,138 @@
 """What the schema says of the operations on projects, and of the fields of a project."""
 
+from dataclasses import replace
 from typing import Final
 
-from core6.api.documentation import ACTIVITY, ADMINISTRATORS, Operation
+from core6.api.documentation import ADMINISTRATORS, KEEPS_THE_REST, Operation, activity_of
 from projects.onboarding import OnboardingErrorSerializer
 
-_APPLIES: Final = " The fields of the body are applied as by an update."
+_APPLIES: Final = " Fields in the body are changed as in an update."
 
 OPERATIONS: Final = {
-    "list": Operation("List all projects", "The projects of the organization in their short form, oldest first."),
+    "list": Operation("List all projects", "Lists the projects of the organization in short form, oldest first."),
     "create": Operation(
         "Create projects",
-        f"Makes a project; `is_demo` fills it with invented people.{ADMINISTRATORS}",
+        f"Creates a project. If `is_demo` is true, it is filled with demo data.{ADMINISTRATORS} A demo project can be"
+        " created by every member.",
         {"name": "Mobile app", "timezone": "Europe/Berlin"},
     ),
-    "retrieve": Operation("Retrieve projects", "One project with all its settings."),
-    "update": Operation(
-        "Replace projects", "Changes a project; what is left out stays as it is.", {"name": "Web and mobile"}
-    ),
+    "retrieve": Operation("Retrieve projects", "Returns a project with all its settings."),
+    "update": Operation("Replace projects", f"Changes a project.{KEEPS_THE_REST}", {"name": "Web and mobile"}),
     "partial_update": Operation(
-        "Update projects", "Changes the settings that are sent.", {"anonymize_ips": True, "week_start_day": 1}
+        "Update projects", f"Changes a project.{KEEPS_THE_REST}", {"anonymize_ips": True, "week_start_day": 1}
     ),
-    "destroy": Operation("Delete projects", f"Ends the project and everything in it, for good.{ADMINISTRATORS}"),
+    "destroy": Operation("Delete projects", f"Deletes a project and all its data permanently.{ADMINISTRATORS}"),
     "complete_product_onboarding": Operation(
         "Update complete product onboarding",
-        "Notes that the onboarding of the product `product_type` is complete. The fields of the body are applied, too,"
-        " which takes a key that may write.",
+        f"Records that the onboarding of the product `product_type` is complete.{_APPLIES} Changing any field of the"
+        " project except `has_completed_onboarding_for` also requires the API key scope `project:write`.",
         {"product_type": "product_analytics", "intent_context": "onboarding product selected - primary"},
         {400: OnboardingErrorSerializer},
     ),
     "delete_secret_token_backup": Operation(
         "Update delete secret token backup",
-        f"Ends the secret token that was kept when the present one was made.{_APPLIES}{ADMINISTRATORS}",
+        f"Deletes the backup of the secret token. The backup stops working immediately.{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "generate_conversations_public_token": Operation(
         "Create generate conversations public token",
-        f"Gives the project's conversations widget another public token.{_APPLIES}{ADMINISTRATORS}",
+        f"Generates a new public token for the conversations widget of the project.{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "is_generating_demo_data": Operation(
         "Retrieve is generating demo data",
-        "The project, and whether the job that fills it with demo data is still queued or running.",
+        "Returns the project, and whether demo data is still being generated for it.",
     ),
     "reset_token": Operation(
         "Update reset token",
-        f"Gives the project another `api_token`; the old one is dead at once.{_APPLIES}{ADMINISTRATORS}",
+        f"Generates a new `api_token`. The previous one stops working immediately.{_APPLIES}{ADMINISTRATORS}",
         {},
     ),
     "rotate_secret_token": Operation(
         "Update rotate secret token",
-        f"Gives the project another `secret_api_token` and keeps the one before it as a backup."
-        f"{_APPLIES}{ADMINISTRATORS}",
+        f"Generates a new `secret_api_token`. The previous one is kept in `secret_api_token_backup`.{_APPLIES}"
+        f"{ADMINISTRATORS}",
         {},
     ),
-    "activity": ACTIVITY,
+    "activity": activity_of("a project"),
+}
+#: Those of `/api/projects/`, which names no organization, where they differ.
+OF_ALL: Final = {
+    **OPERATIONS,
+    "list": Operation("List all projects", "Lists all projects of the caller in short form, oldest first."),
+    "create": replace(
+        OPERATIONS["create"],
+        description=OPERATIONS["create"].description.replace(
+            "a project.", "a project in your current organization.", 1
+        ),
+    ),
 }
 
 FIELDS: Final = {
-    "id": "The number by which addresses name the project.",
-    "organization": "The organization that it belongs to.",
-    "name": "What people call it.",
-    "product_description": "What the product is, in a few words.",
-    "created_at": "When it was made.",
-    "has_group_types": "Whether its events know groups.",
-    "group_types": "The kinds of group that its events know, by index.",
-    "updated_at": "When it was changed last.",
-    "uuid": "Its id that is the same everywhere.",
-    "api_token": "The public token by which events are sent in.",
-    "app_urls": "Addresses at which the product runs; empty ones are dropped.",
-    "slack_incoming_webhook": "An https address on a public host to notify.",
-    "anonymize_ips": "Whether the addresses of visitors are dropped.",
-    "completed_snippet_onboarding": "Whether the snippet was installed.",
-    "ingested_event": "Whether it has had an event.",
-    "test_account_filters": "Conditions that tell whose events are no tests.",
-    "test_account_filters_default_checked": "Whether these conditions apply unless taken away.",
-    "path_cleaning_filters": "Aliases by which paths are made alike.",
-    "is_demo": "Whether its people are invented; administrators change it.",
-    "timezone": "The time zone of its days.",
-    "data_attributes": "Attributes of elements that are captured.",
-    "person_display_name_properties": "The properties that a person is called by, in order of preference.",
-    "correlation_config": "What is left out of correlation analysis.",
-    "autocapture_opt_out": "Whether automatic capture is off.",
+    "id": "ID of the project.",
+    "organization": "ID of the organization of the project.",
+    "name": "Name of the project.",
+    "product_description": "Short description of the product.",
+    "created_at": "When the project was created.",
+    "effective_membership_level": "Access level of the caller: 1 member, 8 administrator, 15 owner.",
+    "has_group_types": "Whether the project has group types.",
+    "group_types": "Group types of the project, ordered by their index.",
+    "live_events_token": "Token (JWT) for reading live events. Valid for 7 days.",
+    "updated_at": "When the project was last changed.",
+    "uuid": "UUID of the project.",
+    "api_token": "Public token for sending events to the project.",
+    "app_urls": "URLs of the product. Empty values are removed.",
+    "slack_incoming_webhook": "URL of a Slack webhook. Must be an https URL of a public host.",
+    "anonymize_ips": "Whether the IP addresses of visitors are discarded.",
+    "completed_snippet_onboarding": "Whether the tracking snippet is installed.",
+    "ingested_event": "Whether the project has received an event.",
+    "test_account_filters": "Filters that exclude internal and test users.",
+    "test_account_filters_default_checked": "Whether `test_account_filters` apply by default.",
+    "path_cleaning_filters": "Rules that replace parts of URL paths with aliases.",
+    "is_demo": "Whether the project is a demo project. Only administrators and owners can change it.",
+    "timezone": "Time zone of the project.",
+    "data_attributes": "HTML attributes that identify captured elements.",
+    "person_display_name_properties": "Person properties to use as the display name, in order of preference.",
+    "correlation_config": "Properties and events to exclude from correlation analysis.",
+    "autocapture_opt_out": "Whether automatic capture of events is disabled.",
     "autocapture_exceptions_opt_in": "Whether exceptions are captured.",
     "autocapture_web_vitals_opt_in": "Whether web vitals are captured.",
-    "autocapture_web_vitals_allowed_metrics": "Which web vitals; null is all.",
-    "autocapture_exceptions_errors_to_ignore": "Texts of errors that are not captured.",
-    "capture_console_log_opt_in": "Whether recordings hold the console.",
-    "capture_performance_opt_in": "Whether recordings hold performance figures.",
+    "autocapture_web_vitals_allowed_metrics": "Web vitals to capture. Null means all.",
+    "autocapture_exceptions_errors_to_ignore": "Error messages of exceptions that are not captured.",
+    "capture_console_log_opt_in": "Whether session recordings include the browser console.",
+    "capture_performance_opt_in": "Whether session recordings include performance data.",
     "session_recording_opt_in": "Whether sessions are recorded.",
-    "session_recording_sample_rate": "The share of sessions that is recorded, from 0 to 1.",
-    "session_recording_minimum_duration_milliseconds": "Shorter sessions are not kept; in milliseconds.",
-    "session_recording_linked_flag": "The feature flag that switches recording on: its id and key.",
-    "session_recording_network_payload_capture_config": "Which bodies and headers of requests recordings hold.",
-    "session_recording_masking_config": "What recordings mask.",
-    "session_replay_config": "Settings of replay.",
+    "session_recording_sample_rate": "Share of sessions to record, from 0 to 1. Null means all.",
+    "session_recording_minimum_duration_milliseconds": "Shorter sessions are not recorded. In milliseconds.",
+    "session_recording_linked_flag": "Feature flag that enables recording: an object with `id`, `key` and, optionally,"
+    " `variant`.",
+    "session_recording_network_payload_capture_config": "Whether session recordings include headers (`recordHeaders`)"
+    " and bodies (`recordBody`) of network requests.",
+    "session_recording_masking_config": "Elements that session recordings mask: `maskAllInputs`, `maskTextSelector` and"
+    " `blockSelector`.",
+    "session_replay_config": "Settings of session replay: `record_canvas` and `ai_config`.",
     "survey_config": "Settings of surveys.",
-    "access_control": "Deprecated: cannot be changed.",
-    "week_start_day": "The first day of a week: 0 Sunday, 1 Monday.",
-    "primary_dashboard": "The id of the dashboard shown first.",
-    "live_events_columns": "The columns of the live events.",
-    "recording_domains": "Hosts whose sessions are recorded; null is all.",
-    "person_on_events_querying_enabled": "Whether queries read the person from the event.",
-    "inject_web_apps": "Whether site apps are injected.",
-    "extra_settings": "Settings that have no field of their own.",
-    "modifiers": "How queries are run, where it is not the default.",
-    "has_completed_onboarding_for": "The products whose onboarding is complete, each with true.",
-    "surveys_opt_in": "Whether surveys are on.",
-    "heatmaps_opt_in": "Whether heat maps are on.",
-    "product_intents": "The products that it means to use.",
-    "flags_persistence_default": "Whether new feature flags stay the same when a visitor logs in.",
-    "secret_api_token": "The secret token of server-side flags; null until it is made.",
-    "secret_api_token_backup": "The secret token before that, which still works; null without one.",
-    "receive_org_level_activity_logs": "Whether it is told of the organization's activity; administrators change it.",
-    "business_model": "To whom the product is sold.",
-    "conversations_enabled": "Whether conversations are on.",
+    "access_control": "Deprecated. Cannot be changed.",
+    "week_start_day": "First day of the week.",
+    "primary_dashboard": "ID of the primary dashboard of the project.",
+    "live_events_columns": "Columns of the live events.",
+    "recording_domains": "Domains where sessions are recorded. Null means all. Empty values are removed.",
+    "person_on_events_querying_enabled": "Whether queries use the person properties that are stored with events.",
+    "inject_web_apps": "Whether site apps are added to web pages.",
+    "extra_settings": "Settings without a field of their own.",
+    "modifiers": "Query modifiers of the project. The others have the values of `default_modifiers`.",
+    "default_modifiers": "Default values of the query modifiers.",
+    "has_completed_onboarding_for": "Products whose onboarding is complete, each with the value `true`.",
+    "surveys_opt_in": "Whether surveys are enabled.",
+    "heatmaps_opt_in": "Whether heatmaps are enabled.",
+    "product_intents": "Products that the project intends to use.",
+    "flags_persistence_default": "Whether new feature flags keep their value when a visitor logs in.",
+    "secret_api_token": "Secret token for feature flags on servers. Null until it is generated.",
+    "secret_api_token_backup": "Previous secret token, which still works. Null if there is none.",
+    "receive_org_level_activity_logs": "Whether the project receives the activity logs of the organization. Only"
+    " administrators and owners can change it.",
+    "business_model": "Business model of the product.",
+    "conversations_enabled": "Whether conversations are enabled.",
     "conversations_settings": "Settings of conversations.",
     "logs_settings": "Settings of logs.",
 }

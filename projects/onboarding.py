@@ -76,11 +76,13 @@ def own_account_filters(organization: Organization) -> list[dict[str, str]]:
 class OnboardingSerializer(serializers.Serializer[Any]):
     """What `complete_product_onboarding` reads beside the fields of the project (D4, D33, D64)."""
 
-    product_type = serializers.ChoiceField(choices=PRODUCTS, required=False, help_text="The product onboarded to.")
-    intent_context = serializers.CharField(
-        max_length=200, allow_blank=True, required=False, help_text="Where interest was shown, as the client calls it."
+    product_type = serializers.ChoiceField(
+        choices=PRODUCTS, required=False, help_text="Product whose onboarding is complete."
     )
-    metadata = serializers.DictField(required=False, help_text="Accepted, as the real service does, and not kept.")
+    intent_context = serializers.CharField(
+        max_length=200, allow_blank=True, required=False, help_text="Where the product was chosen."
+    )
+    metadata = serializers.DictField(required=False, help_text="Accepted and ignored.")
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and "product_type" in data:
@@ -89,10 +91,11 @@ class OnboardingSerializer(serializers.Serializer[Any]):
 
 
 class OnboardingErrorSerializer(ErrorSerializer):
-    """An error of `complete_product_onboarding`; a wrong `product_type` has one more key (D33)."""
+    """An error. If `product_type` is invalid, it has the additional key `error`."""
 
+    # As the real service writes it (D33).
     error = serializers.CharField(
-        required=False, help_text="What is wrong with `product_type`. Present only if `attr` is `product_type`."
+        required=False, help_text="Error message about `product_type`. Present only if `attr` is `product_type`."
     )
 
 

@@ -88,7 +88,7 @@ TIMEZONES = sorted(
 
 
 class ProjectBasicSerializer(serializers.ModelSerializer[Project]):
-    """The short form, as lists show it."""
+    """A project in short form."""
 
     class Meta:
         model = Project
@@ -110,7 +110,7 @@ class ProjectBasicSerializer(serializers.ModelSerializer[Project]):
 
 
 class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
-    """A kind of group that events can belong to."""
+    """A type of group that events can belong to."""
 
     class Meta:
         model = GroupType
@@ -125,28 +125,28 @@ class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
         )
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "group_type": {"help_text": "What events call it."},
-            "group_type_index": {"help_text": "Its number, from 0 to 4."},
-            "name_singular": {"help_text": "What people call one; null is as events do."},
-            "name_plural": {"help_text": "What people call several."},
-            "default_columns": {"help_text": "The columns of its lists."},
-            "detail_dashboard": {"help_text": "The id of the dashboard that is shown with one."},
-            "created_at": {"help_text": "When it was first seen."},
+            "group_type": {"help_text": "Name of the group type in events."},
+            "group_type_index": {"help_text": "Index of the group type, from 0 to 4."},
+            "name_singular": {"help_text": "Display name of one group. Null if not set."},
+            "name_plural": {"help_text": "Display name of several groups. Null if not set."},
+            "default_columns": {"help_text": "Columns of lists of these groups."},
+            "detail_dashboard": {"help_text": "ID of the dashboard that is shown with a group."},
+            "created_at": {"help_text": "When the group type was created."},
         }
 
 
 class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
-    """A product that the project means to use."""
+    """A product that the project intends to use."""
 
     class Meta:
         model = ProductIntent
         fields = ("product_type", "created_at", "onboarding_completed_at", "updated_at")
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "product_type": {"help_text": "The product."},
-            "created_at": {"help_text": "When it was first meant."},
-            "onboarding_completed_at": {"help_text": "When its onboarding was complete; null until then."},
-            "updated_at": {"help_text": "When this was changed last."},
+            "product_type": {"help_text": "Name of the product."},
+            "created_at": {"help_text": "When the intent was first recorded."},
+            "onboarding_completed_at": {"help_text": "When the onboarding was completed. Null until then."},
+            "updated_at": {"help_text": "When the intent was last changed."},
         }
 
 
@@ -222,17 +222,17 @@ class DefaultModifiersField(FromColumns, ObjectField):
 
 @extend_schema_serializer(component_name="ProjectBackwardCompat")
 class ProjectSerializer(ModelSerializer[Project]):
-    """Reads and writes a project; the context holds the caller's `level`, and the `user` who acts, if any."""
+    """A project with its settings."""
+
+    # The context holds the caller's `level`, and the `user` who acts, if any.
 
     largest: ClassVar = {
         field.name: 256 * 1024 for field in Project._meta.fields if isinstance(field, ArrayField | JSONColumn)
     }
-    effective_membership_level = CallerLevelField(help_text="1 member, 8 administrator, 15 owner.")
+    effective_membership_level = CallerLevelField(help_text=FIELDS["effective_membership_level"])
     has_group_types = serializers.BooleanField(read_only=True, help_text=FIELDS["has_group_types"])
     group_types = GroupTypeSerializer(many=True, read_only=True, help_text=FIELDS["group_types"])
-    live_events_token = LiveEventsTokenField(
-        read_only=True, allow_null=True, help_text="A JWT for the live events, good for 7 days."
-    )
+    live_events_token = LiveEventsTokenField(read_only=True, allow_null=True, help_text=FIELDS["live_events_token"])
     app_urls = HostsField(required=False, help_text=FIELDS["app_urls"])
     timezone = serializers.ChoiceField(choices=TIMEZONES, required=False, help_text=FIELDS["timezone"])
     primary_dashboard = DashboardField(
@@ -242,7 +242,7 @@ class ProjectSerializer(ModelSerializer[Project]):
     person_on_events_querying_enabled = PersonsOnEventsField(
         read_only=True, help_text=FIELDS["person_on_events_querying_enabled"]
     )
-    default_modifiers = DefaultModifiersField(read_only=True, help_text="What each modifier is where none is set.")
+    default_modifiers = DefaultModifiersField(read_only=True, help_text=FIELDS["default_modifiers"])
     product_intents = ProductIntentSerializer(many=True, read_only=True, help_text=FIELDS["product_intents"])
 
     class Meta:
@@ -395,10 +395,10 @@ WRITABLE = frozenset(name for name, field in ProjectSerializer().fields.items() 
 
 @extend_schema_serializer(component_name="ProjectDemoData")
 class ProjectDemoDataSerializer(ProjectSerializer):
-    """A project, and whether its demo data are still being made (D5)."""
+    """A project, and whether demo data is still being generated for it."""
 
     is_generating_demo_data = serializers.SerializerMethodField(
-        help_text="Whether the job that fills it is queued or running."
+        help_text="Whether demo data is still being generated for the project."
     )
 
     class Meta(ProjectSerializer.Meta):
@@ -410,7 +410,7 @@ class ProjectDemoDataSerializer(ProjectSerializer):
 
 @extend_schema_serializer(component_name="CompleteProductOnboarding")
 class CompleteOnboardingSerializer(OnboardingSerializer, ProjectSerializer):
-    """What the schema says `complete_product_onboarding` takes: fields of the project, and the product."""
+    """A product whose onboarding is complete, and fields of the project."""
 
     class Meta(ProjectSerializer.Meta):
         fields = (*ProjectSerializer.Meta.fields, "product_type", "intent_context", "metadata")  # type: ignore[assignment]  # three more

@@ -26,7 +26,7 @@ from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from core6.postgres.prepared import ORGANIZATION
 from projects import tokens
 from projects.activity import log_deleted
-from projects.documentation import OPERATIONS
+from projects.documentation import OF_ALL, OPERATIONS
 from projects.models import Project
 from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
 from projects.scoping import projects_of
@@ -194,6 +194,8 @@ class RootProjectViewSet(ProjectViewSet):
 
 class AllProjectsViewSet(RootProjectViewSet):
     """Every project that the caller may see; a new one belongs to the current organization."""
+
+    operations = OF_ALL
 
     def tenant_place(self) -> str | None:
         return None

@@ -11,21 +11,23 @@ from roles.models import Role, RoleMembership
 
 
 class RoleMembershipSerializer(ModelSerializer[RoleMembership]):
-    """Puts a member, named by the uuid of the user, into the role of the URL."""
+    """A membership of a role."""
 
-    role_id = serializers.UUIDField(read_only=True, help_text="The role.")
-    organization_member = OrganizationMemberSerializer(read_only=True, help_text="Who is in the role.")
-    user = UserBasicSerializer(source="organization_member.user", read_only=True, help_text="The same as a user.")
-    user_uuid = UUIDField(write_only=True, help_text="The user to add: an active member.")
+    role_id = serializers.UUIDField(read_only=True, help_text="ID of the role.")
+    organization_member = OrganizationMemberSerializer(read_only=True, help_text="The member of the organization.")
+    user = UserBasicSerializer(source="organization_member.user", read_only=True, help_text="The user of the member.")
+    user_uuid = UUIDField(
+        write_only=True, help_text="UUID of the user to add. The user must be an active member of the organization."
+    )
 
     class Meta:
         model = RoleMembership
         fields = ("id", "role_id", "organization_member", "user", "joined_at", "updated_at", "user_uuid")
         read_only_fields = ("id", "joined_at", "updated_at")
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id of the membership of the role."},
-            "joined_at": {"help_text": "When the member came into the role."},
-            "updated_at": {"help_text": "When this was changed last."},
+            "id": {"help_text": "ID of the role membership."},
+            "joined_at": {"help_text": "When the member was added to the role."},
+            "updated_at": {"help_text": "When the role membership was last changed."},
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -38,18 +40,22 @@ class RoleMembershipSerializer(ModelSerializer[RoleMembership]):
 
 
 class RoleSerializer(ModelSerializer[Role]):
-    """Reads and writes a role; only its name can be written."""
+    """A role: a named group of members of an organization."""
 
-    created_by = UserBasicSerializer(read_only=True, allow_null=True, help_text="Who made it; null when unknown.")
-    members = RoleMembershipSerializer(many=True, read_only=True, help_text="Who is in the role, in joining order.")
-    is_default = serializers.BooleanField(read_only=True, help_text="Whether it is the organization's default role.")
+    created_by = UserBasicSerializer(
+        read_only=True, allow_null=True, help_text="The user who created the role. Null if unknown or deleted."
+    )
+    members = RoleMembershipSerializer(many=True, read_only=True, help_text="Memberships of the role, oldest first.")
+    is_default = serializers.BooleanField(
+        read_only=True, help_text="Whether the role is the default role of the organization."
+    )
 
     class Meta:
         model = Role
         fields = ("id", "name", "created_at", "created_by", "members", "is_default")
         read_only_fields = ("id", "created_at")
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id by which addresses name the role."},
-            "name": {"help_text": "Unique in the organization, whatever its case."},
-            "created_at": {"help_text": "When it was made."},
+            "id": {"help_text": "ID of the role."},
+            "name": {"help_text": "Name of the role. Unique in the organization, ignoring case."},
+            "created_at": {"help_text": "When the role was created."},
         }

@@ -109,5 +109,5 @@ class PersonalAPIKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-u
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "A personal API key, phx_…, with the scope that the operation names.",
+            "description": "A personal API key (`phx_…`) with the scope that the operation requires.",
         }

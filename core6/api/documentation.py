@@ -18,10 +18,25 @@ class Operation:
     errors: Mapping[int, type[Serializer[Any]]] = field(default_factory=dict)
 
 
-ACTIVITY = Operation("List the activity of one", "What was changed, by whom and when; newest first.")
-ALL_ACTIVITY = Operation("List the activity", "What was changed in the project, by whom and when; newest first.")
-ADMINISTRATORS = " Takes an administrator of the organization."
-HARD_DELETE = (
-    "Always 405 with an empty body: nothing is deleted for good. PATCH `deleted` to true instead, and to false to bring"
-    " it back."
-)
+def activity_of(one: str) -> Operation:
+    """Return what is said of the activity of `one` object, such as "a project"."""
+    return Operation(f"List the activity of {one}", f"Lists the changes of {one}, newest first.")
+
+
+def activity_of_all(objects: str) -> Operation:
+    """Return what is said of the activity of all `objects` of a project, such as "cohorts"."""
+    text = f"Lists the changes of all {objects} of the project, newest first."
+    return Operation(f"List the activity of all {objects}", text)
+
+
+ADMINISTRATORS = " Requires an administrator or owner of the organization."
+KEEPS_THE_REST = " Fields that are not sent keep their values."
+
+
+def hard_delete(one: str) -> Operation:
+    """Return what is said of the DELETE of `one` object that is never deleted for good."""
+    return Operation(
+        f"Delete {one}s",
+        f"Not supported: always returns 405 with an empty body. PATCH `deleted` to `true` to delete the {one}, and to"
+        " `false` to restore it.",
+    )

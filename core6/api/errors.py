@@ -36,14 +36,17 @@ from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavai
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
-    """What was wrong, and how to do it right."""
+    """An error."""
 
     type = serializers.CharField(
-        help_text="validation_error, invalid_request, authentication_error, throttled_error or server_error."
+        help_text="Type of the error: `validation_error`, `invalid_request`, `authentication_error`, `throttled_error`"
+        " or `server_error`."
     )
-    code = serializers.CharField(help_text="What kind of error it is, for programs: required, not_found, …")
-    detail = serializers.CharField(help_text="What is wrong, for people.")
-    attr = serializers.CharField(allow_null=True, help_text="The field that is wrong; null when it is none.")
+    code = serializers.CharField(help_text="Error code for programs, such as `required` or `not_found`.")
+    detail = serializers.CharField(help_text="Error message for people.")
+    attr = serializers.CharField(
+        allow_null=True, help_text="Name of the invalid field. Null if the error is not about a field."
+    )
 
 
 logger = logging.getLogger(__name__)

@@ -44,14 +44,23 @@ class LongPagination(LimitOffsetPagination):
 def page_schema(results: dict[str, Any], count: str | None = None, link_format: str = "uri") -> dict[str, Any]:
     """Return the schema of a page of `results`, with the key of the total where there is one."""
     link = {"type": "string", "format": link_format, "nullable": True}
-    total = {count: {"type": "integer", "example": 123, "description": "How many rows there are on all pages."}}
+    total = {count: {"type": "integer", "example": 123, "description": "Number of results on all pages."}}
     properties = {
         **(total if count else {}),
-        "next": {**link, "example": _PAGE.format(400), "description": "The page after this one; null on the last."},
-        "previous": {**link, "example": _PAGE.format(200), "description": "The page before; null on the first."},
-        "results": {**results, "description": "The rows of this page."},
+        "next": {**link, "example": _PAGE.format(400), "description": "Link to the next page. Null on the last page."},
+        "previous": {
+            **link,
+            "example": _PAGE.format(200),
+            "description": "Link to the previous page. Null on the first page.",
+        },
+        "results": {**results, "description": "The results on this page."},
     }
-    return {"type": "object", "required": list(properties), "properties": properties}
+    return {
+        "type": "object",
+        "description": "A page of results.",
+        "required": list(properties),
+        "properties": properties,
+    }
 
 
 def without_key(link: Any) -> str | None:

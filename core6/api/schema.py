@@ -1,5 +1,6 @@
 """What our endpoints tell drf-spectacular: the real service's names (D21), our texts, scopes, errors and samples."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -35,37 +36,39 @@ _INTEGER, _NUMBER, _UUID, _STRING = (
     {"type": "string"},
 )
 _PARAMETERS: Final[Mapping[str, tuple[dict[str, str], str]]] = {
-    "organization_id": (_UUID, "Id of the organization; the caller's own is `@current`."),
+    "organization_id": (_UUID, "ID of the organization. Use `@current` for your current organization."),
     "project_id": (
         _STRING,
         "Project ID of the project you're trying to access. To find the ID, make a call to /api/projects/.",
     ),
-    "role_id": (_UUID, "Id of the role."),
+    "role_id": (_UUID, "ID of the role."),
 }
 _IDS: Final = {
-    "projects": (_NUMBER, "Id of the project."),
-    "organizations_projects": (_NUMBER, "Id of the project."),
-    "annotations": (_INTEGER, "Id of the annotation."),
-    "cohorts": (_INTEGER, "Id of the cohort."),
-    "roles": (_UUID, "Id of the role."),
-    "role_memberships": (_UUID, "Id of the membership."),
-    "organizations": (_UUID, "Id of the organization; the caller's own is `@current`."),
+    "projects": (_NUMBER, "ID of the project. Use `@current` for your current project."),
+    "organizations_projects": (_NUMBER, "ID of the project. Use `@current` for your current project."),
+    "annotations": (_INTEGER, "ID of the annotation."),
+    "cohorts": (_INTEGER, "ID of the cohort."),
+    "roles": (_UUID, "ID of the role."),
+    "role_memberships": (_UUID, "ID of the role membership."),
+    "organizations": (_UUID, "ID of the organization. Use `@current` for your current organization."),
 }
 #: Another name of `/api/projects/`, with a tag of its own (D73).
 ENVIRONMENTS: Final = "/api/environments/"
 _ERRORS: Final = {
-    400: "The request cannot be understood, or a value is refused: `attr` names the field.",
-    401: "No key was sent, or an unknown one.",
-    403: "The key, or the level of its owner, does not allow this: `detail` says what is missing.",
-    404: "There is no such object, or the caller may not know of it.",
-    409: "A request with the same `Idempotency-Key` is being answered.",
-    412: "The object is not as `If-Match` says: it has changed since it was read.",
+    400: "The request is malformed or a value is invalid. `attr` is the name of the field.",
+    401: "The API key is missing or invalid.",
+    403: "The API key or the access level of its owner is not sufficient. `detail` names what is missing.",
+    404: "The object does not exist or is not visible to the caller.",
+    409: "A request with the same `Idempotency-Key` is still being processed.",
+    412: "The object has changed since it was read: it does not match `If-Match`.",
     413: "The body is larger than 10 MB.",
-    415: "The body is of a content type that is not understood: send JSON or a form.",
-    422: "The `Idempotency-Key` came with another request before.",
-    429: "Too many requests: `Retry-After` says in how many seconds to try again.",
-    503: "The database does not answer: `Retry-After` says in how many seconds to try again.",
+    415: "The content type of the body is not supported. Send JSON or a form.",
+    422: "The `Idempotency-Key` was already used for a different request.",
+    429: "Too many requests. `Retry-After` is the number of seconds to wait.",
+    503: "The database is not available. `Retry-After` is the number of seconds to wait.",
 }
+#: A value of an enum in a description whose text says nothing more, such as "* `b2b` - B2B".
+_NAMES_ITSELF: Final = re.compile(r"^\* `([^`]*)` - \1\n?", re.MULTILINE | re.IGNORECASE)
 
 
 class OperationSchema(AutoSchema):
@@ -92,8 +95,8 @@ class OperationSchema(AutoSchema):
         needed = " and ".join(f"`{scope}`" for scope in self._viewset.required_scopes())
         text = self._told.description
         if self._is_of_environments:
-            text += " The same as the operation of `/api/projects/`."
-        return f"{text}\n\nNeeds the API key scope {needed}." if needed else text
+            text += " The same as the operation under `/api/projects/`."
+        return f"{text}\n\nRequires the API key scope {needed}." if needed else text
 
     def get_auth(self) -> list[dict[str, list[str]]]:
         needed = list(self._viewset.required_scopes())
@@ -127,7 +130,7 @@ class OperationSchema(AutoSchema):
         return bodies
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
-        known = {**_PARAMETERS, "id": _IDS.get(str(self._viewset.basename), (_STRING, "Id of the object."))}
+        known = {**_PARAMETERS, "id": _IDS.get(str(self._viewset.basename), (_STRING, "ID of the object."))}
         return [
             {"in": "path", "name": name, "schema": known[name][0], "required": True, "description": known[name][1]}
             for name in variables
@@ -171,9 +174,10 @@ def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for path in result["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():
-                response["description"] = response["description"] or "Done."
+                response["description"] = response["description"] or "Success."
     schemas = result["components"]["schemas"]
     _files_by_forms(result["paths"], schemas)
+    _describe_plainly(schemas)
     null = {"$ref": "#/components/schemas/NullEnum"}
     for schema in schemas.values():
         for field in schema.get("properties", {}).values():
@@ -192,6 +196,16 @@ def with_host(result: dict[str, Any], request: Request | None = None, **_: Any) 
             for sample in operation["x-codeSamples"]:
                 sample["source"] = sample["source"].replace(HOST, host)
     return {**result, "servers": [{"url": host}]}
+
+
+def _describe_plainly(schemas: dict[str, Any]) -> None:
+    """Leave out the values of enums that are their own names, and titles that are the names of fields."""
+    for schema in schemas.values():
+        for told in (schema, *schema.get("properties", {}).values()):
+            told.pop("title", None)
+            text = _NAMES_ITSELF.sub("", told.pop("description", "")).rstrip()
+            if text:
+                told["description"] = text
 
 
 def _files_by_forms(paths: dict[str, Any], schemas: dict[str, Any]) -> None:

@@ -132,10 +132,10 @@ class HedgehogField(JSONField):
 
 
 class UserBasicSerializer(ModelSerializer[User]):
-    """A user as other objects show them (contract G)."""
+    """A user, as shown in other objects."""
 
     hedgehog_config = HedgehogField(
-        read_only=True, allow_null=True, help_text="The user's hedgehog, null when there is none."
+        read_only=True, allow_null=True, help_text="Settings of the user's hedgehog avatar. Null if there are none."
     )
 
     class Meta:
@@ -153,29 +153,30 @@ class UserBasicSerializer(ModelSerializer[User]):
         )
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The number of the user."},
-            "uuid": {"help_text": "The user's id that is the same everywhere."},
-            "distinct_id": {"help_text": "The name by which the user's own events are sent."},
-            "first_name": {"help_text": "The first name; may be empty."},
-            "last_name": {"help_text": "The last name; may be empty."},
-            "email": {"help_text": "The address that the user logs in with."},
-            "is_email_verified": {"help_text": "Whether the address was verified; null when nobody tried."},
-            "role_at_organization": {"help_text": "What the user works as."},
+            "id": {"help_text": "ID of the user."},
+            "uuid": {"help_text": "UUID of the user."},
+            "distinct_id": {"help_text": "Distinct ID of the user's own events. Null if there is none."},
+            "first_name": {"help_text": "First name of the user. May be empty."},
+            "last_name": {"help_text": "Last name of the user. May be empty."},
+            "email": {"help_text": "Email address of the user."},
+            "is_email_verified": {"help_text": "Whether the email address is verified. Null if unknown."},
+            "role_at_organization": {"help_text": "The kind of work that the user does. Null if unknown."},
         }
 
 
 class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
-    """A member of an organization (contract D.5)."""
+    """A member of an organization."""
 
-    user = UserBasicSerializer(read_only=True, help_text="Who it is.")
+    user = UserBasicSerializer(read_only=True, help_text="The user who is the member.")
     is_2fa_enabled = serializers.BooleanField(
-        read_only=True, help_text="Always false: this server has no second factor."
+        read_only=True, help_text="Always false: two-factor authentication is not supported."
     )
-    has_social_auth = serializers.BooleanField(
-        read_only=True, help_text="Always false: this server has no social login."
-    )
+    has_social_auth = serializers.BooleanField(read_only=True, help_text="Always false: social login is not supported.")
     last_login = serializers.DateTimeField(
-        source="user.last_login", read_only=True, allow_null=True, help_text="When the user logged in last."
+        source="user.last_login",
+        read_only=True,
+        allow_null=True,
+        help_text="When the user last logged in. Null if never.",
     )
 
     class Meta:
@@ -192,8 +193,8 @@ class OrganizationMemberSerializer(serializers.ModelSerializer[Membership]):
         )
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id of the membership of the organization."},
-            "level": {"help_text": "1 member, 8 administrator, 15 owner."},
+            "id": {"help_text": "ID of the organization membership."},
+            "level": {"help_text": "Access level of the member: 1 member, 8 administrator, 15 owner."},
             "joined_at": {"help_text": "When the user joined the organization."},
-            "updated_at": {"help_text": "When this was changed last."},
+            "updated_at": {"help_text": "When the organization membership was last changed."},
         }

@@ -5,17 +5,24 @@ from typing import Final
 from core6.api.documentation import Operation
 
 USERS: Final = {
-    "retrieve": Operation("Retrieve the caller", "Who calls, where `@current` leads, and every organization."),
+    "retrieve": Operation(
+        "Retrieve the caller",
+        "Returns the caller with the current project, the current organization and all organizations.",
+    ),
 }
 KEYS: Final = {
-    "retrieve": Operation("Retrieve the caller's key", "The key of the call and what it may do, without its value."),
+    "retrieve": Operation(
+        "Retrieve the caller's key", "Returns the API key of the request and its scopes, without its secret value."
+    ),
 }
 ORGANIZATIONS: Final = {
-    "list": Operation("List all organizations", "The organizations that the caller belongs to, oldest first."),
-    "retrieve": Operation("Retrieve organizations", "One organization that the caller belongs to, with its projects."),
+    "list": Operation(
+        "List all organizations", "Lists the organizations of the caller with their projects, oldest first."
+    ),
+    "retrieve": Operation("Retrieve organizations", "Returns an organization of the caller with its projects."),
 }
 MEMBERS: Final = {
     "list": Operation(
-        "List all members", "The members of the organization with their levels, in the order of joining."
+        "List all members", "Lists the members of the organization with their access levels, oldest first."
     ),
 }

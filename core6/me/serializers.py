@@ -15,20 +15,22 @@ from projects.serializers import ProjectBasicSerializer
 
 
 class OrganizationBasicSerializer(serializers.ModelSerializer[Organization]):
-    """An organization in a list of a user's."""
+    """An organization of the caller in short form."""
 
     membership_level = serializers.IntegerField(
-        source="caller_level", read_only=True, help_text="1 member, 8 administrator, 15 owner."
+        source="caller_level",
+        read_only=True,
+        help_text="Access level of the caller: 1 member, 8 administrator, 15 owner.",
     )
-    slug = serializers.SerializerMethodField(help_text="The name as addresses may hold it; not unique.")
+    slug = serializers.SerializerMethodField(help_text="Name of the organization in a form for URLs. Not unique.")
 
     class Meta:
         model = Organization
         fields = ("id", "name", "slug", "membership_level")
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id by which addresses name the organization."},
-            "name": {"help_text": "What people call it."},
+            "id": {"help_text": "ID of the organization."},
+            "name": {"help_text": "Name of the organization."},
         }
 
     def get_slug(self, organization: Organization) -> str:
@@ -36,14 +38,16 @@ class OrganizationBasicSerializer(serializers.ModelSerializer[Organization]):
 
 
 class OrganizationSerializer(OrganizationBasicSerializer):
-    """An organization that the caller belongs to, with its projects."""
+    """An organization of the caller with its projects."""
 
-    member_count = serializers.IntegerField(read_only=True, help_text="How many members it has.")
+    member_count = serializers.IntegerField(read_only=True, help_text="Number of members of the organization.")
     default_role_id = serializers.UUIDField(
-        read_only=True, allow_null=True, help_text="The role that new members get; null is none."
+        read_only=True, allow_null=True, help_text="ID of the role of new members. Null if there is none."
     )
-    teams = ProjectBasicSerializer(source="projects", many=True, read_only=True, help_text="As `projects`.")
-    projects = ProjectBasicSerializer(many=True, read_only=True, help_text="Its projects, oldest first.")
+    teams = ProjectBasicSerializer(source="projects", many=True, read_only=True, help_text="The same as `projects`.")
+    projects = ProjectBasicSerializer(
+        many=True, read_only=True, help_text="Projects of the organization, oldest first."
+    )
 
     class Meta:
         model = Organization
@@ -61,17 +65,21 @@ class OrganizationSerializer(OrganizationBasicSerializer):
         read_only_fields = fields
         extra_kwargs: ClassVar = {
             **OrganizationBasicSerializer.Meta.extra_kwargs,
-            "created_at": {"help_text": "When it was made."},
+            "created_at": {"help_text": "When the organization was created."},
         }
 
 
 class UserSerializer(UserBasicSerializer):
-    """The caller: where `@current` leads, and every organization."""
+    """The caller with the current project, the current organization and all organizations."""
 
-    date_joined = serializers.DateTimeField(source="created_at", read_only=True, help_text="When the account was made.")
-    team = serializers.SerializerMethodField(help_text="The project that `@current` means; null without one.")
-    organization = serializers.SerializerMethodField(help_text="The organization that `@current` means.")
-    organizations = serializers.SerializerMethodField(help_text="Every organization that the caller belongs to.")
+    date_joined = serializers.DateTimeField(source="created_at", read_only=True, help_text="When the user was created.")
+    team = serializers.SerializerMethodField(
+        help_text="The current project, which is `@current` in URLs. Null if there is none."
+    )
+    organization = serializers.SerializerMethodField(
+        help_text="The current organization, which is `@current` in URLs. Null if there is none."
+    )
+    organizations = serializers.SerializerMethodField(help_text="All organizations of the caller.")
 
     class Meta:
         model = User
@@ -82,7 +90,7 @@ class UserSerializer(UserBasicSerializer):
         read_only_fields = fields
         extra_kwargs: ClassVar = {
             **UserBasicSerializer.Meta.extra_kwargs,
-            "is_staff": {"help_text": "Whether the user may use the console."},
+            "is_staff": {"help_text": "Whether the user may use the admin console."},
         }
 
     @extend_schema_field(ProjectBasicSerializer(allow_null=True))
@@ -101,9 +109,9 @@ class UserSerializer(UserBasicSerializer):
 
 
 class PersonalAPIKeySerializer(serializers.ModelSerializer[PersonalAPIKey]):
-    """A personal API key and what it may do; its value was shown when it was made, and never again."""
+    """A personal API key without its secret value."""
 
-    user_id = serializers.IntegerField(read_only=True, help_text="Whose key it is.")
+    user_id = serializers.IntegerField(read_only=True, help_text="ID of the user who owns the key.")
 
     class Meta:
         model = PersonalAPIKey
@@ -120,15 +128,21 @@ class PersonalAPIKeySerializer(serializers.ModelSerializer[PersonalAPIKey]):
         )
         read_only_fields = fields
         extra_kwargs: ClassVar = {
-            "id": {"help_text": "The id of the key."},
-            "label": {"help_text": "What its owner calls it."},
-            "mask_value": {"help_text": "Its first and last characters."},
-            "created_at": {"help_text": "When it was made."},
-            "last_used_at": {"help_text": "When it was used last, within an hour; null is never."},
-            "scopes": {"help_text": "What it may do: `annotation:read`, …; `*` is everything."},
-            "scoped_teams": {"help_text": "The projects that it is restricted to. Empty if there is no restriction."},
+            "id": {"help_text": "ID of the key."},
+            "label": {"help_text": "Label of the key."},
+            "mask_value": {"help_text": "First and last characters of the key."},
+            "created_at": {"help_text": "When the key was created."},
+            "last_used_at": {"help_text": "When the key was last used, to within an hour. Null if never."},
+            "scopes": {
+                "help_text": "Scopes of the key, such as `annotation:read`. `*` means all. Null or empty means none."
+            },
+            "scoped_teams": {
+                "allow_null": False,
+                "help_text": "IDs of the only projects that the key can access. Empty means all.",
+            },
             "scoped_organizations": {
-                "help_text": "The organizations that it is restricted to. Empty if there is no restriction."
+                "allow_null": False,
+                "help_text": "IDs of the only organizations that the key can access. Empty means all.",
             },
         }
 

@@ -25,6 +25,8 @@ from tests.test_permission_matrix import MATRIX
 CONTRACT = BASE_DIR / "tests" / "openapi.yml"
 PLACEHOLDER = "https://core6.example.com"
 FORWARDED = {"Host": "one.example", "X-Forwarded-Host": "api.example:8443", "X-Forwarded-Proto": "https"}
+#: Components whose descriptions, docstrings of cohorts/serializers.py, are not plain yet.
+REWRITTEN_LATER = ("Calculation", "Cohort")
 METHODS = ("get", "post", "put", "patch", "delete")
 ROOT = "/api/projects/"
 #: The 18 operations of the page: method, resource, action, scope, success, what the answer is.
@@ -155,6 +157,60 @@ def test_onboarding_takes_every_product_and_any_context(schema: dict[str, Any]):
     assert schemas["ProductTypeEnum"]["enum"] == list(PRODUCTS)
     context = fields["intent_context"]
     assert (context["type"], context["maxLength"], "enum" in context) == ("string", 200, False)
+
+
+def texts(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every text of the schema that people read, with its place; values of enums that follow it are left out."""
+    yield "info", schema["info"]["description"]
+    yield "key", schema["components"]["securitySchemes"]["PersonalAPIKeyAuth"]["description"]
+    for method, path, operation in operations(schema):
+        yield f"{method} {path}", operation["description"]
+        for each in (*operation.get("parameters", ()), *operation["responses"].values()):
+            yield f"{method} {path} {each.get('name')}", each["description"]
+    for name, component in schema["components"]["schemas"].items():
+        for field, told in {"": component, **component.get("properties", {})}.items():
+            text = told.get("description", "").partition("* `")[0].strip()
+            if text and not (field == "" and name.removeprefix("Patched").removesuffix("Request") in REWRITTEN_LATER):
+                yield f"{name}.{field}", text
+
+
+def test_every_text_is_plain_english(schema: dict[str, Any]):
+    """A sentence that begins as one and ends as one; no reader of the schema knows the words of our documents."""
+    form = re.compile(r"(?!(Who|Whom|What|How|Why|It|Its)\b)(?!When\.)[A-Z`]\S* .*\.", re.DOTALL)
+    private = re.compile(
+        r"\b(tells?|told|asks?|asked|heeds?|whoever|whom|notes|noted|people call|her|[A-G]\.\d|D\d+)\b|contract",
+        re.IGNORECASE,
+    )
+    found = {place: text for place, text in texts(schema) if text != "No response body"}
+    assert len(found) > 600
+    assert {place: text for place, text in found.items() if not form.fullmatch(text) or private.search(text)} == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "form"),
+    [
+        ("created_by", r"The user who created the \w+\. Null if unknown or deleted\."),
+        ("user", r"The user( who (made the change|is the member)| of the member)\..*"),
+        ("id", r"(UU)?ID of the .*\."),
+        ("created_at", r"When the .* was (created|made|first seen|first recorded)\."),
+        ("updated_at", r"When the .* was last changed\."),
+        ("deleted", r"Whether the \w+ is deleted\. Set it to `true` to delete the \w+, and to `false` to restore it\."),
+        ("count", r"Number of .*\."),
+        ("total_count", r"Number of .*\."),
+    ],
+)
+def test_the_same_field_is_described_in_the_same_words(schema: dict[str, Any], field: str, form: str):
+    found = [text for place, text in texts(schema) if place.endswith(f".{field}")]
+    assert found
+    assert [text for text in found if not re.fullmatch(form, text)] == []
+
+
+def test_an_enum_lists_no_value_that_names_itself(schema: dict[str, Any]):
+    schemas = schema["components"]["schemas"]
+    assert "description" not in schemas["TimezoneEnum"]
+    assert schemas["ProjectBackwardCompat"]["properties"]["timezone"]["description"] == "Time zone of the project."
+    assert schemas["AnnotationScopeEnum"]["description"] == "* `dashboard_item` - insight"
+    assert schemas["WeekStartDayEnum"]["description"] == "* `0` - Sunday\n* `1` - Monday"
 
 
 def test_every_error_has_one_component(schema: dict[str, Any]):
