@@ -84,6 +84,9 @@ def _query_is_right(case: Case, response: Response) -> bool:
 
 
 def _body_is_right(case: Case) -> bool:
+    if isinstance(case.body, bytes):
+        # Blanks are an empty object, and what begins with `name=` is a form (D22).
+        return not case.body.strip() or b"=" in case.body
     body = case.operation.get_body_for_media_type(case.media_type) if case.media_type else None
     return body is None or _is_right(case.body, body.optimized_schema)
 

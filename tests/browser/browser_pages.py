@@ -90,6 +90,18 @@ def test_redoc_searches(watched: Watched, server: Serve):
     assert watched.complaints == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", PUBLIC_NAME])
+def test_redoc_shows_samples_of_the_host_that_it_is_read_from(watched: Watched, server: Serve, host: str):
+    path = "/api/schema/redoc/"
+    address = server.url.replace("127.0.0.1", host)
+    watched.page.goto(address + path)
+    shown = watched.page.locator(PAGES[path])
+    expect(shown).to_be_visible(timeout=PATIENCE * 1000)
+    expect(shown.get_by_text(f"{address}/api/projects/@current/annotations/").first).to_be_visible()
+    assert "core6.example.com" not in watched.page.content()
+    assert watched.complaints == []
+
+
 def test_every_link_of_the_first_page_works(watched: Watched, server: Serve):
     watched.page.goto(server.url)
     links = watched.page.locator("a")

@@ -78,3 +78,16 @@ def test_without_a_key_it_is_refused(watched: Watched, server: Serve):
     assert (status, shown["code"]) == ("401", "not_authenticated")
     assert {each.partition(":")[0] for each in watched.complaints} == {"401", "error"}
     assert all("401" in each for each in watched.complaints)
+
+
+def test_the_error_of_onboarding_is_shown_with_its_own_key(watched: Watched, server: Serve):
+    open_swagger_ui(watched, server)
+    block = watched.page.locator("#operations-projects-complete_product_onboarding_partial_update")
+    block.locator(".opblock-summary-control").click()
+    shown = {
+        status: json.loads(block.locator(f".response[data-code='{status}'] .example").inner_text())
+        for status in ("400", "404")
+    }
+    assert shown["400"].keys() - shown["404"].keys() == {"error"}
+    watched.picture("swagger-ui-onboarding-error", block)
+    assert watched.complaints == []
