@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ValidationError
 
 from cohorts.clock import clock_of
-from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
+from cohorts.compile import NoCriteria, compile_criteria
 from cohorts.criteria import Criteria, CriteriaError, load
 from cohorts.models import Cohort
 from cohorts.sql import Sql
@@ -81,16 +81,14 @@ def copy_of(cohort: Cohort) -> dict[str, Any]:
     return {"kind": "HogQLQuery", "query": f"SELECT person_id FROM cohort_people WHERE cohort_id = {cohort.pk}"}
 
 
-def compile_query(query: dict[str, Any], *, project_id: int) -> tuple[Sql, list[str]]:
-    """Return the statement that selects whom the query finds, and its regular expressions; without properties, all."""
+def compile_query(query: dict[str, Any], *, project_id: int) -> Sql:
+    """Return the statement that selects the persons whom the query finds: all of them if it has no properties."""
     if query["kind"] == "HogQLQuery":
-        return _copy(query["query"], project_id), []
-    criteria = _criteria(query)
+        return _copy(query["query"], project_id)
     try:
-        persons = compile_criteria(criteria, project_id=project_id, clock=clock_of(project_id), cohorts=())
+        return compile_criteria(_criteria(query), project_id=project_id, clock=clock_of(project_id), cohorts=())
     except NoCriteria:
-        persons = Sql("SELECT p.uuid FROM analytics_person p WHERE p.project_id = %s", (project_id,))
-    return persons, regular_expressions(criteria)
+        return Sql("SELECT p.uuid FROM analytics_person p WHERE p.project_id = %s", (project_id,))
 
 
 def _check_names(query: dict[str, Any], known: Any) -> None:

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from cohorts.clock import clock_of
-from cohorts.compile import NoCriteria, compile_criteria, regular_expressions
+from cohorts.compile import NoCriteria, compile_criteria
 from cohorts.criteria import CohortFilter, Criteria, CriteriaError, leaves, load, names_dates
 from cohorts.dependencies import known, lock_definitions, references_in, related
 from cohorts.members import delete_members, replace_members
@@ -134,14 +134,7 @@ def compile_of(criteria: Criteria, project_id: int) -> Sql:
     """Return the statement that selects who meets the criteria in a project now; raises CompileError."""
     named = known(project_id, {leaf.value for leaf in leaves(criteria.properties) if isinstance(leaf, CohortFilter)})
     live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
-    check_expressions(regular_expressions(criteria))
     return compile_criteria(criteria, project_id=project_id, clock=clock_of(project_id), cohorts=live)
-
-
-def check_expressions(patterns: list[str]) -> None:
-    """Fail for what is no regular expression, also where there is no person to match it with; raises DataError."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT '' ~ ANY(%s::text[])", [patterns])
 
 
 def _compute(cohort: Cohort, run: Calculation) -> None:

@@ -6,23 +6,24 @@ deeply it is nested.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from cohorts.behavior import did
-from cohorts.criteria import BehavioralFilter, CohortFilter, Criteria, Group, Node, PersonFilter, leaves
+from cohorts.criteria import BehavioralFilter, CohortFilter, Criteria, Group, Leaf, Node, PersonFilter, leaves
 from cohorts.dates import Clock
 from cohorts.properties import (
     COMPARISONS_OF_NUMBERS,
     CompileError,
+    InvalidExpression,
     Property,
     condition,
     number_of,
-    text_of,
     values_of,
 )
 from cohorts.sql import FALSE, Sql, all_of, any_of, negate
 
+_MOST_EXPRESSIONS: Final = 20
 #: What Postgres plans in seconds: its planner's time grows with the square of the joined sets.
 _MOST_SETS: Final = 1000
 #: What a statement of the extended protocol can bind is 65,535.
@@ -51,6 +52,7 @@ def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohor
     root = criteria.properties
     if not root.values:
         raise NoCriteria
+    check_number_of_expressions(leaves(root))
     if _is_negated(root):
         raise CompileError("Top level condition cannot be negated")
     compiler = _Compiler(project_id, clock, cohorts)
@@ -138,12 +140,13 @@ class _Compiler:
         return Sql(f"{name}.person_uuid IS NOT NULL")
 
 
-def regular_expressions(criteria: Criteria) -> list[str]:
-    """Return every pattern of the criteria, so that a bad one is found whoever is there to be matched."""
-    found: list[str] = []
-    for leaf in leaves(criteria.properties):
+def check_number_of_expressions(found: Iterable[Leaf]) -> None:
+    """Refuse more regular expressions than one statement is to hold (D54); raises InvalidExpression."""
+    count = 0
+    for leaf in found:
         filters = [leaf] if isinstance(leaf, PersonFilter) else getattr(leaf, "event_filters", None) or []
         for each in filters:
             if getattr(each, "operator", None) in ("regex", "not_regex"):
-                found += [text_of(value) for value in values_of(each.value)]
-    return found
+                count += len(values_of(each.value))
+    if count > _MOST_EXPRESSIONS:
+        raise InvalidExpression(f"There are more than {_MOST_EXPRESSIONS} regular expressions: use fewer.")

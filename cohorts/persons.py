@@ -21,10 +21,11 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from cohorts.clock import clock_of
+from cohorts.compile import check_number_of_expressions
 from cohorts.criteria import CriteriaError, Leaf, PersonFilter, leaves, load
 from cohorts.dates import Clock
 from cohorts.models import Cohort, CohortMember
-from cohorts.properties import CompileError, Property, condition
+from cohorts.properties import CompileError, InvalidExpression, Property, condition
 from cohorts.sql import Sql
 from core6.analytics.models import DistinctId, Person
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
@@ -68,8 +69,11 @@ def narrowed(persons: QuerySet[Person], project_id: int, parameters: Mapping[str
 def _conditions(text: str, clock: Clock) -> list[RawSQL]:
     try:
         given = [{"operator": "exact", "type": "person", **each} for each in json.loads(text)]
-        found = leaves(load({"properties": {"type": "AND", "values": given}}).properties)
+        found = list(leaves(load({"properties": {"type": "AND", "values": given}}).properties))
+        check_number_of_expressions(found)
         compiled = [_condition(leaf, clock) for leaf in found]
+    except InvalidExpression as error:
+        raise ValidationError({"properties": str(error)}) from error
     except (ValueError, TypeError, CriteriaError, CompileError, RecursionError) as error:
         raise ValidationError(
             {"properties": "Must be a JSON list of person filters, each with key, value and perhaps operator."}

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from cohorts.dates import Clock, moment
+from cohorts.regular_expressions import RegularExpressionError, translate
 from cohorts.sql import FALSE, TRUE, Sql, all_of, any_of, negate
 
 # Numbers as text: bounded, since a cast of a longer one overflows. The same pattern for Python and Postgres.
@@ -33,6 +34,12 @@ class CompileError(Exception):
     """The criteria are well-formed and mean nothing; `code` says what kind of nonsense it is (1.6)."""
 
     code = "validation_error"
+
+
+class InvalidExpression(CompileError):
+    """A regular expression cannot be used, or there are too many of them (D54)."""
+
+    code = "invalid_regex"
 
 
 def condition(prop: "Property", operator: str | None, value: Any, clock: Clock) -> Sql:
@@ -179,7 +186,10 @@ def _contain(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
 
 
 def _match(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
-    patterns = [text_of(each) for each in values_of(value)]
+    try:
+        patterns = [translate(text_of(each)) for each in values_of(value)]
+    except RegularExpressionError as error:
+        raise InvalidExpression(str(error)) from error
     return _known(Sql(f"{prop.text.text} ~ ANY(%s::text[])", (*prop.text.values, patterns)))
 
 

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from cohorts import actors_query
-from cohorts.calculation import check_expressions, compile_of, wake_dependents
+from cohorts.calculation import compile_of, wake_dependents
 from cohorts.criteria import CriteriaError, load, references
 from cohorts.dependencies import known, lock_definitions
 from cohorts.members import add_members, count_members, named
@@ -98,9 +98,7 @@ def _named(source: dict[str, Any]) -> set[int]:
 
 def _selected(cohort: Cohort, source: dict[str, Any]) -> Sql:
     if "query" in source:
-        persons, patterns = actors_query.compile_query(source["query"], project_id=cohort.project_id)
-        check_expressions(patterns)
-        return persons
+        return actors_query.compile_query(source["query"], project_id=cohort.project_id)
     if "filters" in source:
         return compile_of(load(source["filters"]), cohort.project_id)
     values = source["values"]

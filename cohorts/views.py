@@ -193,6 +193,7 @@ class CohortViewSet(
     @action(detail=True, methods=["get", "post"])
     def duplicate_as_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Make a static cohort of the persons who are now in a dynamic one (contract 4.9)."""
+        _ = request.data  # a body that cannot be read is refused, though nothing is taken from it
         with transaction.atomic():
             self.lock()
             cohort = self.get_object()

@@ -333,3 +333,25 @@ def test_an_end_of_the_time_is_kept_to(cast: Cast, alice: Caller):
     assert cohort["filters"]["properties"]["values"][0]["explicit_datetime_to"] == "-20d"
     work()
     assert members_of(alice, cohort, cast.web) == {"within"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence"),
+    [
+        (r"(((((((.*)\7)*)\6)*)\5)*)$", "Back references are not supported in regular expressions: "),
+        ("(a?){255}(a?){255}(a?){255}b{2}$", "The repetitions in a regular expression come to more than 512"),
+        ("a(?!b)", "Look-around is not supported in regular expressions: "),
+    ],
+)
+def test_an_expression_that_cannot_be_used_fails_at_once_with_a_sentence(
+    cast: Cast, alice: Caller, pattern: str, sentence: str
+):
+    person(cast.web, name="a" * 30)
+    cohort = create(cast, alice, all_of(leaf("name", "regex", pattern)))
+    work()
+    body = alice.get(url(cast, cohort)).json()
+    assert (body["is_calculating"], body["errors_calculating"], body["count"]) == (False, 1, None)
+    assert "invalid regular expression" in body["last_error_message"]
+    (run,) = alice.get(f"{url(cast, cohort)}calculation_history/").json()["results"]
+    assert run["error"].startswith(sentence)
+    assert run["queries"] is None

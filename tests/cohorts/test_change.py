@@ -9,6 +9,10 @@ from core6.analytics.models import Experiment, Insight
 from tests.cohorts.people import all_of, leaf, waiting, work
 from tests.conftest import Caller, Cast, invalid
 
+SUPPORTED = (
+    "use an ActorsQuery with `properties` of persons, or SELECT person_id FROM cohort_people WHERE cohort_id = <id>."
+)
+
 
 def url(cast: Cast, cohort: Any = None, rest: str = "") -> str:
     return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/{rest}" if cohort else "")
@@ -87,13 +91,13 @@ def refer(*cohorts: dict) -> dict:
         (
             {"query": {"kind": "HogQLQuery", "query": "select 1"}, "is_static": True},
             "invalid_input",
-            "HogQL cannot be computed here: an ActorsQuery with `properties` of persons is supported.",
+            f"This HogQL cannot be computed here: {SUPPORTED}",
             "query",
         ),
         (
             {"query": {"kind": "ActorsQuery", "source": {"kind": "Funnels"}}, "is_static": True},
             "invalid_input",
-            "'source' cannot be computed here: an ActorsQuery with `properties` of persons is supported.",
+            f"'source' cannot be computed here: {SUPPORTED}",
             "query",
         ),
         (

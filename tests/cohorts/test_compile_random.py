@@ -59,7 +59,23 @@ VERSIONS = [
 ]
 NO_VERSIONS = ["*", "x", "", "1.2.3.4", "^1.2", "1.x"]
 # These mean the same in Python and in Postgres.
-PATTERNS = ["", "^a", "b$", "a.b", "[0-9]+", "(?i)ABC", "a|5", "\\d", "^$", "\\.", "é", "x{2}", "(a)(b)?", "\\\\"]
+PATTERNS = [
+    "",
+    "^a",
+    "b$",
+    "a.b",
+    "[0-9]+",
+    "(?i)ABC",
+    "a|5",
+    "\\d",
+    "^$",
+    "\\.",
+    "é",
+    "x{2}",
+    "(a)(b)?",
+    "\\\\",
+    r"\b[a5]",
+]
 BETWEEN = [[1, 5], ["1", 5], [5, 5], [-5, 1e3], [" 0", "1e3"], [0, "7"], []]
 NO_BETWEEN = [[5, 1], [1], [1, 2, 3], ["a", "b"], [True, 5], [None, 5], 5]
 TEXT_OPERATORS = "exact is_not icontains not_icontains is_date_exact in not_in gt gte lt lte min max is_set is_not_set"

@@ -178,3 +178,19 @@ def test_persons_take_three_queries(cast: Cast, alice: Caller, queries: CaptureQ
     with queries:
         assert len(alice.get(url(cast, cohort)).json()["results"]) == rows
     assert len(queries) == 3  # key with project; the cohort; the page with its distinct ids
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (r"(a)\1", "Back references are not supported in regular expressions: "),
+        (["a"] * 21, "There are more than 20 regular expressions: use fewer."),
+    ],
+)
+def test_an_expression_that_cannot_be_used_is_refused_in_a_query_string(
+    cast: Cast, alice: Caller, value: Any, sentence: str
+):
+    filters = json.dumps([leaf("name", "regex", value)])
+    response = alice.get(url(cast, cohort_of(cast, alice)), properties=filters)
+    assert (response.status_code, response.json()["attr"]) == (400, "properties")
+    assert response.json()["detail"].startswith(sentence)
