@@ -326,7 +326,7 @@ def test_a_cohort_with_a_bad_expression_that_was_calculated_shows_its_message(wo
     found = only("failing cohorts")
     assert found.state == "bad"
     assert f"cohort {made} “of a bad expression” of project {world.web.pk} failed once" in found.told
-    assert "invalid regular expression" in found.told
+    assert "A bracket in a regular expression is not closed: [" in found.told
     assert found.advice == "Correct it and save the cohort."
 
 
@@ -1143,7 +1143,7 @@ def test_beside_a_running_server(directory: Path):
         (row,) = [row for row in rows if row["state"] != "ok"]
         assert row["name"] == "failing cohorts"
         assert f"cohort {body['id']} “stuck” of project {server.told('project')}" in row["told"]
-        assert "invalid regular expression" in row["told"]
+        assert "A bracket in a regular expression is not closed" in row["told"]
         assert told(rows, "serve")[0]["told"].startswith(f"process {server.process.pid}, for ")
         assert [row["told"].split(" answered")[0] for row in told(rows, "web server")] == [
             f"{server.url}/_livez",
