@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.conftest import ANN, BEN, computed, environment, held, on_plans
+from tests.clients.conftest import ANN, BEN, computed, environment, held, made, on_plans
 from tests.clients.installing import HERE, python_client
 from tests.management.serving import Serve
 
@@ -198,18 +198,25 @@ def test_a_project_is_created_acted_upon_and_deleted(arcade: Arcade, server: Ser
     assert server.call("GET", f"/api/{path}")[0] == 404
 
 
+def test_a_cohort_is_copied(arcade: Arcade, server: Serve, project: int):
+    source = made(server, f"projects/{project}/cohorts/", name="On pro", filters=on_plans("pro"))
+    computed(server, project, source["id"])
+    named = {"cohort_identifier": source["id"], "project_identifier": str(project)}
+    copy = arcade.call("create_static_cohort_copy", **named)
+    assert (copy["name"], copy["is_static"]) == ("On pro (static copy)", True)
+    assert computed(server, project, copy["id"])["count"] == 1
+
+
 def test_a_tool_beyond_the_page_says_so(arcade: Arcade, server: Serve, organization: str, project: int):
     of_organization = {"organization_identifier": organization}
     outcomes = [
         arcade.refusal("update_project_product_intent", {}, project_id=project, **of_organization),
         arcade.refusal("create_organization_project", {}, project_unique_id=project, **of_organization),
-        arcade.refusal("create_static_cohort_copy", cohort_identifier=1, project_identifier=str(project)),
         arcade.refusal("get_project_activity_log", project_identifier=str(project)),
     ]
     paths = [
         f"organizations/{organization}/projects/{project}/add_product_intent/",
         f"organizations/{organization}/projects/{project}/change_organization/",
-        f"projects/{project}/cohorts/1/duplicate_as_static_cohort/",
         f"projects/{project}/activity_log/",
     ]
     for told, path in zip(outcomes, paths, strict=True):
