@@ -3,8 +3,9 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import orjson
 from django.contrib.postgres.expressions import ArraySubquery
@@ -31,6 +32,9 @@ from core6.analytics.models import DistinctId, Person
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
 
 _MOST_DISTINCT_IDS = 10
+#: What a spreadsheet takes for a formula where a text begins with it, and a number, which may begin with a sign.
+_FORMULA: Final = re.compile(r"[=@+\-\t\r\n]")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NAME_PROPERTIES = ("email", "Email", "name", "Name", "username", "Username", "UserName")
 
 
@@ -201,5 +205,4 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict | list | bool):
         return json.dumps(value)
     text = "" if value is None else str(value)
-    # A spreadsheet would take such text for a formula.
-    return f"'{text}" if text[:1] in ("=", "@", "\t", "\r") else text
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

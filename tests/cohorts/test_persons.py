@@ -163,6 +163,35 @@ def test_a_table_can_be_had(cast: Cast, alice: Caller):
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("+1+1", "'+1+1"),
+        ("-2+cmd|' /C calc'!A0", "'-2+cmd|' /C calc'!A0"),
+        ("-", "'-"),
+        ("+49 30 1234", "'+49 30 1234"),
+        ("\n=1+1", "'\n=1+1"),
+        ("\t=1+1", "'\t=1+1"),
+        ("\r=1+1", "'\r=1+1"),
+        ("-1\n", "'-1\n"),
+        ("a-b", "a-b"),
+        ("-12", "-12"),
+        ("+4930", "+4930"),
+        ("-1.5e-7", "-1.5e-7"),
+        ("-.5", "-.5"),
+        (-12, "-12"),
+        (-1.5, "-1.5"),
+    ],
+)
+def test_a_cell_is_no_formula(cast: Cast, alice: Caller, value: Any, cell: str):
+    path = url(cast, cohort_of(cast, alice, person(cast.web, value=value)))
+    text = alice.client.get(path, headers={"Accept": "text/csv"}).content.decode()
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["properties.value"] == cell
+
+
 def test_people_of_another_project_never_show(cast: Cast, alice: Caller):
     mine = person(cast.web, "d", name="mine")
     # The same ids may exist elsewhere.
