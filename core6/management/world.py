@@ -4,7 +4,7 @@ import json
 import math
 import re
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import pydantic
 import yaml
@@ -14,6 +14,7 @@ from core6.accounts import scopes
 from core6.accounts.models import Level
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MOST_REPEATED: Final = 100_000
 LEVELS = {level.name.lower(): level for level in Level}
 
 
@@ -169,12 +170,34 @@ def _parsed(text: str) -> Any:
     with suppress(ValueError, RecursionError):
         return json.loads(text)
     try:
-        return yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _check_aliases(node)
+        return None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
         # Not the error's own text, which may show the line of a key.
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}: {error.problem}" if mark and isinstance(error, yaml.MarkedYAMLError) else ""
         raise WorldError(f"the file is neither YAML nor JSON{where}") from error
+
+
+def _check_aliases(root: yaml.Node | None) -> None:
+    """Refuse aliases that contain themselves, or together repeat more than any file needs, before they are followed."""
+    seen: set[int] = set()
+    repeated = 0
+    rest = [] if root is None else [root]
+    while rest:
+        node = rest.pop()
+        repeated += id(node) in seen
+        if repeated > _MOST_REPEATED:
+            raise WorldError(
+                f"the file has aliases that contain themselves or repeat more than {_MOST_REPEATED:,} values"
+            )
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            rest += node.value
+        elif isinstance(node, yaml.MappingNode):
+            rest += [part for pair in node.value for part in pair]
 
 
 def _check_storable(data: Any) -> None:

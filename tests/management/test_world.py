@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 from django.core.management import CommandError
@@ -136,6 +137,46 @@ def test_a_label_that_stands_twice_is_refused():
 )
 def test_junk_is_refused_with_one_line(text: str, told: str):
     assert told in refusal(text)
+
+
+def bomb(levels: int) -> str:
+    each = [f"a{level + 1}: &a{level + 1} [{', '.join([f'*a{level}'] * 10)}]" for level in range(levels)]
+    return "\n".join(["a0: &a0 [x, x, x, x, x, x, x, x, x, x]", *each])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "users: &a [*a]",
+        "users: &a [{email: *a}]",
+        "users: &a {<<: *a}",
+        "&a {*a : *a}",
+        "users: [&a {email: a@x.io, hedgehog_config: &b {of: [*a, *b]}}]",
+        bomb(8),
+        bomb(100),
+        "\n".join(["a0: &a0 {x: 1}", *(f"a{n + 1}: &a{n + 1} {{<<: [*a{n}, *a{n}]}}" for n in range(30))]),
+        "\n".join(["a0: &a0 [x]", *(f"a{n + 1}: &a{n + 1} [*a{n}]" for n in range(3_000))]),
+    ],
+    ids=["list", "mapping", "merge", "key", "deep", "bomb", "large bomb", "bomb of merges", "long chain"],
+)
+def test_aliases_that_never_end_are_refused_at_once(text: str):
+    started = time.monotonic()
+    assert refusal(text) == "the file has aliases that contain themselves or repeat more than 100,000 values"
+    assert time.monotonic() - started < 5
+
+
+def test_aliases_are_understood():
+    text = """
+    users:
+      - &a {email: a@x.io, is_staff: true}
+      - {<<: *a, email: b@x.io}
+    api_keys:
+      - {label: one, user: a@x.io, scopes: &scopes ["annotation:read"]}
+      - {label: two, user: a@x.io, scopes: *scopes}
+    """
+    found = world.read(text)
+    assert [(user.email, user.is_staff) for user in found.users] == [("a@x.io", True), ("b@x.io", True)]
+    assert [each.scopes for each in found.api_keys] == [["annotation:read"]] * 2
 
 
 @pytest.mark.parametrize(
