@@ -14,12 +14,16 @@ _NAMES = {60: "minute", 3600: "hour"}
 
 
 class KeyThrottle(BaseThrottle):
-    """Refuses with 429 a key that has called too often in one of the windows."""
+    """Refuses with 429 a key that has called too often in one of the windows.
+
+    A view asks as soon as it knows who calls. REST framework asks again after the permissions: that counts no more.
+    """
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if not settings.RATE_LIMITS or request.auth is None:
             return True
-        self._used = view.used = count_call(request.auth.key.pk, settings.RATE_LIMITS)
+        view.used = view.used or count_call(request.auth.key.pk, settings.RATE_LIMITS)
+        self._used = view.used
         return not any(use.is_over for use in self._used)
 
     def wait(self) -> float | None:

@@ -149,8 +149,12 @@ class ScopedViewSet(GenericViewSet[M]):
         return cast("Access", self.request.auth)
 
     def perform_authentication(self, request: Request) -> None:
-        """Find out who calls; only then is the body of a POST that is to happen once read, before it is parsed."""
+        """Find out who calls, and count the call, so that refusals count, too.
+
+        Only then is the body of a POST that is to happen once read, before it is parsed.
+        """
         super().perform_authentication(request)
+        self.check_throttles(request)
         if request.auth is not None and self._is_once():
             _ = request._request.body
 

@@ -103,6 +103,33 @@ def test_errors_tell_what_is_left_too(limits, cast: Cast, alice: Caller):
     assert '"minute";r=2;' in answer["RateLimit"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("get", "/api/projects/{foreign}/annotations/", 403),
+        ("get", "/api/projects/999999/annotations/", 404),
+        ("get", "/api/projects/{web}/annotations/999999/", 404),
+        ("get", "/api/organizations/{organization}/roles/", 403),
+        ("delete", "/api/projects/{web}/annotations/", 405),
+        ("post", "/api/projects/{web}/annotations/", 403),
+    ],
+)
+def test_refused_calls_count(limits, cast: Cast, method: str, path: str, status: int):
+    caller = cast.caller(cast.carol, "annotation:read")
+    ids = {"foreign": cast.globex_web.pk, "web": cast.web.pk, "organization": cast.acme.pk}
+    statuses = [getattr(caller, method)(path.format(**ids)).status_code for _ in range(5)]
+    assert statuses == [status, status, status, 429, 429]
+    answer = getattr(caller, method)(path.format(**ids))
+    assert int(answer["Retry-After"]) >= 1
+    assert '"minute";r=0;' in answer["RateLimit"]
+
+
+def test_a_refusal_that_was_counted_says_what_is_left(limits, cast: Cast):
+    answer = cast.caller(cast.carol, "annotation:read").get(f"/api/projects/{cast.globex_web.pk}/annotations/")
+    assert answer.status_code == 403
+    assert '"minute";r=2;' in answer["RateLimit"]
+
+
 def test_counting_takes_one_query(limits, alice: Caller, call: Any, queries: CaptureQueriesContext):
     call(alice)
     with queries:
