@@ -59,6 +59,40 @@ def test_fast_answers_have_them(cast: Cast, alice: Caller):
     check_headers(response)
 
 
+@pytest.mark.parametrize("accept", ["application/json", "application/json;q=0.9"], ids=["fast", "ordinary"])
+@pytest.mark.parametrize("place", ["annotations/", "annotations/{annotation}/", "cohorts/", ""])
+def test_what_has_a_tag_is_asked_about_each_time(cast: Cast, alice: Caller, place: str, accept: str):
+    project = f"/api/projects/{cast.web.pk}/"
+    annotation = alice.post(f"{project}annotations/", {"content": "x", "scope": "project"}).json()["id"]
+    path = project + place.format(annotation=annotation)
+    for _ in range(2):  # the second answer may be one that was kept
+        response = alice.client.get(path, headers={"Accept": accept})
+        assert (response.status_code, response["Cache-Control"]) == (200, "private, no-cache")
+    response = alice.client.get(path, headers={"Accept": accept, "If-None-Match": response["ETag"]})
+    assert (response.status_code, response["Cache-Control"]) == (304, "private, no-cache")
+
+
+def test_what_has_no_tag_is_kept_by_nobody(cast: Cast, alice: Caller):
+    project = f"/api/projects/{cast.web.pk}/"
+    evil = {"Host": "evil.example.com"}
+    for response, status in (
+        (alice.get(f"{project}annotations/999999/"), 404),
+        (alice.get("/api/nothing"), 404),
+        (alice.get(f"/api/projects/{cast.globex_web.pk}/annotations/"), 403),
+        (alice.post(f"{project}annotations/", {"scope": "nowhere"}), 400),
+        (Caller(None).get(project), 401),
+        (alice.delete(f"{project}annotations/"), 405),
+        (alice.client.get(project, headers=evil), 400),
+        (alice.client.options(project), 200),
+    ):
+        assert (response.status_code, response["Cache-Control"]) == (status, "no-store")
+
+
+def test_files_of_the_pages_may_be_kept(db: None, client: Client):
+    assert client.get("/favicon.ico")["Cache-Control"] == "max-age=86400"
+    assert "Cache-Control" not in client.get("/")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_lets_only_its_own_scripts_run(client: Client, page: str):
     response = client.get(page)

@@ -37,13 +37,16 @@ class ApiMiddleware:
             self._pages = import_string(name)(self._pages)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the headers that protect browsers."""
+        """Answer with the headers that protect browsers, and those that keep answers of the API out of caches."""
         try:
             request.get_host()
         except DisallowedHost as error:
             response: HttpResponse = errors.bad_request(request, error)
         else:
             response = (self._api if request.path_info.startswith("/api/") else self._pages)(request)
+        if request.path_info.startswith("/api/"):
+            # Whoever has a tag may keep the answer, but has to ask each time: the key may have been revoked since.
+            response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
         for name, value in protective_headers(is_secure=request.is_secure()).items():
             response.headers.setdefault(name, value)
         return response

@@ -101,7 +101,7 @@ def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", 
 
 def _send(response: HttpResponse, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
     """Send what was not answered by the WSGI application."""
-    headers = {**protective_headers(), **response.headers}
+    headers = {**protective_headers(), "Cache-Control": "no-store", **response.headers}
     headers["X-Request-Id"] = request_id.choose(scope.headers.get("x-request-id", ""))
     protocol.response_bytes(response.status_code, list(headers.items()), response.content)
 
