@@ -23,7 +23,10 @@ _RETENTION_REST = timedelta(hours=24)
 _STAMP: Final = "retention_last_updated"
 _WIDGET_TOKEN: Final = "widget_public_token"  # noqa: S105  # a key, not a token
 #: Ends of names that no public host has: reserved, or never given out because so many networks use them inside.
-_INSIDE: Final = ("local", "localhost", "localdomain", "internal", "intranet", "private", "corp", "home", "lan", "arpa")
+_INSIDE: Final = (
+    *("alt", "arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain"),
+    *("localhost", "mail", "onion", "private", "svc", "test"),
+)
 #: Public by the book, but no host of the public's: protocol assignments and the relays of 6to4.
 _SPECIAL: Final = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
 _ERRORS_TO_IGNORE: Final = "autocapture_exceptions_errors_to_ignore"

@@ -19,7 +19,7 @@ BEFORE = {
     "product_description": "Before",
     "app_urls": ["before"],
     "recording_domains": ["before"],
-    "slack_incoming_webhook": "https://before.example",
+    "slack_incoming_webhook": "https://before.example.com",
     "person_display_name_properties": ["before"],
     "live_events_columns": ["before"],
     ERRORS: ["before"],
