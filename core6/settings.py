@@ -282,6 +282,7 @@ TEMPLATES = [
 ROOT_URLCONF = "core6.urls"
 WSGI_APPLICATION = "core6.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
+LOGIN_REDIRECT_URL = "/admin/"
 #: Of those who use the console.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}

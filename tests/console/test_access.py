@@ -50,6 +50,12 @@ def test_a_user_of_the_console_logs_in_whatever_the_case_of_the_email(staff: Use
     assert log_in(Client(), "ALICE@example.com")
 
 
+@pytest.mark.parametrize("rest", ["", "?next=", "?next=https://evil.example.com/"])
+def test_a_login_that_names_no_page_of_ours_leads_to_the_console(staff: User, rest: str):
+    answer = Client().post(f"/admin/login/{rest}", {"username": "alice@example.com", "password": PASSWORD})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
 def test_nobody_else_does(staff: User, cast: Cast):
     cast.bob.set_password(PASSWORD)
     cast.bob.save()
