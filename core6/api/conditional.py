@@ -112,16 +112,6 @@ def tag_of_answer(view: GenericAPIView[Any], data: Any, content: bytes | None = 
     return tag_of(data, getattr(serializer_class, "Meta", None))
 
 
-def tag_when_rendered(response: Response, request: Request) -> None:
-    """Give an answer that is no JSON of a serializer the tag of its content, once it has that."""
-
-    def answer(rendered: Any) -> HttpResponseBase | None:
-        rendered.headers["ETag"] = tag = f'"{digest(rendered.content)}"'
-        return not_modified(rendered) if is_known(tag, request) else None
-
-    response.add_post_render_callback(answer)
-
-
 def not_modified(response: HttpResponseBase) -> HttpResponseNotModified:
     """Return 304 with the headers of an answer that the client has already."""
     headers = {name: value for name, value in response.items() if not name.lower().startswith("content-")}

@@ -23,7 +23,7 @@ class KeyThrottle(BaseThrottle):
         if not settings.RATE_LIMITS or request.auth is None:
             return True
         view.used = view.used or count_call(request.auth.key.pk, settings.RATE_LIMITS)
-        self._used = view.used
+        self._used: Sequence[Use] = view.used
         return not any(use.is_over for use in self._used)
 
     def wait(self) -> float | None:

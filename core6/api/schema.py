@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
-from rest_framework.request import Request
 
 from core6.api.documentation import Operation
 from core6.api.errors import ErrorSerializer
@@ -188,14 +187,9 @@ def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-def with_host(result: dict[str, Any], request: Request | None = None, **_: Any) -> dict[str, Any]:
-    """Name the host by which the client reached the schema, in `servers` and in every sample."""
-    host = request.build_absolute_uri("/").rstrip("/") if request else HOST
-    for path in result["paths"].values():
-        for operation in path.values():
-            for sample in operation["x-codeSamples"]:
-                sample["source"] = sample["source"].replace(HOST, host)
-    return {**result, "servers": [{"url": host}]}
+def with_host(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Name the host of the samples in `servers`, too; `/api/schema/` puts that of the request in its place."""
+    return {**result, "servers": [{"url": HOST}]}
 
 
 def _describe_plainly(schemas: dict[str, Any]) -> None:

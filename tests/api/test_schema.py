@@ -292,6 +292,9 @@ def test_it_is_served_as_yaml_without_a_key(schema: dict[str, Any], client):
     assert yaml.safe_load(response.content)["components"].keys() == schema["components"].keys()
 
 
+FORMATS = ("json", "yaml")
+
+
 def hosts_of(schema: dict[str, Any]) -> list[list[str]]:
     """Return the hosts that each sample of each operation names."""
     sources = [each["source"] for _, _, operation in operations(schema) for each in operation["x-codeSamples"]]
@@ -314,6 +317,21 @@ def test_the_samples_name_the_host_of_the_request(client, settings, headers: dic
     found = hosts_of(served)
     assert len(found) > 150
     assert [each for each in found if each != [host]] == []
+
+
+def test_it_is_made_once_whoever_asks(client, settings, monkeypatch: pytest.MonkeyPatch):
+    settings.ALLOWED_HOSTS = ["*"]
+    before = {each: client.get(f"/api/schema/?format={each}", headers={"Host": "one.example"}) for each in FORMATS}
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)  # whoever makes it again fails
+    for name, first in before.items():
+        again = client.get(f"/api/schema/?format={name}", headers={"Host": "one.example"})
+        assert (again.status_code, again.content, again["ETag"]) == (200, first.content, first["ETag"])
+        assert again["Content-Disposition"] == f'inline; filename="Core6.{name}"'
+        other = client.get(f"/api/schema/?format={name}", headers={"Host": "two.example"})
+        assert other.content == first.content.replace(b"http://one.example", b"http://two.example")
+        assert other["ETag"] != first["ETag"]
+        known = {"Host": "one.example", "If-None-Match": first["ETag"]}
+        assert client.get(f"/api/schema/?format={name}", headers=known).status_code == 304
 
 
 def test_behind_a_proxy_the_samples_name_the_host_of_the_proxy(client, settings):
