@@ -51,10 +51,12 @@ def test_the_services_are_postgres_web_worker_and_proxy():
 
 
 def test_web_and_worker_can_be_scaled():
-    """Several containers can share neither a name nor a port of the host: the proxy alone publishes one."""
+    """Several containers can share neither a name nor a port of the host: the proxy alone publishes any."""
     for name in OURS:
         assert not SERVICES[name].keys() & {"ports", "container_name"}
-    assert SERVICES["proxy"]["ports"] == ["${PORT:-8000}:${PORT:-8000}"]
+    public, console = SERVICES["proxy"]["ports"]
+    assert public == "${PORT:-8000}:${PORT:-8000}"
+    assert console == "127.0.0.1:${CONSOLE_PORT:-8001}:${CONSOLE_PORT:-8001}"
     assert "listen 8000;" in proxy()
     assert "listen 443;" in proxy(PORT="443")
 
@@ -65,6 +67,14 @@ def test_the_proxy_finds_every_web_server():
     assert "proxy_pass http://web;" in proxy()
     # `resolve` is of 1.27.3.
     assert tuple(map(int, SERVICES["proxy"]["image"].removeprefix("nginx:").split("."))) >= (1, 28)
+
+
+@pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "operation.md").read_text()])
+def test_the_console_is_closed_to_the_outside(text: str):
+    public, *others = re.findall(r"^( *)server \{\n(.*?)^\1\}", text, re.DOTALL | re.MULTILINE)
+    assert "location /admin { return 404; }" in public[1]
+    for _, other in others:  # which the engine publishes on 127.0.0.1 alone
+        assert "listen 8001;" in other
 
 
 @pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "operation.md").read_text()])

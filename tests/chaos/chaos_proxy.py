@@ -215,7 +215,7 @@ def test_a_server_that_is_away_is_told_and_found_again(site: Site):
 
 
 @pytest.fixture
-def containers() -> Iterator[tuple[int, list[Serve]]]:
+def containers() -> Iterator[tuple[int, int, list[Serve]]]:
     """Two servers on one Postgres behind the proxy of docker-compose.yml; its names are of Docker, these are not."""
     with place() as directory, ExitStack() as stack:
         postgres = database.Server(directory / "postgres", is_durable=False)
@@ -226,16 +226,35 @@ def containers() -> Iterator[tuple[int, list[Serve]]]:
         url = f"postgres://core6:{quote(password, safe='')}@/{at}/core6"
         given = {"DATABASE_URL": url, "SECRET_KEY": SECRET, "IS_BEHIND_PROXY": "true"}
         servers = [stack.enter_context(serving(directory / f"web{n}", *LIGHT, **given)) for n in range(2)]
-        port = free_port("127.0.0.1", 0)
+        port, console = free_port("127.0.0.1", 0), free_port("127.0.0.1", 0)
         addresses = "".join(f"server {urlsplit(each.url).netloc};" for each in servers)
         # To look a name up for an upstream takes nginx 1.27.3, which distributions may not have yet.
         changes = {"resolver 127.0.0.11 valid=2s;": "", "server web:8000 resolve;": addresses}
-        stack.enter_context(nginx(directory, changed(proxy(PORT=str(port)), changes), port))
-        yield port, servers
+        text = proxy(PORT=str(port), CONSOLE_PORT=str(console))
+        stack.enter_context(nginx(directory, changed(text, changes), port))
+        yield port, console, servers
 
 
-def test_the_proxy_of_the_containers_goes_on_with_the_server_that_is_left(containers: tuple[int, list[Serve]]):
-    port, servers = containers
+def status(url: str) -> int:
+    command = [tool("curl"), "--silent", "--path-as-is", "--output", os.devnull, "--write-out", "%{http_code}", url]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_the_console_is_closed_to_the_outside(site: Site):
+    for path in ("/admin", "/admin/", "/admin/login/", "//admin/login/", "/%61dmin/login/", "/api/../admin/login/"):
+        assert site.curl(f"{site.url}{path}", "--path-as-is")[0] == 404, path
+    assert status(f"http://127.0.0.1:{site.address.rpartition(':')[2]}/admin/login/") == 400, "its host is not allowed"
+
+
+def test_the_console_of_the_containers_has_a_port_of_its_own(containers: tuple[int, int, list[Serve]]):
+    port, console, _ = containers
+    assert status(f"http://127.0.0.1:{port}/admin/login/") == 404
+    assert status(f"http://127.0.0.1:{console}/admin/login/") == 200
+    assert status(f"http://127.0.0.1:{port}/api/users/@me/") == 401
+
+
+def test_the_proxy_of_the_containers_goes_on_with_the_server_that_is_left(containers: tuple[int, int, list[Serve]]):
+    port, _, servers = containers
     (key,) = [key for server in servers if (key := server.told("API key")).startswith("phx_")]
     url = f"http://127.0.0.1:{port}{servers[0].annotations}"
 
