@@ -45,7 +45,7 @@ def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # its periodic num
     """Delete the sessions of the console that have ended, and what counted calls and attempts before today."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
-    # Whoever tries to log in leaves a row for each email that they try.
+    # Whoever tries to log in leaves a row for their address and for each account that they try.
     Window.objects.filter(started__lt=now - timedelta(days=1)).delete()
 
 

@@ -85,6 +85,7 @@ def test_proxies_fit_the_server(text: str):
     kept = int(one(r"[^_]keepalive_timeout (\d+)s;", text))
     assert kept < PATIENCE_SECONDS  # after which the server ends a connection that is idle
     told = {"Host": "$http_host", "X-Forwarded-Host": "$http_host", "Connection": '""'}
+    told |= {"X-Forwarded-For": "$proxy_add_x_forwarded_for"}
     told |= {"X-Forwarded-Port": "$server_port", "X-Forwarded-Proto": "$scheme"}
     assert dict(re.findall(r"proxy_set_header (\S+) (\S+);", text)) == told
 

@@ -14,32 +14,17 @@ from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
-from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
-from core6.accounts import keys
+from core6.accounts.models import User
+from core6.console.login import LoginForm, remember_device
 from core6.management.diagnosis import QUESTIONS, answer
-from core6.rate_limits.models import count_call
 
 #: What the first page asks of those that the doctor asks.
 DOING: Final = (
     *("job workers", "jobs", "failed jobs", "stuck jobs", "failing cohorts", "waiting cohorts", "long calculations"),
     *("long statements", "idle transactions"),
 )
-#: How often one email may be tried: attempts by seconds.
-ATTEMPTS: Final = {60: 10, 3600: 60}
-
-
-class LoginForm(AuthenticationForm):
-    """Email and password, for so many attempts."""
-
-    def clean(self) -> dict[str, Any]:
-        email = self.cleaned_data.get("username", "").lower()
-        counted = f"login {keys.digest(email)[-40:]}"
-        if any(use.is_over for use in count_call(counted, ATTEMPTS)):
-            raise forms.ValidationError("There were too many attempts for this email: wait, then try again.")
-        cleaned: dict[str, Any] = super().clean()
-        return cleaned
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -48,6 +33,18 @@ class ConsoleSite(UnfoldAdminSite):
     login_form = LoginForm
     index_template = "core6/console/index.html"
     index_title = "How it is doing"
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Answer 429 to whoever has to wait, and know the browser again in which somebody logged in."""
+        response: HttpResponse = super().login(request, extra_context)
+        if isinstance(response, TemplateResponse):
+            seconds = (response.context_data or {})["form"].retry_after
+            if seconds is not None:
+                response.status_code = 429
+                response.headers["Retry-After"] = str(seconds)
+        elif request.method == "POST" and isinstance(request.user, User):
+            remember_device(request, response, request.user)
+        return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         found = [finding for question in QUESTIONS if question.name in DOING for finding in answer(question)]
