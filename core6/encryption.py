@@ -2,13 +2,17 @@
 
 import base64
 import hashlib
+import hmac
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.functions import Cast
 
 #: Part of every key that is made; another would make what is stored unreadable.
 _SALT = b"core6.projects.tokens"
@@ -20,10 +24,10 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(stored: str) -> str:
-    """Return the secret again; raises ImproperlyConfigured when no key of ENCRYPTION_KEYS fits."""
+    """Return the secret again; raises ImproperlyConfigured when neither ENCRYPTION_KEYS nor SECRET_KEY fits."""
     try:
         return _fernet(_encryption_keys()).decrypt(stored).decode()
-    except InvalidToken as error:
+    except (InvalidToken, ValueError) as error:  # written with another key, or never by this module
         raise ImproperlyConfigured(
             "a stored secret cannot be decrypted: add the key that it was written with to ENCRYPTION_KEYS"
         ) from error
@@ -39,8 +43,28 @@ class EncryptedField(models.TextField):  # type: ignore[type-arg]  # not subscri
         return value if value is None else decrypt(value)
 
 
+def encrypted_fields() -> Iterator[tuple[type[models.Model], list[str]]]:
+    """Yield each model that has encrypted fields, with their names."""
+    for model in apps.get_models():
+        names = [field.name for field in model._meta.local_fields if isinstance(field, EncryptedField)]
+        if names:
+            yield model, names
+
+
+def stored_secrets(model: type[models.Model], name: str) -> Iterator[tuple[Any, str]]:
+    """Yield the primary key of each row that has a secret in this field, with the stored text, in order."""
+    rows = model._base_manager.annotate(stored_text=Cast(name, models.TextField())).exclude(stored_text=None)
+    yield from rows.order_by("pk").values_list("pk", "stored_text").iterator()
+
+
+def signing_key(purpose: str) -> bytes:
+    """Return the key of one purpose, from which neither SECRET_KEY nor the key of another purpose can be found."""
+    return hmac.digest(settings.SECRET_KEY.encode(), f"core6.{purpose}".encode(), "sha256")
+
+
 def _encryption_keys() -> tuple[str, ...]:
-    return tuple(settings.ENCRYPTION_KEYS) or (settings.SECRET_KEY,)
+    # SECRET_KEY reads in any case: what was written before ENCRYPTION_KEYS was set stays readable.
+    return (*settings.ENCRYPTION_KEYS, settings.SECRET_KEY)
 
 
 @lru_cache(maxsize=4)

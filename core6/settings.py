@@ -170,7 +170,7 @@ if IS_SECRET_KEY_GENERATED:
 if not (SECRET_KEY or IS_EMBEDDED):
     raise ImproperlyConfigured("SECRET_KEY is required beside DATABASE_URL: set it to a long random text")
 
-#: What the secrets of projects are encrypted with: the first writes, every one reads. None: SECRET_KEY.
+#: What secrets are encrypted with: the first writes, every one and SECRET_KEY read. None: SECRET_KEY alone.
 ENCRYPTION_KEYS: list[str] = _read("ENCRYPTION_KEYS")
 
 #: Others can reach the server. On one machine, for its own use, any secret will do.

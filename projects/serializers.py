@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import jwt
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import JSONField as JSONColumn
 from django.db.models import QuerySet
@@ -26,6 +25,7 @@ from core6.api.compiled_serializers import FromColumns
 from core6.api.number_fields import DecimalField, PrimaryKeyRelatedField
 from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField, ModelSerializer
+from core6.encryption import signing_key
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
 from projects.documentation import FIELDS
@@ -201,7 +201,7 @@ class LiveEventsTokenField(FromColumns, serializers.CharField):
             "aud": "posthog:livestream",
             "exp": timezone.now() + timedelta(days=_TOKEN_DAYS),
         }
-        return jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256")
+        return jwt.encode(claims, signing_key("live_events"), algorithm="HS256")
 
 
 class PersonsOnEventsField(FromColumns, serializers.BooleanField):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final, cast
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -44,12 +45,12 @@ def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) ->
         fingerprint = _fingerprint(request, tenant)
         with transaction.atomic():
             _claim(api_key, name)
-            kept = Answer.objects.filter(api_key=api_key, idempotency_key=name).first()
+            kept = Answer.objects.filter(api_key=api_key, idempotency_key=name).defer("body").first()
             if kept and kept.created_at > timezone.now() - KEPT:
                 if kept.fingerprint != fingerprint:
                     raise IdempotencyKeyReused
                 told = {"content_type": JSONRenderer.media_type, "headers": {REPLAYED: "true"}}
-                return HttpResponse(kept.body, status=kept.status, **told)
+                return HttpResponse(_body(kept), status=kept.status, **told)
             response: Any = handler(request, *args, **kwargs)
             if response.status_code < 400:
                 body = JSONRenderer().render(response.data).decode()
@@ -60,6 +61,20 @@ def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) ->
             return cast("HttpResponseBase", response)
 
     return answer
+
+
+def _body(kept: Answer) -> str:
+    """Return the body that was answered; raises IdempotencyKeyReused where no key decrypts it any more.
+
+    The first request did what it asked for. To do it again is what its key is to prevent, so it is refused.
+    """
+    try:
+        return str(kept.body)
+    except ImproperlyConfigured as error:
+        raise IdempotencyKeyReused(
+            "The request with this Idempotency-Key was done, but its answer cannot be read any more:"
+            " look at what is there before you send it with a new one."
+        ) from error
 
 
 def _claim(api_key: PersonalAPIKey, name: str) -> None:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from cohorts.dependencies import reachable, references_in
 from cohorts.models import Cohort
 from cohorts.queue import is_attended
-from core6.encryption import decrypt
+from core6.encryption import decrypt, encrypted_fields, stored_secrets
 from core6.management.progress import progress
 
 EXAMPLES: Final = 5
@@ -77,7 +77,7 @@ class Finding:
         return {**told, "count": self.count, "examples": self.examples}
 
 
-def _secrets() -> Iterator[tuple[int, str | None, str | None]]:
+def _project_secrets() -> Iterator[tuple[int, str | None, str | None]]:
     """Yield the id of each project that has secret tokens, with the stored texts: an encrypted field would raise."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,18 +90,18 @@ def _secrets() -> Iterator[tuple[int, str | None, str | None]]:
 def _decrypted(stored: str | None) -> str | None:
     try:
         return stored and decrypt(stored)
-    except (ImproperlyConfigured, ValueError):  # written with another key, or no such text at all
+    except ImproperlyConfigured:
         return None
 
 
 def _unreadable_secrets() -> Iterator[str]:
-    for project, *stored in _secrets():
-        if any(each is not None and not _decrypted(each) for each in stored):
-            yield f"project {project}"
+    for model, names in encrypted_fields():
+        unreadable = {key for name in names for key, stored in stored_secrets(model, name) if not _decrypted(stored)}
+        yield from (f"{model._meta.verbose_name} {key}" for key in sorted(unreadable))
 
 
 def _wrong_backups() -> Iterator[str]:
-    for project, current, backup in _secrets():
+    for project, current, backup in _project_secrets():
         if backup is not None and (current is None or (_decrypted(backup) or "") == _decrypted(current)):
             yield f"project {project}"
 
@@ -122,8 +122,8 @@ CHECKS: Final = (
         r" WHERE times > 1 OR api_token !~ '^phc_\S+$'",
     ),
     Check(
-        "secret_tokens",
-        "A project's secret token cannot be decrypted: ENCRYPTION_KEYS lacks the key that it was written with.",
+        "secrets",
+        "A stored secret cannot be decrypted: ENCRYPTION_KEYS lacks the key that it was written with.",
         _unreadable_secrets,
     ),
     Check(

@@ -232,3 +232,15 @@ def test_one_that_is_under_way_is_told_so(committed_cast: Cast):
         (meanwhile,) = at_once(1, lambda _: post(alice, notes(cast), "one"))
         assert meanwhile.status_code == 409
     assert post(alice, notes(cast), "one").status_code == 201
+
+
+def test_an_answer_that_no_key_decrypts_is_refused_and_nothing_happens_twice(cast: Cast, alice: Caller, settings: Any):
+    settings.ENCRYPTION_KEYS = ["of the first day"]
+    assert post(alice, notes(cast), "one").status_code == 201
+    settings.ENCRYPTION_KEYS = ["of the second day"]
+    for _ in range(2):
+        answer = post(alice, notes(cast), "one")
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        assert "its answer cannot be read any more" in answer.json()["detail"]
+    assert Annotation.objects.count() == 1
+    assert post(alice, notes(cast), "two").status_code == 201

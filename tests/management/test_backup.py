@@ -277,7 +277,7 @@ def test_a_backup_of_a_newer_release_is_refused(dump: Dump, moved: dict[str, str
 def test_secrets_of_another_key_are_told(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
     given = {**moved, "SECRET_KEY": SECRET}
     told = refusal(parent / "none", "restore", "--force", str(dump.file), **given)
-    assert "the data are restored, but the secret tokens in them were encrypted with another key" in told
+    assert "the data are restored, but the secrets in them were encrypted with another key" in told
     assert "bring back SECRET_KEY or ENCRYPTION_KEYS of the server" in told
 
 

@@ -135,9 +135,10 @@ BREAKS = [
     ("UPDATE projects_project SET api_token = 'phc_a b' WHERE id = {app}", "api_tokens", "project {app}"),
     ("UPDATE projects_project SET api_token = '' WHERE id = {app}", "api_tokens", "project {app}"),
     (f"{_UNIQUE};UPDATE projects_project SET api_token = 'phc_same'", "api_tokens", "project {web}"),
-    ("UPDATE projects_project SET secret_api_token = 'x' WHERE id = {web}", "secret_tokens", "project {web}"),
-    ("UPDATE projects_project SET secret_api_token_backup = 'ü' WHERE id = {web}", "secret_tokens", "project {web}"),
-    ("UPDATE projects_project SET secret_api_token = '' WHERE id = {web}", "secret_tokens", "project {web}"),
+    ("UPDATE projects_project SET secret_api_token = 'x' WHERE id = {web}", "secrets", "project {web}"),
+    ("UPDATE projects_project SET secret_api_token_backup = 'ü' WHERE id = {web}", "secrets", "project {web}"),
+    ("UPDATE projects_project SET secret_api_token = '' WHERE id = {web}", "secrets", "project {web}"),
+    ("UPDATE idempotency_answer SET body = 'x'", "secrets", "answer "),
     (
         "UPDATE projects_project SET secret_api_token = NULL WHERE id = {web}",
         "secret_token_backups",
@@ -460,7 +461,7 @@ def test_beside_a_running_server(directory: Path):
         done = manage(directory, "verify", "--json")
         assert done.returncode == 1
         assert done.stderr == f"CommandError: 1 of {len(NAMES)} rules are broken\n"
-        assert {row["name"] for row in json.loads(done.stdout) if row["count"]} == {"owners", "secret_tokens"}
+        assert {row["name"] for row in json.loads(done.stdout) if row["count"]} == {"owners", "secrets"}
         with connect(directory) as connected:
             connected.execute("UPDATE projects_project SET secret_api_token = NULL")
         assert server.is_answering()
@@ -485,7 +486,7 @@ def test_where_there_is_nothing_nothing_is_made():
 
 
 def test_a_key_that_is_lacking_is_told(committed: World, settings: Any, capsys: pytest.CaptureFixture[str]):
-    settings.ENCRYPTION_KEYS = ["another key than what the tokens were written with"]
+    settings.SECRET_KEY = "another key than what the tokens were written with"
     with pytest.raises(CommandError, match="1 of"):
         run()
     assert "ENCRYPTION_KEYS" in capsys.readouterr().out

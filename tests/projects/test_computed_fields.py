@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 import time_machine
-from django.conf import settings
 
 from core6.analytics.models import Dashboard, GroupType
+from core6.encryption import signing_key
 from projects.models import ProductIntent, Project
 from tests.conftest import Caller, Cast
 from tests.projects.stored import store, url
@@ -23,7 +23,7 @@ def test_the_live_events_token_is_the_callers_and_good_for_7_days(cast: Cast, na
     user = getattr(cast, name)
     with time_machine.travel(datetime(2026, 3, 1, 12, tzinfo=UTC), tick=False):
         token = cast.caller(user).get(url(cast, cast.web)).json()["live_events_token"]
-        claims = jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"], audience="posthog:livestream")
+        claims = jwt.decode(token, signing_key("live_events"), algorithms=["HS256"], audience="posthog:livestream")
     assert jwt.get_unverified_header(token)["alg"] == "HS256"
     assert claims == {
         "team_id": cast.web.pk,

@@ -55,7 +55,7 @@ def test_a_key_can_be_changed_for_another(cast: Cast, alice: Caller, settings):
     rotate(cast, alice)
     body = rotate(cast, alice)
     settings.ENCRYPTION_KEYS = [NEW, OLD]
-    assert Command().run({}) == "1 project with secrets written anew"
+    assert Command().run({}) == "1 row with secrets written anew"
     settings.ENCRYPTION_KEYS = [NEW]
     project = Project.objects.get(pk=cast.web.pk)
     kept = (project.secret_api_token, project.secret_api_token_backup)
@@ -65,8 +65,18 @@ def test_a_key_can_be_changed_for_another(cast: Cast, alice: Caller, settings):
 def test_without_a_list_the_secret_key_encrypts(settings):
     settings.ENCRYPTION_KEYS = []
     written = encryption.encrypt("phs_secret")
-    settings.ENCRYPTION_KEYS = [NEW, settings.SECRET_KEY]
+    settings.ENCRYPTION_KEYS = [NEW]
     assert encryption.decrypt(written) == "phs_secret"
+    settings.SECRET_KEY = OLD
+    with pytest.raises(ImproperlyConfigured):
+        encryption.decrypt(written)
+
+
+def test_keys_of_purposes_are_apart(settings):
+    keys = {encryption.signing_key(purpose) for purpose in ("live_events", "other")}
+    assert len(keys) == 2
+    settings.SECRET_KEY = OLD
+    assert encryption.signing_key("live_events") not in keys
 
 
 def test_secrets_show_to_members_and_never_in_activity_or_lists(cast: Cast, alice: Caller):

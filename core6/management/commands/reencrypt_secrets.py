@@ -1,15 +1,14 @@
-"""`manage.py reencrypt_secrets`: write the secrets of projects anew, with the first of ENCRYPTION_KEYS."""
+"""`manage.py reencrypt_secrets`: write every stored secret anew, with the first of ENCRYPTION_KEYS."""
 
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError
+from django.db import models, transaction
 
+from core6.encryption import encrypted_fields, stored_secrets
 from core6.management.attached_command import AttachedCommand
 from core6.management.progress import progress
-from projects.models import Project
-
-_SECRETS = ("secret_api_token", "secret_api_token_backup")
 
 
 class Command(AttachedCommand):
@@ -18,13 +17,31 @@ class Command(AttachedCommand):
     help = "Encrypt stored secrets anew with the first of ENCRYPTION_KEYS; the others can be dropped afterwards."
 
     def run(self, options: dict[str, Any]) -> str:
-        has_secret = Q(secret_api_token__isnull=False) | Q(secret_api_token_backup__isnull=False)
-        found = list(Project.objects.filter(has_secret).values_list("pk", flat=True))
-        with progress("Encrypting the secrets of projects", len(found)) as work:
-            for key in found:
-                with transaction.atomic():
-                    project = Project.objects.select_for_update().filter(pk=key).first()
-                    if project:
-                        project.save(update_fields=_SECRETS)
+        fields = list(encrypted_fields())
+        found = [(model, names, key) for model, names in fields for key in _with_secrets(model, names)]
+        unreadable = []
+        with progress("Encrypting secrets", len(found)) as work:
+            for model, names, key in found:
+                try:
+                    _write_anew(model, names, key)
+                except ImproperlyConfigured:
+                    unreadable.append(f"{model._meta.verbose_name} {key}")
                 work.done += 1
-        return f"{len(found)} project{'' if len(found) == 1 else 's'} with secrets written anew"
+        if unreadable:
+            raise CommandError(
+                f"{len(unreadable)} of {len(found)} rows cannot be decrypted ({unreadable[0]} is the first), the others"
+                " are written anew: add the key that they were written with to ENCRYPTION_KEYS"
+            )
+        return f"{len(found)} row{'' if len(found) == 1 else 's'} with secrets written anew"
+
+
+def _with_secrets(model: type[models.Model], names: list[str]) -> list[Any]:
+    return sorted({key for name in names for key, _ in stored_secrets(model, name)})
+
+
+def _write_anew(model: type[models.Model], names: list[str], key: Any) -> None:
+    """Write the secrets of one row anew, unless it is gone meanwhile."""
+    with transaction.atomic():
+        row = model._base_manager.select_for_update().only(*names).filter(pk=key).first()
+        if row:
+            row.save(update_fields=names)

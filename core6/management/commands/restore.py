@@ -84,7 +84,7 @@ class Command(AttachedCommand):
                 for statement in dumps.QUEUE_AGAIN:
                     cursor.execute(statement)
                 cursor.execute("ANALYZE")
-        return f"The database is that of {file} again. {_verified()}"
+        return f"The database is that of {file} again. {_verified(verification.of_one_snapshot())}"
 
 
 def _refuse_beside_others() -> None:
@@ -162,15 +162,14 @@ def _said(file: IO[bytes]) -> str:
     return dumps.reason(file.read())
 
 
-def _verified() -> str:
-    """Return a line that says whether what was restored is sound; raises when it is not."""
-    found = verification.of_one_snapshot()
+def _verified(found: list[verification.Finding]) -> str:
+    """Return a line that says that what was restored is sound; raises when it is not."""
     broken = [each.check for each in found if each.is_error]
     if not broken:
         return f"All {len(found)} checks hold."
-    if any(check.name == "secret_tokens" for check in broken):
+    if any(check.name == "secrets" for check in broken):
         raise CommandError(
-            "the data are restored, but the secret tokens in them were encrypted with another key: bring back"
+            "the data are restored, but the secrets in them were encrypted with another key: bring back"
             f" {_key_name()} of the server that was backed up, and run `manage.py verify`"
         )
     raise CommandError(
