@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,28 @@ QUEUE_AGAIN: Final = (
     "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE status = 'doing'",
     "DELETE FROM procrastinate_workers",
 )
+
+#: The schema that `restore` fills; what a killed one left there is of no use.
+BESIDE: Final = "public_being_restored"
+_ENTRY: Final = re.compile(r"\d+; \d+ \d+ ([A-Z][A-Z ]*) (public|-) ([^\s(]+).*")
+#: Kinds of entries that name first what our own migrations make, and what that is.
+_KINDS: Final = {
+    **dict.fromkeys(("TABLE", "TABLE DATA", "DEFAULT", "CONSTRAINT", "FK CONSTRAINT", "CHECK CONSTRAINT"), "table"),
+    **dict.fromkeys(("SEQUENCE", "SEQUENCE SET", "SEQUENCE OWNED BY"), "sequence"),
+    "TRIGGER": "table",
+    "FUNCTION": "function",
+    "TYPE": "type",
+}
+#: Kinds that say nothing of what is lost where they are passed over.
+_PASSED_OVER: Final = {"INDEX", "SCHEMA", "COMMENT", "EXTENSION"}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A dump's table of contents, as pg_restore lists it, and the migrations that had run."""
+
+    listed: str
+    migrations: set[tuple[str, str]]
 
 
 def program(name: str) -> str:
@@ -58,8 +81,8 @@ def reason(told: bytes) -> str:
     return re.sub(r"^(\S*(pg_dump|pg_restore|psql)\S*: )+", "", found)
 
 
-def check_is_known(file: Path) -> None:
-    """Refuse a file that is no dump, one of something else, and one of a release newer than this."""
+def known_contents(file: Path) -> Contents:
+    """Return what a dump holds; refuse a file that is none, one of something else, and one of a newer release."""
     restorer = program("pg_restore")
     listed = subprocess.run(
         [restorer, "--list", file.absolute()], capture_output=True, check=False, stdin=subprocess.DEVNULL
@@ -82,11 +105,34 @@ def check_is_known(file: Path) -> None:
     )
     if read.returncode:
         raise CommandError(f"{file} is damaged: take another backup ({reason(read.stderr)})")
-    if unknown := sorted(_migrations_in(read.stdout.decode()) - _known_migrations()):
+    migrations = _migrations_in(read.stdout.decode(errors="replace"))
+    if unknown := sorted(migrations - _known_migrations()):
         raise CommandError(
             f"{file} is of a newer release, which has {'.'.join(unknown[0])} and perhaps more:"
             " restore it with that release"
         )
+    return Contents(listed.stdout.decode(errors="replace"), migrations)
+
+
+def entries_to_restore(file: Path, listed: str, made: set[tuple[str, str]]) -> dict[str, str]:
+    """Return the entries of rows and of positions of sequences by their names, and refuse what is not of our making.
+
+    The kinds and names of what our migrations made are in `made`. Of these, a dump's own definitions are not used.
+    """
+    wanted = {}
+    for line in listed.splitlines():
+        if not line or line.startswith(";"):
+            continue
+        entry = _ENTRY.fullmatch(line)
+        kind, name = (entry[1], entry[3]) if entry else ("entry", line)
+        if kind not in _PASSED_OVER and (_KINDS.get(kind), name) not in made:
+            raise CommandError(
+                f"nothing was changed, since {file} holds what no release of this application makes ({kind} {name}):"
+                " take a backup without it"
+            )
+        if kind in ("TABLE DATA", "SEQUENCE SET"):
+            wanted[name] = line
+    return wanted
 
 
 def _migrations_in(script: str) -> set[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """`manage.py backup` and `restore`: everything comes back, elsewhere too; what goes wrong changes nothing."""
 
-import io
 import json
 import os
 import signal
@@ -20,9 +19,8 @@ from django.db import connection
 
 from core6 import database
 from core6.data_directory import Unusable
-from core6.management import dumps
+from core6.management import dumps, restoration
 from core6.management.commands import backup, restore
-from core6.management.progress import Work
 from core6.settings import BASE_DIR
 from tests.chaos.clients import Crowd, numbers_below
 from tests.chaos.stage import KEY, PERSONS, Stage, stage
@@ -38,6 +36,13 @@ _OF_THE_MOMENT = (
     "procrastinate_periodic_defers",
 )
 _TRIGGERS = "SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+_FUNCTIONS = """
+SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1, 2"""
+_CONSTRAINTS = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2"""
+_INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1"
+_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
 
@@ -202,6 +207,8 @@ def test_a_real_server_has_it_all(dump: Dump, moved: dict[str, str], real_server
 def test_triggers_come_back_as_they_were_enabled(scene: Stage, moved: dict[str, str], real_server: Path):
     """Numbers of revisions come back, too, and no others: `contents` has that table like every other."""
     with connect(scene.directory) as ours, connect(real_server) as theirs:
+        for definitions in (_FUNCTIONS, _CONSTRAINTS, _INDEXES, _SCHEMAS):
+            assert theirs.execute(definitions).fetchall() == ours.execute(definitions).fetchall() != []
         expected = ours.execute(_TRIGGERS).fetchall()
         assert theirs.execute(_TRIGGERS).fetchall() == expected
     assert ("roles_role", "revise_on_truncate", "A") in expected
@@ -293,6 +300,24 @@ def test_an_account_without_rights_changes_nothing(
     assert "nothing was changed, since the database refuses" in told
     assert "must be owner of schema public" in told
     assert contents(real_server) == before
+
+
+def test_an_owner_of_a_database_needs_no_more_rights(
+    dump: Dump, moved: dict[str, str], real_server: Path, parent: Path, password: str
+):
+    with connect(real_server, "postgres") as connected:
+        connected.autocommit = True
+        connected.execute(f"CREATE ROLE plain LOGIN PASSWORD '{password}'")
+        connected.execute("CREATE DATABASE plain OWNER plain")
+    url = moved["DATABASE_URL"].replace("core6:", "plain:", 1).removesuffix("core6") + "plain"
+    for force in ((), ("--force",)):
+        done = manage(parent / "none", "restore", *force, str(dump.file), **{**moved, "DATABASE_URL": url})
+        assert (done.returncode, done.stderr) == (0, ""), done
+
+
+def test_a_pooler_is_refused(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
+    told = refusal(parent / "none", "restore", "--force", str(dump.file), **moved, IS_BEHIND_POOLER="true")
+    assert "DATABASE_URL is of a pooler: give the address of the database" in told
 
 
 def pg_dump_of(parent: int) -> psutil.Process | None:
@@ -396,20 +421,20 @@ def test_what_is_no_backup_is_told(tmp_path: Path, db: None, content: bytes):
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises(CommandError, match=r"is no whole backup: name a file that `manage\.py backup` wrote \(.+\)$"):
-        dumps.check_is_known(file)
+        dumps.known_contents(file)
 
 
 def test_dumps_of_others_are_told(tmp_path: Path, db: None, dump: Dump):
-    dumps.check_is_known(dump.file)
+    dumps.known_contents(dump.file)
     file = tmp_path / "file"
     given = {**dumps.environment(), "PGDATABASE": "postgres"}
     subprocess.run(backup.command(file), env=given, check=True)
     with pytest.raises(CommandError, match="is a dump of another application"):
-        dumps.check_is_known(file)
+        dumps.known_contents(file)
     # The version of the format, which stands behind the name.
     file.write_bytes(b"PGDMP\x01\xff" + dump.file.read_bytes()[7:])
     with pytest.raises(CommandError, match="was written by a newer PostgreSQL than reads it here"):
-        dumps.check_is_known(file)
+        dumps.known_contents(file)
 
 
 def test_programs_get_no_secret_by_argument(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -421,7 +446,7 @@ def test_programs_get_no_secret_by_argument(db: None, monkeypatch: pytest.Monkey
     assert given["PGUSER"] == where["USER"]
     assert given.get("PGPORT", "5432") == "5432"
     assert "PGPASSFILE" in given or "PGPASSWORD" in given
-    arguments = " ".join([*backup.command(tmp_path), *(part for each in restore.commands(tmp_path) for part in each)])
+    arguments = " ".join([*backup.command(tmp_path), *restoration.command(tmp_path, tmp_path)])
     # A checkout may have the name of the user.
     rest = arguments.replace(str(BASE_DIR), "").replace(str(tmp_path), "")
     for secret in ("PGPASSFILE", "PGPASSWORD", "PGHOST", "PGUSER"):
@@ -448,17 +473,6 @@ def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.Monke
                 dumps.program("pg_dump")
     monkeypatch.setattr(database, "programs", lambda: None)
     assert dumps.program("pg_dump") == str(fake)
-
-
-def test_a_setting_that_an_old_server_does_not_know_is_left_out(monkeypatch: pytest.MonkeyPatch):
-    script = b"SET lock_timeout = 0;\nSET transaction_timeout = 0;\nCOPY t FROM stdin;\nSET transaction_timeout = 0;\n"
-    for version, copied in ((150004, 1), (180001, 2)):
-        monkeypatch.setattr(restore, "connection", type("Old", (), {"pg_version": version}))
-        written = io.BytesIO()
-        restore._copy(io.BytesIO(script), written, Work("Restoring"))
-        assert written.getvalue().count(b"transaction_timeout") == copied
-        assert written.getvalue().startswith(restore._BEGIN)
-        assert b"COMMIT" not in written.getvalue()
 
 
 def test_the_reason_is_what_was_complained_of_first():

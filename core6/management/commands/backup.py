@@ -89,8 +89,10 @@ def command(file: Path) -> list[str]:
     """Return the command line that dumps the connected database; where that is stands in the environment."""
     # Who owns what is decided where it is restored. Without a question for a password, which nobody would see. By name,
     # not as standard output: there pg_dump writes everything twice, and the end of the file could be lost unnoticed.
-    options = ("--format=custom", "--no-owner", "--no-privileges", "--no-password")
-    return [dumps.program("pg_dump"), *options, f"--file={file.absolute()}"]
+    options = ("--format=custom", "--encoding=UTF8", "--no-owner", "--no-privileges", "--no-password")
+    # What belongs to the server, and not to what it keeps.
+    but = ("--no-publications", "--no-subscriptions", f"--exclude-schema={dumps.BESIDE}")
+    return [dumps.program("pg_dump"), *options, *but, f"--file={file.absolute()}"]
 
 
 def _dump(file: Path) -> None:
