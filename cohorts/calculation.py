@@ -98,6 +98,9 @@ def calculate(cohort_id: int) -> None:
         _fail(cohort, run, str(error), getattr(error, "code", "validation_error"))
     except DatabaseError as error:
         state = getattr(error.__cause__, "sqlstate", None)
+        if state == "57014" and not Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False).exists():
+            _fail(cohort, run, "The cohort was deleted meanwhile", Overtaken.code)
+            return
         if state is None or state.startswith(("08", "57P", "25P03")):
             raise
         _fail(cohort, run, str(error), _CODES.get(state) or _CODES.get(state[:2], "unknown"))
@@ -106,6 +109,21 @@ def calculate(cohort_id: int) -> None:
         raise
     else:
         _tell(cohort, run, logging.INFO, "cohort_calculated", count=run.count)
+
+
+def cancel(cohort_id: int) -> None:
+    """End the statement that computes a cohort which nobody wants any more, if one runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = %s AND state = 'active'",
+            [_name_of(cohort_id)],
+        )
+
+
+def _name_of(cohort_id: int) -> str:
+    """Return what the database calls the transaction that computes a cohort."""
+    return f"core6 computes cohort {cohort_id}"
 
 
 def _claim(cohort_id: int) -> Cohort | None:
@@ -152,6 +170,7 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute(f"SET LOCAL statement_timeout = '{settings.COHORT_CALCULATION_SECONDS}s'")
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute("SET LOCAL jit = off")
+            cursor.execute("SELECT set_config('application_name', %s, true)", [_name_of(cohort.pk)])
         count, changes = replace_members(persons, **at)
         run.queries = [
             {

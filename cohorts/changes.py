@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+from django.db import transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
 from cohorts.actors_query import copy_of
-from cohorts.calculation import request_calculation
+from cohorts.calculation import cancel, request_calculation
 from cohorts.criteria import CriteriaError, parse, references
 from cohorts.members import remove_member
 from cohorts.models import Cohort
@@ -52,6 +54,7 @@ def after_update(serializer: Any, before: State) -> None:
         if not before.deleted:
             Experiment.objects.filter(exposure_cohort=cohort).update(exposure_cohort=None)
             vars(cohort)["experiment_ids"] = []
+            transaction.on_commit(partial(cancel, cohort.pk), robust=True)
         _settle(cohort)
     elif cohort.is_static:
         if not before.is_static:

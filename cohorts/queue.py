@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from core6 import jobs
+from projects.models import Project
 
 
 def enqueue(task: str, *, cohort_id: int, in_seconds: int = 0, **arguments: Any) -> None:
@@ -12,8 +13,16 @@ def enqueue(task: str, *, cohort_id: int, in_seconds: int = 0, **arguments: Any)
     Of calculations one that waits is enough; whatever brings something of its own is queued each time.
     """
     name = f"cohorts.tasks.{task}"
-    is_once = not arguments
-    jobs.enqueue(name, lock=_lock(cohort_id), is_once=is_once, in_seconds=in_seconds, cohort_id=cohort_id, **arguments)
+    of = Project.objects.filter(cohorts=cohort_id).values_list("organization_id", flat=True).first()
+    jobs.enqueue(
+        name,
+        lock=_lock(cohort_id),
+        is_once=not arguments,
+        organization_id=of,
+        in_seconds=in_seconds,
+        cohort_id=cohort_id,
+        **arguments,
+    )
 
 
 def has_waiting(cohort_id: int) -> bool:

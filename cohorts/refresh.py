@@ -1,6 +1,9 @@
 """What becomes of cohorts that nobody saves: computed again from time to time, freed when they hang (5.2)."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Final
 
 from django.conf import settings
@@ -33,12 +36,22 @@ def refresh_cohorts() -> None:
         for cohort in candidates.only("project", "errors_calculating", "last_error_at")
         if _is_rested(cohort, now)
     ]
-    for cohort in due[:_AT_ONCE]:
+    for cohort in by_turns(due)[:_AT_ONCE]:
         with transaction.atomic():
             lock_definitions(cohort.project_id)
             asked = Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False, is_calculating=False)
             if asked.update(is_calculating=True, pending_version=F("pending_version") + 1):
                 enqueue("calculate_cohort", cohort_id=cohort.pk)
+
+
+def by_turns(cohorts: Iterable[Cohort]) -> list[Cohort]:
+    """Return cohorts so that each project has its turn: the first of each, then the second of each, and so on."""
+    turns: Counter[int] = Counter()
+    ordered = []
+    for cohort in cohorts:
+        ordered.append((turns[cohort.project_id], cohort))
+        turns[cohort.project_id] += 1
+    return [cohort for _, cohort in sorted(ordered, key=itemgetter(0))]
 
 
 def _is_rested(cohort: Cohort, now: datetime) -> bool:

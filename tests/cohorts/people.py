@@ -45,8 +45,8 @@ def work() -> int:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM procrastinate_jobs WHERE id = (SELECT min(id) FROM procrastinate_jobs"
-                " WHERE status = 'todo') RETURNING task_name, args::text"
+                "DELETE FROM procrastinate_jobs WHERE id = (SELECT id FROM procrastinate_jobs"
+                " WHERE status = 'todo' ORDER BY priority DESC, id LIMIT 1) RETURNING task_name, args::text"
             )
             found = cursor.fetchone()
         if found is None:
