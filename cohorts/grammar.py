@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from cohorts.dates import Clock, moment
+from core6.api.numbers import has_plain_digits
 
 #: The context of a validation that asks for nothing that a calculation would itself miss: the JSON is stored already.
 STORED: Final = {"is_stored": True}
@@ -19,6 +20,16 @@ _WITHOUT_VALUE: Final = ("is_set", "is_not_set")
 DATED: Final = ("is_date_before", "is_date_after")
 # What an answer adds to leaves, and a client may send back (1.4).
 _ANSWERED_KEYS: Final = frozenset({"bytecode", "conditionHash", "bytecode_error"})
+
+
+def _plain(value: Any) -> Any:
+    """Refuse the underscores that pydantic reads in numbers, in the words that it has for text that is none."""
+    if isinstance(value, str) and not has_plain_digits(value):
+        raise PydanticKnownError("int_parsing")
+    return value
+
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(_plain)]
 
 
 class _Strict(BaseModel):
@@ -106,18 +117,18 @@ class BehavioralFilter(_Leaf):
     key: str | int
     value: str
     event_type: str
-    time_value: int | None = None
+    time_value: Whole | None = None
     time_interval: str | None = None
     explicit_datetime: str | None = None
     negation: bool = False
     operator: str | None = None
-    operator_value: int | None = None
+    operator_value: Whole | None = None
     seq_event: str | int | None = None
     seq_event_type: str | None = None
-    seq_time_value: int | None = None
+    seq_time_value: Whole | None = None
     seq_time_interval: str | None = None
-    total_periods: int | None = None
-    min_periods: int | None = None
+    total_periods: Whole | None = None
+    min_periods: Whole | None = None
     event_filters: (
         list[
             Annotated[
@@ -135,7 +146,7 @@ class CohortFilter(_Leaf):
 
     type: Literal["cohort"] = "cohort"
     key: Literal["id"]
-    value: int
+    value: Whole
     negation: bool = False
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cohorts.grammar import BehavioralFilter, CohortFilter, EventFilter, PersonFilter
 from cohorts.refusals import CriteriaError
+from core6.api.numbers import has_plain_digits
 
 _KEYS: Final = (
     "properties",
@@ -126,7 +127,7 @@ def _behavior(group: dict[str, Any], key: Any, event_type: str) -> dict[str, Any
 
 def _integer(value: Any) -> int | None:
     """Return a whole number; of one with a fraction what stands before it. None for what is no number."""
-    if isinstance(value, str) and not value.isascii():
+    if isinstance(value, str) and not has_plain_digits(value):
         return None
     try:
         return None if value is None or isinstance(value, bool) else int(value)

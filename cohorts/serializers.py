@@ -18,6 +18,7 @@ from cohorts.groups import expand_groups
 from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
 from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort, criteria_of
 from core6.api.compiled_serializers import FromColumns
+from core6.api.ids import parse_uuid
 from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField, ModelSerializer, UserBasicSerializer
 
@@ -157,10 +158,10 @@ class CohortSerializer(ModelSerializer[Cohort]):
         return value or DEFAULT_FOLDER
 
     def validate__create_static_person_ids(self, value: list[str]) -> list[uuid.UUID]:
-        try:
-            return [uuid.UUID(each) for each in value]
-        except ValueError as error:
-            raise ValidationError("Every id must be a valid UUID of a person.") from error
+        ids = [parse_uuid(each) for each in value]
+        if None in ids:
+            raise ValidationError("Every id must be a valid UUID of a person.")
+        return [each for each in ids if each]
 
     def validate_csv(self, file: Any) -> csv_upload.Named:
         try:
