@@ -7,7 +7,7 @@ from typing import Any, Final
 from cohorts.criteria import BehavioralFilter, EventFilter
 from cohorts.dates import Clock, moment
 from cohorts.properties import CompileError, Property, condition
-from cohorts.sql import TRUE, Sql, all_of
+from cohorts.sql import Sql, all_of
 
 _SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 _COUNTS: Final = {"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "eq": "=", "exact": "="}
@@ -52,7 +52,7 @@ class _Behavior:
             if not isinstance(each, EventFilter) or each.type != "event":
                 raise CompileError(f"conditions of type {each.type!r} cannot be computed: use type 'event'")
             parts.append(condition(Property.of("e.properties", each.key), each.operator, each.value, self.clock))
-        return all_of(parts) if parts else TRUE
+        return all_of(parts)
 
     def followed(self) -> Sql:
         """Return the condition that the other event of a sequence comes after event e, soon enough."""

@@ -85,9 +85,8 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
 
 def _is_waiting(cohort: Cohort, source: dict[str, Any]) -> bool:
     """Return whether a cohort that the source names is still being computed."""
-    named = _named(source)
-    rows = Cohort.objects.filter(project=cohort.project_id, pk__in=known(cohort.project_id, named), deleted=False)
-    return bool(named) and rows.filter(is_calculating=True).exists()
+    named = known(cohort.project_id, _named(source))
+    return bool(named) and Cohort.objects.filter(pk__in=named, deleted=False, is_calculating=True).exists()
 
 
 def _named(source: dict[str, Any]) -> set[int]:
