@@ -123,9 +123,9 @@ class OperationSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         for status in self._possible_errors:
-            told = OpenApiResponse(self._told.errors.get(status, ErrorSerializer), description=_ERRORS[status])
+            response = OpenApiResponse(self._told.errors.get(status, ErrorSerializer), description=_ERRORS[status])
             # Whatever an operation answers otherwise, an error is JSON (D17).
-            bodies[str(status)] = self._get_response_for_code(told, str(status), ["application/json"])  # type: ignore[no-untyped-call]
+            bodies[str(status)] = self._get_response_for_code(response, str(status), ["application/json"])  # type: ignore[no-untyped-call]
         return bodies
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
@@ -195,11 +195,11 @@ def with_host(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _describe_plainly(schemas: dict[str, Any]) -> None:
     """Leave out the values of enums that are their own names, and titles that are the names of fields."""
     for schema in schemas.values():
-        for told in (schema, *schema.get("properties", {}).values()):
-            told.pop("title", None)
-            text = _NAMES_ITSELF.sub("", told.pop("description", "")).rstrip()
+        for described in (schema, *schema.get("properties", {}).values()):
+            described.pop("title", None)
+            text = _NAMES_ITSELF.sub("", described.pop("description", "")).rstrip()
             if text:
-                told["description"] = text
+                described["description"] = text
 
 
 def _files_by_forms(paths: dict[str, Any], schemas: dict[str, Any]) -> None:

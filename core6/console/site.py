@@ -35,7 +35,7 @@ class ConsoleSite(UnfoldAdminSite):
     index_title = "How it is doing"
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Answer 429 to whoever has to wait, and know the browser again in which somebody logged in."""
+        """Answer 429 to a login that has to wait, and remember the browser of one that succeeds."""
         response: HttpResponse = super().login(request, extra_context)
         if isinstance(response, TemplateResponse):
             seconds = (response.context_data or {})["form"].retry_after
