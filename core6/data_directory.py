@@ -1,7 +1,8 @@
 """Where one machine keeps what must survive a restart: the embedded database and the generated secrets.
 
 The directory holds `postgres/` (the database), `run/` (its socket), `pgpass` (its password: the one file by
-which every command finds it), `secret_key`, `demo_key`, `demo_password`, `owner.lock`, `users.lock` and `postgres.log`.
+which every command finds it), `secret_key`, `demo_key`, `demo_password`, the locks `owner.lock`, `users.lock` and
+`secret_key.lock`, and `postgres.log`.
 """
 
 import fcntl
@@ -83,11 +84,15 @@ def read_private(path: Path) -> str | None:
 
 def secret(path: Path) -> str:
     """Return the secret kept at `path`, made at the first call."""
-    value = read_private(path)
-    if value is None:
-        value = secrets.token_urlsafe(48)
-        write_private(path, f"{value}\n")
-    return value
+    if value := read_private(path):
+        return value
+    with _lock_file(path.with_name(f"{path.name}.lock")) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # commands that start at once agree on one secret
+        value = read_private(path)
+        if value is None:
+            value = secrets.token_urlsafe(48)
+            write_private(path, f"{value}\n")
+        return value
 
 
 def _lock_file(path: Path) -> IO[str]:

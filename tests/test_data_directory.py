@@ -1,6 +1,8 @@
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -143,6 +145,17 @@ def test_a_secret_stays_what_it_is(tmp_path: Path):
     assert data_directory.secret(tmp_path / "secret") == first
     assert len(first) >= 50
     assert data_directory.secret(tmp_path / "another") != first
+
+
+def test_commands_that_start_at_once_agree_on_a_secret(tmp_path: Path):
+    start = Barrier(16)
+
+    def first_use(_: int) -> str:
+        start.wait()
+        return data_directory.secret(tmp_path / "secret")
+
+    with ThreadPoolExecutor(16) as threads:
+        assert len(set(threads.map(first_use, range(16)))) == 1
 
 
 def test_a_directory_has_one_owner(tmp_path: Path):

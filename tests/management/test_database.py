@@ -62,6 +62,7 @@ def test_only_its_owner_can_read_the_secrets(server: Server):
         "postgres.log": 0o600,
         "run": 0o700,
         "secret_key": 0o600,
+        "secret_key.lock": 0o600,
     }
 
 
