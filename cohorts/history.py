@@ -11,8 +11,7 @@ class HistoryPagination(LimitOffsetPagination):
     """`{"results", "count", "next", "previous"}` with links such as `?limit=100&offset=100`."""
 
     def get_next_link(self) -> str | None:
-        following = (self.offset or 0) + (self.limit or 0)
-        return self._link(following) if following < (self.count or 0) else None
+        return self._link(self.end) if self.end < (self.count or 0) else None
 
     def get_previous_link(self) -> str | None:
         return self._link(max(0, self.offset - (self.limit or 0))) if self.offset else None

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import orjson
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models import BooleanField, Exists, Func, IntegerField, OuterRef, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -29,9 +30,12 @@ from cohorts.models import Cohort, CohortMember
 from cohorts.properties import CompileError, InvalidExpression, Property, condition
 from cohorts.sql import Sql
 from core6.analytics.models import DistinctId, Person
+from core6.api.page_sizes import MOST_BYTES
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
 
 _MOST_DISTINCT_IDS = 10
+#: So many persons of a page are read by one statement.
+_AT_ONCE: Final = 100
 #: What a spreadsheet takes for a formula where a text begins with it, and a number, which may begin with a sign.
 _FORMULA: Final = re.compile(r"[=@+\-\t\r\n]")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -144,12 +148,14 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
 
 
 class PersonPagination(LimitOffsetPagination):
-    """`{"results", "next", "previous"}`: the persons are not counted; a full page has a next one."""
+    """`{"results", "next", "previous"}`: the persons are not counted; a full page, or one of 20 MB, has a next one."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit, offset = self.get_limit(request) or self.default_limit, min(self.get_offset(request), 2**62)
-        page = list(queryset[offset : offset + limit])
-        self._next = self._page_link(request, limit, offset + limit) if len(page) >= limit else None
+        keys = list(queryset.values_list("uuid", flat=True)[offset : offset + limit])
+        page = _first_that_fit(queryset, keys)
+        is_more = len(keys) >= limit or len(page) < len(keys)
+        self._next = self._page_link(request, limit, offset + len(page)) if is_more else None
         self._previous = self._page_link(request, limit, offset - limit) if offset >= limit else None
         return page
 
@@ -162,6 +168,21 @@ class PersonPagination(LimitOffsetPagination):
     def _page_link(self, request: Request, limit: int, offset: int) -> str | None:
         url = replace_query_param(request.build_absolute_uri(), self.limit_query_param, limit)
         return without_key(replace_query_param(url, self.offset_query_param, offset))
+
+
+def _first_that_fit(persons: QuerySet[Person], keys: Sequence[uuid.UUID]) -> list[Person]:
+    """Return the persons with these uuids, up to the one with whom the page would be too large; at least one."""
+    size = Func(Cast("properties", TextField()), function="octet_length", output_field=IntegerField())
+    page: list[Person] = []
+    total = 0
+    for begin in range(0, len(keys), _AT_ONCE):
+        part = persons.filter(uuid__in=keys[begin : begin + _AT_ONCE]).annotate(size=size)
+        for person in part:
+            total += person.size
+            if page and total > MOST_BYTES:
+                return page
+            page.append(person)
+    return page
 
 
 class CSVRenderer(BaseRenderer):

@@ -10,10 +10,12 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.utils.urls import replace_query_param
 
 from core6.activity.models import ActivityLog, Change, activity_of, changes_of
 from core6.activity.serializers import ActivityLogSerializer
 from core6.api.numbers import has_plain_digits
+from core6.api.page_sizes import FittingRows
 from core6.api.pagination import page_schema
 from core6.api.scoping import TenantScopedViewSet
 from core6.api.serializers import ModelSerializer
@@ -23,11 +25,34 @@ M = TypeVar("M", bound=Model)
 
 
 class ActivityPagination(PageNumberPagination):
-    """`{"results", "next", "previous", "total_count"}`, by `?page=` of `?limit=` rows."""
+    """`{"results", "next", "previous", "total_count"}`, by `?page=` of `?limit=` rows.
+
+    Where a page would be larger than 20 MB, fewer rows are shown, and the next page is one of that smaller limit.
+    """
 
     page_size = 10
     page_size_query_param = "limit"
     max_page_size = 1000
+    _next_page: Mapping[str, int] | None = None
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        shown: Any = FittingRows(queryset)
+        rows: list[Any] | None = super().paginate_queryset(shown, request, view)
+        begin, end = (self.page.start_index() - 1, self.page.end_index()) if self.page else (0, 0)
+        if rows and begin + len(rows) < end:
+            # Pages of a limit begin at its multiples.
+            limit = next(each for each in range(len(rows), 0, -1) if begin % each == 0)
+            self._next_page = {"limit": limit, "page": begin // limit + 2}
+            rows = rows[:limit]
+        return rows
+
+    def get_next_link(self) -> str | None:
+        if self._next_page is None or self.request is None:
+            return super().get_next_link()
+        link = self.request.build_absolute_uri()
+        for name, value in self._next_page.items():
+            link = replace_query_param(link, name, value)
+        return link
 
     def get_page_size(self, request: Request) -> int | None:
         is_readable = has_plain_digits(request.query_params.get("limit", ""))

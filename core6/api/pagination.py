@@ -2,20 +2,32 @@
 
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from rest_framework import pagination
 from rest_framework.request import Request
-from rest_framework.utils.urls import remove_query_param
+from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from core6.api.numbers import has_plain_digits
+from core6.api.page_sizes import FittingRows
 
 _PAGE: Final = "http://api.example.org/accounts/?offset={}&limit=100"
 
 
 class LimitOffsetPagination(pagination.LimitOffsetPagination):
-    """`{"count", "next", "previous", "results"}`: 100 rows a page, 1000 at most; a larger `limit` is lowered."""
+    """`{"count", "next", "previous", "results"}`: 100 rows a page, 1000 at most; a larger `limit` is lowered.
+
+    A page ends at 20 MB, and the next one begins where it ends (core6.api.page_sizes).
+    """
 
     default_limit = 100
     max_limit = 1000
+    _shown = 0
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        rows: Any = FittingRows(queryset) if isinstance(queryset, QuerySet) else queryset
+        page: list[Any] | None = super().paginate_queryset(rows, request, view)
+        self._shown = len(page or ())
+        return page
 
     def get_limit(self, request: Request) -> int | None:
         is_readable = has_plain_digits(request.query_params.get(self.limit_query_param, ""))
@@ -25,8 +37,16 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         is_readable = has_plain_digits(request.query_params.get(self.offset_query_param, ""))
         return super().get_offset(request) if is_readable else 0
 
+    @property
+    def end(self) -> int:
+        """The offset of the next page: behind the rows that are shown, of which there may be fewer than the limit."""
+        return (self.offset or 0) + (self._shown or self.limit or 0)
+
     def get_next_link(self) -> str | None:
-        return without_key(super().get_next_link())
+        if self.request is None or self.end >= (self.count or 0):
+            return None
+        link = replace_query_param(self.request.build_absolute_uri(), self.limit_query_param, self.limit)
+        return without_key(replace_query_param(link, self.offset_query_param, self.end))
 
     def get_previous_link(self) -> str | None:
         return without_key(super().get_previous_link())

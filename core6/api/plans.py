@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from core6 import replica
 from core6.api import kept
 from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, is_any_of
+from core6.api.page_sizes import fitting, json_columns, part_that_fits
 from core6.api.repeatable import OF_VIEWS, is_marked, is_of_framework, overridden, overrides
 from core6.postgres.prepared import ORGANIZATION, PROJECT, Objects, Parameter, Statement, Text, text_of
 
@@ -155,8 +156,11 @@ class Page:
         keys = [text_of(arm.order_by().values("pk")).within("(SELECT count(*) FROM ({}) counted)") for arm in arms]
         total = Text(" + ".join(each.sql for each in keys), [value for each in keys for value in each.values])
         page = _keys_of_page(arms, order)
-        on_page = is_any_of(pk, f"= ANY(ARRAY({page.sql}))", page.values)
         columns = compiled.columns
+        large = json_columns(rows.model, columns)
+        if large:
+            page = fitting(page, rows.model, large)
+        on_page = is_any_of(pk, f"= ANY(ARRAY({page.sql}))", page.values)
         read = rows.filter(on_page)
         self.rows = Statement(text_of(read.values_list(*columns)))
         self.counted = Statement(text_of(read.values_list(*columns, RawSQL(total.sql, total.values))))  # noqa: S611
@@ -226,7 +230,8 @@ class QuerysetRows:
         return self._queryset.count()
 
     def __getitem__(self, part: slice) -> list[dict[str, Any]]:
-        return self._plan.represent_decoded(self._view, list(self._queryset.values_list(*self._columns)[part]))
+        page = part_that_fits(self._queryset, part)
+        return self._plan.represent_decoded(self._view, list(page.values_list(*self._columns)))
 
 
 Rows = PageRows | QuerysetRows

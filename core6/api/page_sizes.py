@@ -1,0 +1,70 @@
+"""Pages end at 20 MB of JSON: of larger rows a page has fewer than its limit, and the next one begins there (D70)."""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, F, Func, JSONField, Model, QuerySet
+
+from core6.postgres.prepared import Text
+
+#: The most bytes of JSON of the rows of a page; a single row may be larger.
+MOST_BYTES: Final = 20 * 1024**2
+_FITTING: Final = """
+WITH RECURSIVE page (keys) AS MATERIALIZED (SELECT %(keys)s), fitting (n, bytes) AS (
+  SELECT 0, 0::bigint
+  UNION ALL
+  SELECT n + 1, bytes + coalesce((SELECT %(size)s FROM "%(table)s" sized WHERE sized."%(pk)s" = keys[n + 1]), 0)
+  FROM fitting, page WHERE n < cardinality(keys) AND bytes <= %(most)s)
+SELECT unnest(keys[1:greatest(1, max(n) FILTER (WHERE bytes <= %(most)s))]) FROM fitting, page GROUP BY keys"""
+
+
+def json_columns(model: type[Model], names: Collection[Any] | None = None) -> list[str]:
+    """Return the columns of a model that hold JSON, of all or of these; the others are small."""
+    fields = (field for field in model._meta.concrete_fields if isinstance(field, JSONField))
+    return [str(field.column) for field in fields if names is None or field.attname in names]
+
+
+def fitting(keys: Text, model: type[Model], columns: Collection[str]) -> Text:
+    """Return the SQL of the first of the selected keys, as many as have at most MOST_BYTES of JSON; at least one.
+
+    It looks at no row behind the one that does not fit. The text of a value is as long as its JSON in an answer, or
+    longer.
+    """
+    return keys.within(_sql(model, columns, keys="ARRAY({})"))
+
+
+def _sql(model: type[Model], columns: Collection[str], *, keys: str) -> str:
+    meta = model._meta
+    size = " + ".join(f'coalesce(octet_length(sized."{column}"::text), 0)' for column in columns)
+    return _FITTING % {
+        "keys": keys,
+        "size": size,
+        "table": meta.db_table,
+        "pk": meta.pk.column,
+        "most": MOST_BYTES,
+    }
+
+
+def part_that_fits(queryset: QuerySet[Any], part: slice) -> QuerySet[Any]:
+    """Return the rows of a part of an ordered queryset, without those behind the first that does not fit."""
+    columns = json_columns(queryset.model)
+    if not columns or part.start == part.stop:
+        return queryset[part]
+    form = f"ARRAY({_sql(queryset.model, columns, keys='%(expressions)s')})"
+    first = Func(ArraySubquery(queryset.values("pk")[part]), template=form)
+    is_first = Func(F("pk"), first, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
+    return queryset.filter(is_first)
+
+
+class FittingRows:
+    """The rows of a queryset for a paginator."""
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        self._queryset = queryset
+
+    def count(self) -> int:
+        return self._queryset.count()
+
+    def __getitem__(self, part: slice) -> list[Any]:
+        return list(part_that_fits(self._queryset, part))
