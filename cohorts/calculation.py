@@ -22,6 +22,7 @@ from cohorts.properties import CompileError
 from cohorts.queue import enqueue
 from cohorts.sql import Sql
 from core6 import metrics
+from core6.error_texts import shortened
 from core6.logs import logger_of
 
 logger = logger_of(__name__)
@@ -210,6 +211,7 @@ class Overtaken(CompileError):
 
 
 def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
+    error = shortened(error)
     with transaction.atomic():
         lock_definitions(cohort.project_id)
         if _is_taken_over(run):

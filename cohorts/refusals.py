@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from cohorts.grammar import MISSING_KEYS
 from cohorts.references import LEAF_TYPES
+from core6.error_texts import shortened
 
 _DEEPEST_GROUP = 64
 # Deeper JSON could neither be shown in an error nor be written into an answer.
@@ -17,7 +18,6 @@ _LONGEST_TEXT = 400
 _ANY_LENGTH = ("value", "bytecode_error")
 _MOST_ERRORS = 10
 _LONGEST_INPUT = 200
-_LONGEST_DETAIL = 10_000
 
 
 class CriteriaError(ValueError):
@@ -43,12 +43,12 @@ def check_size(filters: dict[str, Any]) -> None:
     count = 0
     level = [filters["properties"]]
     while level:
-        leaves = [each for each in level if isinstance(each, dict) and "values" not in each]
+        leaves = [each for each in level if not (isinstance(each, dict) and "values" in each)]
         count += len(leaves)
         if count > _MOST_LEAVES:
             raise CriteriaError(f"There are more than {_MOST_LEAVES:,} conditions: send fewer.", "filters")
         for leaf in leaves:
-            for name, value in leaf.items():
+            for name, value in leaf.items() if isinstance(leaf, dict) else ():
                 if name not in _ANY_LENGTH and isinstance(value, str) and len(value) > _LONGEST_TEXT:
                     detail = f"{name[:50]} is longer than {_LONGEST_TEXT} characters: send a shorter one."
                     raise CriteriaError(detail, "filters")
@@ -65,7 +65,7 @@ def explain(error: ValidationError) -> str:
         if each["type"] == "missing" and leaf:
             return f"Missing required keys for {leaf} filter: {each['loc'][-1]}"
     shown = [{**each, "input": _shortened(each["input"])} for each in errors[:_MOST_ERRORS]]
-    return str(shown)[:_LONGEST_DETAIL]
+    return shortened(str(shown))
 
 
 def _is_deeper(root: Any, most: int, inner: Callable[[Any], Iterable[Any]]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from procrastinate.exceptions import ConnectorException
 
 from core6 import metrics
+from core6.error_texts import shortened
 from core6.logs import logger_of
 from core6.postgres.statements import spent
 
@@ -44,7 +45,7 @@ class JobEnds(logging.Filter):
         if level == logging.ERROR:
             told["exc_info"] = record.exc_info
         elif record.exc_info and (error := record.exc_info[1]):
-            told["error"] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            told["error"] = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}")
         logger.log(level, "job_finished", **told)
         return False
 

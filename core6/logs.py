@@ -6,7 +6,7 @@ import logging.config
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -15,6 +15,9 @@ from structlog.typing import EventDict, WrappedLogger
 
 from core6 import request_id
 from core6.masking import masked_value
+
+#: In characters. A traceback fits, and not all that a request sent.
+_LONGEST_TEXT: Final = 20_000
 
 
 def configure(given: dict[str, Any]) -> None:
@@ -66,7 +69,8 @@ def _described(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _without_secrets(_: WrappedLogger, __: str, event: EventDict) -> Mapping[str, Any]:
-    told: Mapping[str, Any] = masked_value(event)
+    cut = {name: each[:_LONGEST_TEXT] if isinstance(each, str) else each for name, each in event.items()}
+    told: Mapping[str, Any] = masked_value(cut)
     return told
 
 

@@ -33,6 +33,7 @@ from rest_framework.serializers import as_serializer_error
 
 from core6 import masking
 from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
+from core6.error_texts import shortened
 
 
 class ErrorSerializer(serializers.Serializer[Any]):
@@ -58,10 +59,13 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     response: Response = render(known, dict(context))
     if isinstance(exception, ToldTwice):
         response.data["error"] = exception.error
+    for name in ("detail", "attr", "error"):
+        if response.data.get(name):
+            response.data[name] = shortened(response.data[name])
     if response.status_code == 401:
         response["WWW-Authenticate"] = "Bearer"
     elif response.status_code == 503:
-        logger.warning("The database does not answer: %s", masking.masked(str(exception)))
+        logger.warning("The database does not answer: %s", masking.masked(shortened(str(exception))))
     elif response.status_code >= 500:
         trace = masking.masked("".join(traceback.format_exception(exception)).rstrip())
         logger.error("%s in %s\n%s", type(exception).__name__, context.get("view"), trace)

@@ -7,6 +7,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
+from cohorts.calculation import calculate
+from cohorts.models import Calculation, Cohort
 from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast, invalid
 
@@ -153,3 +155,19 @@ def test_a_project_takes_a_form_with_a_large_file(cast: Cast, alice: Caller):
     body = encode_multipart(BOUNDARY, {"csv": file, "name": "New", "timezone": "UTC"})
     response = alice.client.patch(url(cast), body, content_type=MULTIPART_CONTENT)
     assert (response.status_code, response.json()["name"]) == (200, "New")
+
+
+def test_what_is_no_condition_counts_as_one(cast: Cast, alice: Caller):
+    criteria = {"properties": {"type": "AND", "values": [1] * 5001}}
+    response = alice.post(url(cast, "cohorts/"), {"filters": criteria})
+    assert response.json()["detail"] == "There are more than 5,000 conditions: send fewer."
+
+
+def test_the_text_of_an_error_has_at_most_1000_characters(cast: Cast, alice: Caller):
+    response = alice.post(url(cast, "cohorts/"), {"filters": all_of({**leaf("a", value="b"), "x" * 100_000: 1})})
+    assert len(response.json()["detail"]) == 1000
+    calculated = Cohort.objects.create(
+        project=cast.web, pending_version=1, filters=all_of(leaf("a", "regex", ["(" + "x" * 5_000] * 2))
+    )
+    calculate(calculated.pk)
+    assert 0 < len(Calculation.objects.get().error or "") <= 1000

@@ -75,6 +75,8 @@ BODIES: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
     "blanks": (lambda: b" " * SIZE, JSON),
     "no JSON": (lambda: b"x" * SIZE, JSON),
     "leaves without anything": (lambda: filters("{}"), JSON),
+    "numbers for leaves": (lambda: repeated(CRITERIA, "1,", "1]}}}"), JSON),
+    "as many numbers for leaves": (lambda: filled(CRITERIA.encode() + b"1," * 499_000 + b"1]}}}"), JSON),
     "leaves": (lambda: filters(LEAF + '"value":"b","operator":"exact"}'), JSON),
     "one long value": (lambda: filters(LEAF + '"operator":"exact","value":"' + "x" * 9_000_000 + '"}'), JSON),
     "one long operator": (lambda: filters(LEAF + '"value":1,"operator":"' + "x" * 4_900_000 + '"}'), JSON),
