@@ -2,14 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from django.db import connection
+from django.db.models import Func, IntegerField, Sum, TextField
+from django.db.models.functions import Cast
 
 from cohorts.models import Cohort
 from cohorts.references import ids_in
+from cohorts.refusals import CriteriaError
 
 References = Mapping[int, set[int]]
 LARGEST_ID = 2**63 - 1
+#: In bytes of JSON.
+_LARGEST_DEFINITIONS: Final = 10 * 1024**2
 _ONE_WRITER = 0x636F68  # "coh", the first number of advisory locks
 
 
@@ -37,6 +43,31 @@ def known(project_id: int, ids: Iterable[int]) -> set[int]:
         if possible
         else set()
     )
+
+
+def of_type(project_id: int, ids: Iterable[int], cohort_type: str) -> set[int]:
+    """Return those of the ids that are of cohorts of the project of this type, deleted ones among them."""
+    possible = [key for key in ids if 0 < key <= LARGEST_ID]
+    rows = Cohort.objects.filter(project=project_id, pk__in=possible, cohort_type=cohort_type)
+    return set(rows.values_list("pk", flat=True)) if possible else set()
+
+
+def definitions_of(project_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
+    """Return the cohorts of these ids and all that these refer to, directly or over others.
+
+    Raises CriteriaError where they are too large to be looked at while a request waits.
+    """
+    ids = set(ids)
+    if not ids:
+        return {}
+    rows = Cohort.objects.filter(project=project_id)
+    graph = {key: ids_in(named) for key, named in rows.values_list("pk", "referenced_cohorts")}
+    rows = rows.filter(pk__in=(ids | reachable(ids, graph)) & graph.keys())
+    size = Sum(Func(Cast("filters", TextField()), function="octet_length", output_field=IntegerField()))
+    if (rows.aggregate(size=size)["size"] or 0) > _LARGEST_DEFINITIONS:
+        detail = "The cohorts that the filters refer to are too large to check the type: leave cohort_type out."
+        raise CriteriaError(detail, "cohort_type")
+    return {cohort.pk: cohort for cohort in rows.only("is_static", "query", "filters", "groups")}
 
 
 def has_cycle(graph: References) -> bool:

@@ -1,8 +1,7 @@
 """A cohort as JSON: the page's 21 keys in its order (contract/cohorts.md 1)."""
 
 import uuid
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
@@ -12,8 +11,8 @@ from rest_framework.exceptions import ValidationError
 from cohorts import actors_query, csv_upload
 from cohorts.calculation import message
 from cohorts.cohort_types import automatic_type, check_type, required_type
-from cohorts.criteria import CriteriaError, check_groups, dump, load, parse, references
-from cohorts.dependencies import has_cycle, known, references_in
+from cohorts.criteria import CohortFilter, CriteriaError, check_groups, dump, leaves, load, parse, references
+from cohorts.dependencies import definitions_of, has_cycle, known, of_type, references_in
 from cohorts.groups import expand_groups
 from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
 from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort, criteria_of
@@ -237,40 +236,42 @@ class CohortSerializer(ModelSerializer[Cohort]):
         sent = attrs.get("cohort_type")
         if sent:
             of = {name: attrs.get(name, getattr(self.instance, name, None)) for name in ("query", "filters")}
-            required = told(required_type, is_static=is_static, type_of=self._type_of, **of)
+            type_of = told(self._types_of_referenced, of["filters"])
+            required = told(required_type, is_static=is_static, type_of=type_of, **of)
             told(check_type, sent, required=required, automatic=automatic)
         if not is_static and "filters" in attrs:
             attrs["cohort_type"] = automatic
 
     def _automatic_type(self, filters: Any) -> str | None:
-        return automatic_type(load(filters), self._is_realtime)
+        criteria = load(filters)
+        named = {leaf.value for leaf in leaves(criteria.properties) if isinstance(leaf, CohortFilter)}
+        realtime = of_type(self._project_id, named, Cohort.CohortType.REALTIME)
+        return automatic_type(criteria, realtime.__contains__)
 
-    @cached_property
-    def _cohorts(self) -> dict[int, Cohort]:
-        """The cohorts of the project, read once for however many references there are."""
-        rows = Cohort.objects.filter(project=self.context["view"].tenant.project_id)
-        fields = ("is_static", "query", "filters", "groups", "cohort_type")
-        return {cohort.pk: cohort for cohort in rows.only(*fields)}
+    @property
+    def _project_id(self) -> int:
+        project_id: int = self.context["view"].tenant.project_id
+        return project_id
 
-    def _is_realtime(self, key: int) -> bool:
-        return key in self._cohorts and self._cohorts[key].cohort_type == Cohort.CohortType.REALTIME
+    def _types_of_referenced(self, filters: Any) -> Callable[[int], str]:
+        """Return what answers the required type of a cohort that the filters name."""
+        definitions = definitions_of(self._project_id, references(filters))
+        types: dict[int, str] = {}
 
-    def _type_of(self, key: int, above: frozenset[int] = frozenset()) -> str:
-        found = self._cohorts.get(key)
-        if found is None or key in above:
-            raise LookupError(key)
-        if key not in self._types:
-            self._types[key] = required_type(
-                is_static=found.is_static,
-                query=found.query,
-                filters=found.criteria,
-                type_of=lambda other: self._type_of(other, above | {key}),
-            )
-        return self._types[key]
+        def type_of(key: int, above: frozenset[int] = frozenset()) -> str:
+            if key in above:
+                raise LookupError(key)
+            if key not in types:
+                found = definitions[key]
+                types[key] = required_type(
+                    is_static=found.is_static,
+                    query=found.query,
+                    filters=found.criteria,
+                    type_of=lambda other: type_of(other, above | {key}),
+                )
+            return types[key]
 
-    @cached_property
-    def _types(self) -> dict[int, str]:
-        return {}
+        return type_of
 
 
 def told(function: Any, *values: Any, **named: Any) -> Any:
