@@ -31,6 +31,7 @@ from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
 from core6.api.scoping import NOT_ALLOWED
+from core6.api.time_limits import limited_search
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from core6.postgres.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
@@ -133,7 +134,8 @@ class CohortViewSet(
         """List the members, the newest person first."""
         cohort = self.get_object()
         persons = narrowed(persons_of(cohort), cohort.project_id, request.query_params.dict())
-        page = self.paginate_queryset(persons)
+        with limited_search():
+            page = self.paginate_queryset(persons)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:

@@ -127,8 +127,8 @@ READS = {
     "annotation": ((1, 2), 2),
     "cohort": ((1, 2), 2),
     "role": ((1, 3), 3),
-    # ... how many there are, and the page
-    "filtered": ((1, 3), 3),
+    # ... the limit of time, which is a transaction, how many there are, and the page
+    "filtered": ((1, 6), 6),
 }
 
 

@@ -7,6 +7,7 @@ difference to its own code (core6.api.repeatable); the log says once why REST fr
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -19,13 +20,18 @@ from core6 import replica
 from core6.api import conditional, kept
 from core6.api.plans import plan_of, values_of
 from core6.api.renderers import JSONRenderer
+from core6.api.time_limits import limited_search
 
 
 class List(ListModelMixin):
     """GET of a list."""
 
     def list(self: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
-        return respond(self, lambda: self._listed(request, *args, **kwargs))
+        def make() -> Response:
+            with limited_search() if request.query_params.get("search") else nullcontext():
+                return self._listed(request, *args, **kwargs)  # type: ignore[no-any-return]  # of a viewset
+
+        return respond(self, make)
 
     def _listed(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         rows = plan_of(self).rows(self)
