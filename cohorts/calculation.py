@@ -20,6 +20,7 @@ from cohorts.members import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.properties import CompileError
 from cohorts.queue import enqueue
+from cohorts.runs import begin, set_queries
 from cohorts.sql import Sql
 from core6 import metrics
 from core6.error_texts import shortened
@@ -92,7 +93,7 @@ def calculate(cohort_id: int) -> None:
     cohort = _claim(cohort_id)
     if cohort is None:
         return
-    run = Calculation.objects.create(cohort=cohort, filters=cohort.criteria)
+    run = begin(cohort)
     try:
         _compute(cohort, run)
     except (CompileError, CriteriaError) as error:
@@ -173,13 +174,8 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute("SET LOCAL jit = off")
             cursor.execute("SELECT set_config('application_name', %s, true)", [_name_of(cohort.pk)])
         count, changes = replace_members(persons, **at)
-        run.queries = [
-            {
-                "query": persons.text,
-                "query_ms": round((time.monotonic() - started) * 1000),
-                "written_rows": changes,
-            }
-        ]
+        query_ms = round((time.monotonic() - started) * 1000)
+        set_queries(run, persons.text, query_ms=query_ms, written_rows=changes)
         _finish(cohort, run, count=count, changes=changes)
 
 

@@ -10,6 +10,12 @@ from core6.api.pagination import LimitOffsetPagination, page_schema
 class HistoryPagination(LimitOffsetPagination):
     """`{"results", "count", "next", "previous"}` with links such as `?limit=100&offset=100`."""
 
+    # A run shows its definition.
+    more_bytes = (
+        "coalesce((SELECT octet_length(shown.filters::text) + octet_length(shown.query)"
+        " FROM cohorts_definition shown WHERE shown.id = sized.definition_id), 0)"
+    )
+
     def get_next_link(self) -> str | None:
         return self._link(self.end) if self.end < (self.count or 0) else None
 

@@ -98,15 +98,34 @@ class CohortMember(models.Model):
     person_uuid = models.UUIDField()
 
 
+class Definition(models.Model):
+    """Criteria that a cohort was calculated by: stored once for however many runs, since they may be large."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+")
+    #: Of the criteria, SHA-256 in hexadecimal.
+    digest = models.CharField(max_length=64)
+    filters = models.JSONField()
+    #: The statement of the first run that had one.
+    query = models.TextField(default="", db_default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cohort", "digest"], name="one_definition_of_the_same_criteria")
+        ]
+
+
 class Calculation(models.Model):
     """One run of the calculation of a cohort."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="calculations")
+    definition = models.ForeignKey(Definition, null=True, on_delete=models.RESTRICT, related_name="+")
+    #: The criteria of a run without a definition: those of earlier releases.
     filters = models.JSONField(default=dict)
     count = models.BigIntegerField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    #: Its statements with what they took; an empty text is that of the definition.
     queries = models.JSONField(null=True)
     error = models.TextField(null=True)
     error_code = models.CharField(max_length=40, null=True)

@@ -290,13 +290,8 @@ def told(function: Any, *values: Any, **named: Any) -> Any:
 class CalculationSerializer(serializers.ModelSerializer[Calculation]):
     """One run of the calculation (contract/cohorts.md 4.8)."""
 
-    filters = serializers.DictField(read_only=True, allow_null=True, help_text="Criteria of the calculation.")
-    queries = serializers.ListField(
-        child=serializers.DictField(),
-        read_only=True,
-        allow_null=True,
-        help_text="SQL statements of the calculation with their statistics.",
-    )
+    filters = serializers.SerializerMethodField(help_text="Criteria of the calculation.")
+    queries = serializers.SerializerMethodField(help_text="SQL statements of the calculation with their statistics.")
     duration_seconds = serializers.SerializerMethodField(
         help_text="Duration in seconds. Null while the calculation runs."
     )
@@ -336,6 +331,16 @@ class CalculationSerializer(serializers.ModelSerializer[Calculation]):
             "error": {"help_text": "Error of the calculation. Null if there is none."},
         }
 
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_filters(self, run: Calculation) -> Any:
+        return run.definition.filters if run.definition else run.filters
+
+    @extend_schema_field(serializers.ListField(child=serializers.DictField(), allow_null=True))
+    def get_queries(self, run: Calculation) -> list[dict[str, Any]] | None:
+        if run.queries is None:
+            return None
+        return [{**each, "query": _text(run, each)} for each in run.queries]
+
     def get_duration_seconds(self, run: Calculation) -> float | None:
         return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
 
@@ -358,7 +363,12 @@ class CalculationSerializer(serializers.ModelSerializer[Calculation]):
         return _total(run, "written_rows")
 
     def get_main_query(self, run: Calculation) -> str | None:
-        return run.queries[0]["query"] if run.queries else None
+        return _text(run, run.queries[0]) if run.queries else None
+
+
+def _text(run: Calculation, query: dict[str, Any]) -> str:
+    text: str = query["query"] or (run.definition.query if run.definition else "")
+    return text
 
 
 def _total(run: Calculation, name: str) -> int | None:

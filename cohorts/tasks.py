@@ -4,7 +4,7 @@ from typing import Any
 
 from procrastinate.contrib.django import app
 
-from cohorts import refresh
+from cohorts import refresh, runs
 from cohorts.calculation import calculate, request_dated_calculations
 from cohorts.static import populate
 from core6 import jobs
@@ -29,6 +29,13 @@ def calculate_dated_cohorts(project_id: int) -> None:
 def populate_cohort(cohort_id: int, source: dict[str, Any]) -> None:
     """Add to a static cohort whom a file names or a query finds."""
     populate(cohort_id, source)
+
+
+@app.periodic(cron="21 * * * *")
+@app.task(queueing_lock="forget_calculations")
+def forget_calculations(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
+    """Delete the runs of calculations beyond the newest of each cohort."""
+    runs.forget_old()
 
 
 @app.periodic(cron="* * * * *")

@@ -147,8 +147,8 @@ class CohortViewSet(
     @action(detail=True, serializer_class=CalculationSerializer, pagination_class=HistoryPagination, filter_backends=[])
     def calculation_history(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the runs of the calculation, newest first."""
-        runs = Calculation.objects.filter(cohort=self.get_object()).order_by("-started_at", "-id")
-        page = self.paginate_queryset(runs)
+        runs = Calculation.objects.filter(cohort=self.get_object()).prefetch_related("definition")
+        page = self.paginate_queryset(runs.order_by("-started_at", "-id"))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     @extend_schema(

@@ -58,6 +58,10 @@ ENVIRONMENT: dict[str, tuple[Any, str]] = {
     "RATE_LIMIT_ENABLED": (_boolean, "false"),
     "COHORT_REFRESH_MINUTES": (_positive, "15"),
     "COHORT_CALCULATION_SECONDS": (_positive, "600"),
+    "CALCULATION_HISTORY": (_positive, "100"),
+    "ACTIVITY_DAYS": (_positive, "400"),
+    "IDEMPOTENCY_HOURS": (_positive, "24"),
+    "IDEMPOTENCY_MB": (_positive, "50"),
     "LOG_LEVEL": (_level, "WARNING"),
     "METRICS_TOKEN": (str, ""),
 }
@@ -90,6 +94,12 @@ WEB_WORKERS: int = _read("WEB_WORKERS")
 RATE_LIMITS: dict[int, int] = {60: 480, 3600: 4800} if _read("RATE_LIMIT_ENABLED") else {}
 COHORT_REFRESH_MINUTES: int = _read("COHORT_REFRESH_MINUTES")
 COHORT_CALCULATION_SECONDS: int = _read("COHORT_CALCULATION_SECONDS")
+#: How much is kept of what was: runs of each cohort, days of activity, and answers to requests that are repeated, for
+#: so many hours and so many MB of each organization. An hourly job deletes the rest.
+CALCULATION_HISTORY: int = _read("CALCULATION_HISTORY")
+ACTIVITY_DAYS: int = _read("ACTIVITY_DAYS")
+IDEMPOTENCY_HOURS: int = _read("IDEMPOTENCY_HOURS")
+IDEMPOTENCY_MB: int = _read("IDEMPOTENCY_MB")
 LOG_LEVEL: str = _read("LOG_LEVEL")
 #: Who asks for /metrics with it is told them; without one there are none.
 METRICS_TOKEN: str = _read("METRICS_TOKEN")

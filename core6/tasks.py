@@ -12,8 +12,8 @@ from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
 from core6 import jobs
-from core6.api.idempotency import KEPT
-from core6.idempotency.models import Answer
+from core6.activity.models import ActivityLog
+from core6.api import idempotency
 from core6.rate_limits.models import Window
 
 _PEOPLE_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
@@ -36,7 +36,14 @@ async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # no
 @app.task(queueing_lock="forget_answers")
 def forget_answers(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
     """Delete the answers of requests that can no longer be repeated."""
-    Answer.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+    idempotency.forget_old()
+
+
+@app.periodic(cron="19 * * * *")
+@app.task(queueing_lock="forget_activity")
+def forget_activity(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
+    """Delete the changes that are older than ACTIVITY_DAYS."""
+    ActivityLog.objects.filter(created_at__lt=timezone.now() - timedelta(days=settings.ACTIVITY_DAYS)).delete()
 
 
 @app.periodic(cron="23 * * * *")

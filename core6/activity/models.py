@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar, TypedDict
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -57,6 +58,7 @@ class ActivityLog(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["project", "scope", "-created_at", "-id"], name="activity_of_a_scope"),
             models.Index(fields=["scope", "item_id", "-created_at", "-id"], name="activity_of_an_item"),
+            BrinIndex(fields=["created_at"], name="activity_by_age"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""POST that happens once: with an `Idempotency-Key`, a repeated request gets the answer of the first for 24 hours.
+"""POST that happens once: with an `Idempotency-Key`, a repeated request gets the answer of the first for a day.
 
 The answer is stored in the transaction of the write: neither is there without the other. What was refused is not
 stored, so that the request can be put right and sent again. The answer belongs to the organization and the project that
@@ -6,10 +6,11 @@ the request was about: at the address of `@current`, a repeated request may be a
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 from django.http import HttpResponse
@@ -23,9 +24,15 @@ from core6.api.exceptions import Conflict, IdempotencyKeyReused
 from core6.api.renderers import JSONRenderer
 from core6.idempotency.models import LONGEST, Answer
 
-KEPT: Final = timedelta(hours=24)
 #: The header of an answer that was given before.
 REPLAYED: Final = "Idempotency-Replayed"
+
+_TOO_MANY: Final = """
+DELETE FROM idempotency_answer WHERE id IN (
+  SELECT id FROM (
+    SELECT id, sum(octet_length(body)) OVER (PARTITION BY organization_id ORDER BY created_at DESC, id DESC) AS bytes
+    FROM idempotency_answer) added
+  WHERE bytes > %s)"""
 
 
 def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) -> Callable[..., HttpResponseBase]:
@@ -46,7 +53,7 @@ def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) ->
         with transaction.atomic():
             _claim(api_key, name)
             kept = Answer.objects.filter(api_key=api_key, idempotency_key=name).defer("body").first()
-            if kept and kept.created_at > timezone.now() - KEPT:
+            if kept and kept.created_at > oldest():
                 if kept.fingerprint != fingerprint:
                     raise IdempotencyKeyReused
                 told = {"content_type": JSONRenderer.media_type, "headers": {REPLAYED: "true"}}
@@ -55,12 +62,25 @@ def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) ->
             if response.status_code < 400:
                 body = JSONRenderer().render(response.data).decode()
                 fields = {"fingerprint": fingerprint, "status": response.status_code, "body": body}
+                fields["organization_id"] = tenant.get("organization")
                 Answer.objects.update_or_create(
                     api_key=api_key, idempotency_key=name, defaults={**fields, "created_at": timezone.now()}
                 )
             return cast("HttpResponseBase", response)
 
     return answer
+
+
+def oldest() -> datetime:
+    """Return when the oldest answers were given that are repeated."""
+    return timezone.now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+
+
+def forget_old() -> None:
+    """Delete the answers that are too old, and of each organization the oldest beyond IDEMPOTENCY_MB."""
+    Answer.objects.filter(created_at__lt=oldest()).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_TOO_MANY, [settings.IDEMPOTENCY_MB * 1024**2])
 
 
 def _body(kept: Answer) -> str:

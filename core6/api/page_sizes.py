@@ -34,9 +34,10 @@ def fitting(keys: Text, model: type[Model], columns: Collection[str]) -> Text:
     return keys.within(_sql(model, columns, keys="ARRAY({})"))
 
 
-def _sql(model: type[Model], columns: Collection[str], *, keys: str) -> str:
+def _sql(model: type[Model], columns: Collection[str], *, keys: str, more_bytes: str = "0") -> str:
     meta = model._meta
-    size = " + ".join(f'coalesce(octet_length(sized."{column}"::text), 0)' for column in columns)
+    own = (f'coalesce(octet_length(sized."{column}"::text), 0)' for column in columns)
+    size = " + ".join([more_bytes, *own])
     return _FITTING % {
         "keys": keys,
         "size": size,
@@ -46,12 +47,15 @@ def _sql(model: type[Model], columns: Collection[str], *, keys: str) -> str:
     }
 
 
-def part_that_fits(queryset: QuerySet[Any], part: slice) -> QuerySet[Any]:
-    """Return the rows of a part of an ordered queryset, without those behind the first that does not fit."""
+def part_that_fits(queryset: QuerySet[Any], part: slice, more_bytes: str = "0") -> QuerySet[Any]:
+    """Return the rows of a part of an ordered queryset, without those behind the first that does not fit.
+
+    `more_bytes` is the SQL of how many bytes of another table a row, `sized`, shows beside its own.
+    """
     columns = json_columns(queryset.model)
     if not columns or part.start == part.stop:
         return queryset[part]
-    form = f"ARRAY({_sql(queryset.model, columns, keys='%(expressions)s')})"
+    form = f"ARRAY({_sql(queryset.model, columns, keys='%(expressions)s', more_bytes=more_bytes)})"
     first = Func(ArraySubquery(queryset.values("pk")[part]), template=form)
     is_first = Func(F("pk"), first, template="%(expressions)s)", arg_joiner=" = ANY(", output_field=BooleanField())
     return queryset.filter(is_first)
@@ -60,11 +64,11 @@ def part_that_fits(queryset: QuerySet[Any], part: slice) -> QuerySet[Any]:
 class FittingRows:
     """The rows of a queryset for a paginator."""
 
-    def __init__(self, queryset: QuerySet[Any]) -> None:
-        self._queryset = queryset
+    def __init__(self, queryset: QuerySet[Any], more_bytes: str = "0") -> None:
+        self._queryset, self._more_bytes = queryset, more_bytes
 
     def count(self) -> int:
         return self._queryset.count()
 
     def __getitem__(self, part: slice) -> list[Any]:
-        return list(part_that_fits(self._queryset, part))
+        return list(part_that_fits(self._queryset, part, self._more_bytes))

@@ -21,10 +21,12 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
     default_limit = 100
     max_limit = 1000
+    #: The SQL of how many bytes of another table a row, `sized`, shows beside its own.
+    more_bytes = "0"
     _shown = 0
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
-        rows: Any = FittingRows(queryset) if isinstance(queryset, QuerySet) else queryset
+        rows: Any = FittingRows(queryset, self.more_bytes) if isinstance(queryset, QuerySet) else queryset
         page: list[Any] | None = super().paginate_queryset(rows, request, view)
         self._shown = len(page or ())
         return page
