@@ -66,7 +66,7 @@ def test_criteria_and_their_statement_are_stored_once(cast: Cast, alice: Caller,
         assert each["main_query"].startswith("SELECT")
         assert [query["query"] for query in each["queries"]] == [each["main_query"]]
     stored = Calculation.objects.values_list("filters", "queries")
-    assert all(filters == {} and queries[0]["query"] == "" for filters, queries in stored)
+    assert all(filters == {} and queries and queries[0]["query"] == "" for filters, queries in stored)
 
 
 def test_definitions_that_no_run_has_are_deleted(cast: Cast, cohort: Cohort, settings: Any):

@@ -24,7 +24,7 @@ from core6.serving.limits import BACKLOG, MOST_CONNECTIONS, PATIENCE_SECONDS
 
 _LOGGING: Final = Path(__file__).with_name("granian_logging.json")
 _MOST_FILES: Final = 65_536
-#: Objects that are made before cyclic garbage is looked for. A request makes some thousand, and hardly any cycle.
+#: Objects that are made before cyclic garbage is looked for. A request makes some thousand.
 _GARBAGE: Final = 5_000
 
 

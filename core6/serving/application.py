@@ -5,6 +5,7 @@ too many requests. All the rest is Django's, which is called as the WSGI applica
 """
 
 import asyncio
+import gc
 import logging
 import sys
 import time
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 logger = logging.getLogger(__name__)
 _SILENCE_SECONDS: Final = 10.0
+#: In bytes. To read, or to make, as much takes longer than to look for garbage.
+_LARGE_BODY: Final = 256 * 1024
+_LARGE_ANSWER: Final = 2 * 1024**2
 
 
 class Application:
@@ -61,7 +65,7 @@ class Application:
         except TooMuchHeld:
             return self._refuse(scope, protocol)
         try:
-            await self._threads.run(partial(_respond, self._wsgi, scope, protocol, body))
+            await self._threads.run(partial(_answer, self._wsgi, scope, protocol, body))
         except Overloaded:
             self._refuse(scope, protocol)
         finally:
@@ -78,8 +82,19 @@ class Application:
         _send(errors.overloaded(), scope, protocol)
 
 
-def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:
-    """Call the WSGI application and send what it answers."""
+def _answer(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:
+    """Answer a request, and free its memory at once if it is large.
+
+    A view of REST framework and its request refer to each other: without that they would stay until Python looks for
+    such cycles by itself, which depends on their number and not on their size.
+    """
+    sent = _respond(wsgi, scope, protocol, body)
+    if len(body.content) > _LARGE_BODY or sent > _LARGE_ANSWER:
+        gc.collect()
+
+
+def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> int:
+    """Call the WSGI application and send what it answers; return how many bytes that are."""
     head: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -97,6 +112,8 @@ def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", 
     except Exception:
         logger.exception("A request broke the application")
         _send(errors.server_error(), scope, protocol)
+        return 0
+    return len(content)
 
 
 def _send(response: HttpResponse, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:

@@ -205,3 +205,15 @@ def test_a_caller(server: Serve, kind: str):
 def test_the_bodies_are_what_they_are_called():
     for kind, (make, _) in BODIES.items():
         assert 0.45 * SIZE < len(make()) <= SIZE * 1.05, kind
+
+
+@pytest.mark.parametrize("kind", ["one text", "as many texts"])
+@pytest.mark.parametrize("key", ["unknown", "valid"])
+def test_what_was_answered_leaves_no_memory(server: Serve, kind: str, key: str):
+    make, content_type = BODIES[kind]
+    body, given = make(), server.told("API key") if key == "valid" else "phx_unknown"
+    send(server, "POST", server.annotations, body, content_type, given)
+    before = worker(server).memory_info().rss
+    for _ in range(20):
+        send(server, "POST", server.annotations, body, content_type, given)
+    assert worker(server).memory_info().rss - before < 60 * MB
