@@ -1,7 +1,6 @@
 """Thousands of bad requests: each is answered soon and by the error JSON, and what is refused leaves no trace."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
@@ -45,14 +44,14 @@ from tests.api.bad_requests import (
 )
 from tests.conftest import Caller
 from tests.routes import api_routes
+from tests.sampling import IS_EVERY_CASE
 
 OPERATIONS: Final = operations()
 #: POST of a copy takes no fields.
 WRITING: Final = [name for name, each in OPERATIONS.items() if each.is_writing and each.fields]
 READING: Final = [name for name, each in OPERATIONS.items() if each.method == "GET"]
 WITH_IDS: Final = [name for name, each in OPERATIONS.items() if "id}" in each.template]
-#: `BAD_REQUESTS=all` sends all that there are, which takes minutes; else one of so many of each kind.
-IS_EVERY_CASE: Final = os.environ.get("BAD_REQUESTS") == "all"
+#: One of so many of each kind is sent, unless IS_EVERY_CASE.
 SHARES: Final = {
     "methods": 2,
     "bodies": 5,
