@@ -43,6 +43,7 @@ from tests.api.bad_requests import (
     operations,
 )
 from tests.conftest import Caller
+from tests.database_state import state
 from tests.routes import api_routes
 from tests.sampling import IS_EVERY_CASE
 
@@ -69,35 +70,6 @@ SHARES: Final = {
 pytestmark = pytest.mark.django_db
 #: Longer must nobody wait for an answer.
 LONGEST: Final = 5.0
-
-
-@cache
-def tables() -> list[str]:
-    """Return the tables that hold what requests write; what libraries note for themselves is not of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND (tablename = 'procrastinate_jobs'"
-            r" OR tablename !~ '^(django|procrastinate)_') ORDER BY tablename"
-        )
-        return [name for (name,) in cursor.fetchall()]
-
-
-@cache
-def statement() -> str:
-    # When a key was used last is no trace.
-    row = {"accounts_personalapikey": "(to_jsonb(t) - 'last_used_at')::text"}
-    each = (
-        f"(SELECT md5(string_agg({row.get(name, 't::text')}, '|' ORDER BY {row.get(name, 't::text')})) FROM {name} t)"
-        for name in tables()
-    )
-    return f"SELECT {', '.join(each)}"
-
-
-def state() -> dict[str, str | None]:
-    """Return a digest of the rows of every table."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement())
-        return dict(zip(tables(), cursor.fetchone(), strict=True))
 
 
 class World:
