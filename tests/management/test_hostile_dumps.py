@@ -12,6 +12,7 @@ from core6 import database
 from tests.management.places import connect, place, somebody_elses_postgres, url_of
 from tests.management.serving import manage, refusal
 from tests.management.test_backup import contents
+from tests.sampling import sampled
 from tests.test_settings import SECRET
 
 #: Runs a command of the operating system, which leaves a file.
@@ -98,7 +99,7 @@ def target() -> Iterator[Target]:
         yield made
 
 
-@pytest.mark.parametrize(("made", "removed", "named"), _FOREIGN)
+@pytest.mark.parametrize(("made", "removed", "named"), sampled(_FOREIGN, 3))
 def test_what_is_not_ours_is_refused(target: Target, made: str, removed: str, named: str):
     target.execute(made)
     try:
