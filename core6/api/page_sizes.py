@@ -47,12 +47,15 @@ def _sql(model: type[Model], columns: Collection[str], *, keys: str, more_bytes:
     }
 
 
-def part_that_fits(queryset: QuerySet[Any], part: slice, more_bytes: str = "0") -> QuerySet[Any]:
+def part_that_fits(
+    queryset: QuerySet[Any], part: slice, *, shown: Collection[Any] | None = None, more_bytes: str = "0"
+) -> QuerySet[Any]:
     """Return the rows of a part of an ordered queryset, without those behind the first that does not fit.
 
-    `more_bytes` is the SQL of how many bytes of another table a row, `sized`, shows beside its own.
+    `shown` are the columns that an answer shows, all where they are not known; `more_bytes` is the SQL of how many
+    bytes of another table a row, `sized`, shows beside its own.
     """
-    columns = json_columns(queryset.model)
+    columns = json_columns(queryset.model, shown)
     if not columns or part.start == part.stop:
         return queryset[part]
     form = f"ARRAY({_sql(queryset.model, columns, keys='%(expressions)s', more_bytes=more_bytes)})"
@@ -71,4 +74,4 @@ class FittingRows:
         return self._queryset.count()
 
     def __getitem__(self, part: slice) -> list[Any]:
-        return list(part_that_fits(self._queryset, part, self._more_bytes))
+        return list(part_that_fits(self._queryset, part, more_bytes=self._more_bytes))

@@ -230,7 +230,7 @@ class QuerysetRows:
         return self._queryset.count()
 
     def __getitem__(self, part: slice) -> list[dict[str, Any]]:
-        page = part_that_fits(self._queryset, part)
+        page = part_that_fits(self._queryset, part, shown=self._columns)
         return self._plan.represent_decoded(self._view, list(page.values_list(*self._columns)))
 
 
