@@ -124,6 +124,7 @@ def test_200_clients_that_withhold_their_bodies(scene: Stage):
                 answer = rest_of(each)
                 assert b" 408 " in answer, answer
                 assert b'"code": "request_timeout"' in answer
+                assert b"cache-control: no-store" in answer.lower()
         assert PATIENCE - 0.5 < time.monotonic() - began < PATIENCE + GRACE
 
 
