@@ -23,7 +23,7 @@ define install
 endef
 
 .PHONY: help run test clone-test contract-test lint bench chaos schema lock install install-dev install-bench \
-	install-browser browser-test install-sdk sdk-test require-node client-test scale-test
+	install-browser browser-test install-sdk sdk-test require-node client-test scale-test attack-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,6 +42,11 @@ clone-test: ## run both commands in fresh clones: of root, where only root can e
 
 contract-test: install-dev ## call every operation with much data made from the schema (EXAMPLES of each; ARGS: of pytest)
 	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/api/test_contract.py -n 0 $(ARGS)
+
+attack-test: install-dev ## try every bad request and every attack (15 minutes; ARGS: options of pytest)
+	EVERY_CASE=1 $(BIN)/python -m pytest tests/attacks tests/api tests/test_permission_matrix.py \
+		tests/management/test_hostile_dumps.py \
+		$(ARGS)
 
 lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
 	$(BIN)/ruff format --check --quiet .
