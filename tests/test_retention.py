@@ -78,6 +78,13 @@ def test_definitions_that_no_run_has_are_deleted(cast: Cast, cohort: Cohort, set
     assert [each.filters for each in Definition.objects.all()] == [all_of(leaf("plan", value="free"))]
 
 
+def test_a_project_is_deleted_with_its_runs_and_their_criteria(cast: Cast, alice: Caller, cohort: Cohort):
+    calculate(cohort.pk)
+    assert alice.delete(f"/api/projects/{cast.web.pk}/").status_code == 204
+    assert not Calculation.objects.exists()
+    assert not Definition.objects.exists()
+
+
 def test_runs_of_an_earlier_release_show_their_own_criteria(cast: Cast, alice: Caller, cohort: Cohort):
     queries = [{"query": "SELECT 1", "query_ms": 5}]
     Calculation.objects.create(cohort=cohort, filters={"properties": {}}, queries=queries, finished_at=timezone.now())
