@@ -5,12 +5,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from django.db import connection
-from django.db.models import Func, IntegerField, Sum, TextField
-from django.db.models.functions import Cast
+from django.db.models import QuerySet, Sum
 
 from cohorts.models import Cohort
 from cohorts.references import ids_in
 from cohorts.refusals import CriteriaError
+from core6.api.page_sizes import bytes_of
 
 References = Mapping[int, set[int]]
 LARGEST_ID = 2**63 - 1
@@ -37,19 +37,17 @@ def references_in(project_id: int) -> dict[int, set[int]]:
 
 def known(project_id: int, ids: Iterable[int]) -> set[int]:
     """Return those of the ids that are of cohorts of the project, deleted ones among them."""
-    possible = [key for key in ids if 0 < key <= LARGEST_ID]
-    return (
-        set(Cohort.objects.filter(project=project_id, pk__in=possible).values_list("pk", flat=True))
-        if possible
-        else set()
-    )
+    return set(_named(project_id, ids).values_list("pk", flat=True))
 
 
 def of_type(project_id: int, ids: Iterable[int], cohort_type: str) -> set[int]:
     """Return those of the ids that are of cohorts of the project of this type, deleted ones among them."""
-    possible = [key for key in ids if 0 < key <= LARGEST_ID]
-    rows = Cohort.objects.filter(project=project_id, pk__in=possible, cohort_type=cohort_type)
-    return set(rows.values_list("pk", flat=True)) if possible else set()
+    return set(_named(project_id, ids).filter(cohort_type=cohort_type).values_list("pk", flat=True))
+
+
+def _named(project_id: int, ids: Iterable[int]) -> QuerySet[Cohort]:
+    """Return the cohorts of the project with these ids; none of the ids that no column can hold."""
+    return Cohort.objects.filter(project=project_id, pk__in=[key for key in ids if 0 < key <= LARGEST_ID])
 
 
 def definitions_of(project_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
@@ -63,8 +61,8 @@ def definitions_of(project_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
     rows = Cohort.objects.filter(project=project_id)
     graph = {key: ids_in(named) for key, named in rows.values_list("pk", "referenced_cohorts")}
     rows = rows.filter(pk__in=(ids | reachable(ids, graph)) & graph.keys())
-    size = Sum(Func(Cast("filters", TextField()), function="octet_length", output_field=IntegerField()))
-    if (rows.aggregate(size=size)["size"] or 0) > _LARGEST_DEFINITIONS:
+    size = rows.aggregate(size=Sum(bytes_of("filters") + bytes_of("groups") + bytes_of("query")))["size"] or 0
+    if size > _LARGEST_DEFINITIONS:
         detail = "The cohorts that the filters refer to are too large to check the type: leave cohort_type out."
         raise CriteriaError(detail, "cohort_type")
     return {cohort.pk: cohort for cohort in rows.only("is_static", "query", "filters", "groups")}

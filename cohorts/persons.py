@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 import orjson
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, Exists, Func, IntegerField, OuterRef, Q, QuerySet, TextField
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -30,7 +30,7 @@ from cohorts.models import Cohort, CohortMember
 from cohorts.properties import CompileError, InvalidExpression, Property, condition
 from cohorts.sql import Sql
 from core6.analytics.models import DistinctId, Person
-from core6.api.page_sizes import MOST_BYTES
+from core6.api.page_sizes import MOST_BYTES, bytes_of
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
 
 _MOST_DISTINCT_IDS = 10
@@ -172,11 +172,10 @@ class PersonPagination(LimitOffsetPagination):
 
 def _first_that_fit(persons: QuerySet[Person], keys: Sequence[uuid.UUID]) -> list[Person]:
     """Return the persons with these uuids, up to the one with whom the page would be too large; at least one."""
-    size = Func(Cast("properties", TextField()), function="octet_length", output_field=IntegerField())
     page: list[Person] = []
     total = 0
     for begin in range(0, len(keys), _AT_ONCE):
-        part = persons.filter(uuid__in=keys[begin : begin + _AT_ONCE]).annotate(size=size)
+        part = persons.filter(uuid__in=keys[begin : begin + _AT_ONCE]).annotate(size=bytes_of("properties"))
         for person in part:
             total += person.size
             if page and total > MOST_BYTES:

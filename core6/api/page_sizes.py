@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, F, Func, JSONField, Model, QuerySet
+from django.db.models import BooleanField, F, Func, IntegerField, JSONField, Model, QuerySet, TextField
+from django.db.models.functions import Cast, Coalesce
 
 from core6.postgres.prepared import Text
 
@@ -23,6 +24,11 @@ def json_columns(model: type[Model], names: Collection[Any] | None = None) -> li
     """Return the columns of a model that hold JSON, of all or of these; the others are small."""
     fields = (field for field in model._meta.concrete_fields if isinstance(field, JSONField))
     return [str(field.column) for field in fields if names is None or field.attname in names]
+
+
+def bytes_of(column: str) -> Coalesce:
+    """Return how many bytes the JSON of a column has, none where it is null, as an expression of a queryset."""
+    return Coalesce(Func(Cast(column, TextField()), function="octet_length"), 0, output_field=IntegerField())
 
 
 def fitting(keys: Text, model: type[Model], columns: Collection[str]) -> Text:
