@@ -45,8 +45,7 @@ contract-test: install-dev ## call every operation with much data made from the 
 
 attack-test: install-dev ## try every bad request and every attack (15 minutes; ARGS: options of pytest)
 	EVERY_CASE=1 $(BIN)/python -m pytest tests/attacks tests/api tests/test_permission_matrix.py \
-		tests/management/test_hostile_dumps.py \
-		$(ARGS)
+		tests/management/test_hostile_dumps.py $(ARGS)
 
 lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
 	$(BIN)/ruff format --check --quiet .

@@ -1,7 +1,7 @@
 """Cohorts of many persons: how fast they are loaded and computed, beside DuckDB that reads the same JSON.
 
 Runs the real thing: `serve` with its job worker, `provision`, and the API. Every count must be the one of plain Python.
-A calculation is whole: selecting the persons and storing the members. The first one is told in milliseconds on the
+A calculation is whole: selecting the persons and storing the members. The first one is given in milliseconds on the
 wall, the next ones and DuckDB's in milliseconds of processor time, which other processes disturb less.
 """
 
@@ -40,7 +40,7 @@ def main() -> None:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
 
 
-#: How fast a calculation is to be beside DuckDB; the others are only told.
+#: How fast a calculation is to be beside DuckDB; the others are only reported.
 _LEAST = {"range": 0.35, "event, 3 times or more": 0.15, "event with a condition": 0.15, "nested": 0.45}
 
 
