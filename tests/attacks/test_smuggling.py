@@ -4,7 +4,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import product
+from itertools import count, product
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +14,8 @@ from tests.management.places import place
 from tests.management.serving import LIGHT, Serve, serving
 from tests.sampling import sampled
 
+#: Of what is hidden: where one runs, the tests behind it still pass.
+NUMBERS: Final = count()
 #: So long is an answer waited for.
 SILENCE: Final = 0.5
 
@@ -26,8 +28,9 @@ def server() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def nothing_hidden_ran(server: Serve) -> Iterator[None]:
+    before = server.contents()
     yield
-    assert "hidden" not in server.contents()
+    assert not [content for content in server.contents() - before if content]
     assert server.complaints() == []
 
 
@@ -61,7 +64,7 @@ def head(server: Serve, *headers: bytes, method: str = "POST", target: str = "",
 
 def hidden(server: Serve) -> bytes:
     """Return a request that writes, if anybody reads it as one."""
-    body = b'{"scope": "project", "content": "hidden"}'
+    body = b'{"scope": "project", "content": "hidden %d"}' % next(NUMBERS)
     return head(server, b"Content-Length: %d" % len(body)) + body
 
 
@@ -128,7 +131,6 @@ def test_a_length_beside_chunks(server: Serve, name: str, method: str, within: s
     for headers in ((CHUNKED[name], b"Content-Length: %d" % length), (b"Content-Length: %d" % length, CHUNKED[name])):
         found = final_statuses(exchange(server, head(server, *headers, method=method) + body))
         assert len(found) <= 1, found
-        assert "hidden" not in server.contents()
 
 
 #: What stands before the number, behind it, or instead of the header; `%d` is a length that ends before what is hidden.
@@ -205,12 +207,9 @@ def test_a_size_of_a_chunk_that_can_be_read_otherwise(server: Serve, size: str, 
     """What is hidden is within the chunk for one reader and behind the last chunk for another."""
     inner = hidden(server)
     within = b"0\r\n\r\n" + inner
-    for body in ((SIZES[size] % len(within)) + within, (SIZES[size] % 5) + b"X\r\n0\r\n\r\n"[:5] + within):
-        sent = head(server, b"Transfer-Encoding: chunked") + body + ENDS[end]
-        found = final_statuses(exchange(server, sent))
-        # A chunk that is rightly closed ends the body there, and the connection is of use for an ordinary next request.
-        assert len(found) <= 1 or (found[0] in (201, 400) and "hidden" not in server.contents()), found
-        assert "hidden" not in server.contents()
+    sent = head(server, b"Transfer-Encoding: chunked") + (SIZES[size] % len(within)) + within + ENDS[end]
+    found = final_statuses(exchange(server, sent))
+    assert len(found) <= 1, found
 
 
 @pytest.mark.parametrize(
