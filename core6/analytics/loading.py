@@ -5,10 +5,11 @@ Memory stays flat, whatever is loaded; the caller has a transaction open. Every 
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from core6.analytics import person_merge
 from core6.analytics.record_values import BadRecord
@@ -19,7 +20,7 @@ Records = Iterable[tuple[int, Any]]
 
 _ROWS_AT_ONCE: Final = 500
 #: Below this the database's own maintenance is soon enough.
-_WORTH_ANALYZING: Final = 1000
+_WORTH_MAINTENANCE: Final = 1000
 
 _STAGE_EVENTS = """
 CREATE TEMPORARY TABLE staged_event (
@@ -76,8 +77,8 @@ def load_events(project_id: int, records: Records, *, now: datetime) -> None:
         cursor.execute(_STAGE_UNKNOWN, [project_id, project_id])
         _merge_persons(cursor, project_id)
         cursor.execute(_INSERT_EVENTS, [project_id])
-        if cursor.rowcount >= _WORTH_ANALYZING:
-            cursor.execute("ANALYZE analytics_event")
+        if cursor.rowcount >= _WORTH_MAINTENANCE:
+            _maintain(cursor, "analytics_event")
         cursor.execute("DROP TABLE staged_event")
 
 
@@ -116,6 +117,16 @@ def _copy(cursor: Any, statement: str, rows: Iterator[str]) -> None:
 
 
 def _merge_persons(cursor: Any, project_id: int) -> None:
-    if person_merge.merge(cursor, project_id) >= _WORTH_ANALYZING:
-        cursor.execute("ANALYZE analytics_person")
-        cursor.execute("ANALYZE analytics_distinctid")
+    if person_merge.merge(cursor, project_id) >= _WORTH_MAINTENANCE:
+        _maintain(cursor, "analytics_person, analytics_distinctid")
+
+
+def _maintain(cursor: Any, tables: str) -> None:
+    """Count anew at once, and make indexes answer alone after the commit: they ask each row until a vacuum."""
+    cursor.execute(f"ANALYZE {tables}")
+    transaction.on_commit(partial(_vacuum, tables), robust=True)
+
+
+def _vacuum(tables: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"VACUUM {tables}")

@@ -263,3 +263,19 @@ def test_owners_are_told_by_distinct_id():
     persons({"distinct_ids": ["a", "b"], "uuid": GIVEN})
     assert loading.owners(WEB, ["a", "b", "unknown"]) == {"a": GIVEN, "b": GIVEN}
     assert loading.owners(APP, ["a"]) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_indexes_answer_alone_after_a_load():
+    """Such a scan asks the rows themselves, page by page, until a vacuum has seen that everybody may see them."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = on")  # else a vacuum cannot know at once what is committed
+        events(*(visit(f"visitor-{i}") for i in range(2000)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relallvisible < relpages"
+            " AND relname IN ('analytics_event', 'analytics_person', 'analytics_distinctid')"
+        )
+        assert cursor.fetchall() == []
+        cursor.execute("SELECT count(*) FROM pg_class WHERE relname = 'analytics_event' AND relallvisible > 0")
+        assert cursor.fetchone() == (1,)

@@ -67,11 +67,11 @@ class Command(AttachedCommand):
             restoration.replace_everything(file, contents, work, _refuse_beside_others)
             connection.close()
             prepare()
-            work.now = "statistics"
+            work.now = "maintenance"
             with connection.cursor() as cursor:
                 for statement in dumps.QUEUE_AGAIN:
                     cursor.execute(statement)
-                cursor.execute("ANALYZE")
+                cursor.execute("VACUUM (ANALYZE)")
         return f"The database is that of {file} again. {_verified(verification.of_one_snapshot())}"
 
 
