@@ -23,7 +23,9 @@ from cohorts.queue import enqueue
 from cohorts.runs import begin, set_queries
 from cohorts.sql import Sql
 from core6 import metrics
+from core6.analytics.moving import are_moving, keep_in_place
 from core6.error_texts import shortened
+from core6.jobs import is_away
 from core6.logs import logger_of
 
 logger = logger_of(__name__)
@@ -103,9 +105,9 @@ def calculate(cohort_id: int) -> None:
         if state == "57014" and not Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False).exists():
             _fail(cohort, run, "The cohort was deleted meanwhile", Overtaken.code)
             return
-        if state is None or state.startswith(("08", "57P", "25P03")):
+        if is_away(error):
             raise
-        _fail(cohort, run, str(error), _CODES.get(state) or _CODES.get(state[:2], "unknown"))
+        _fail(cohort, run, str(error), _CODES.get(state or "") or _CODES.get((state or "")[:2], "unknown"))
     except Exception as error:
         _fail(cohort, run, f"{type(error).__name__}: {error}", "unknown")
         raise

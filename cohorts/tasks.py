@@ -10,7 +10,7 @@ from cohorts.static import populate
 from core6 import jobs
 
 #: A database that is away for a while costs no cohort its calculation.
-_RETRY = jobs.while_database_is_away(10)
+_RETRY = jobs.RetryWhenDatabaseFails()
 
 
 @app.task(retry=_RETRY)

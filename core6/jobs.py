@@ -4,18 +4,39 @@ from collections.abc import Collection
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import InterfaceError, InternalError, OperationalError, connection
-from procrastinate import RetryStrategy
+from django.db import Error, InterfaceError, InternalError, OperationalError, connection
+from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
+
+#: States of Postgres of a connection that broke, and of a server that shuts down or starts, of a node, too. The last is
+#: what it says to a worker that was frozen in a transaction for too long.
+_AWAY: Final = ("08", "57P", "25P03")
+_LONGEST_PAUSE: Final = 60
+_MOST_ATTEMPTS: Final = 10
 
 
-def while_database_is_away(attempts: int) -> RetryStrategy:
-    """Return when a job is tried again: when the database could not be reached, each time three times later.
+def is_away(error: Error) -> bool:
+    """Return whether the database, or the node that a statement went to, could not be reached."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, OperationalError | InterfaceError | InternalError) and (
+        state is None or state.startswith(_AWAY)
+    )
 
-    InternalError is what it says to a worker that was frozen in a transaction for too long.
+
+class RetryWhenDatabaseFails(BaseRetryStrategy):
+    """Tries a job again after 3, 9 and 27 seconds, then each minute.
+
+    As long as the database is away, that is no failure of the job. Other failures of the database count to ten.
     """
-    away = [OperationalError, InterfaceError, InternalError]
-    return RetryStrategy(max_attempts=attempts, exponential_wait=3, retry_exceptions=away)
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        """Return when the job is tried again; None when it has failed."""
+        if not isinstance(exception, OperationalError | InterfaceError | InternalError):
+            return None
+        if job.attempts >= _MOST_ATTEMPTS and not is_away(exception):
+            return None
+        return RetryDecision(retry_in={"seconds": min(3 ** (min(job.attempts, 9) + 1), _LONGEST_PAUSE)})
 
 
 #: The queue of the server's own work, and of what is done once for a project. It is of the highest priority.

@@ -56,7 +56,7 @@ def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # its periodic num
     Window.objects.filter(started__lt=now - timedelta(days=1)).delete()
 
 
-@app.task(retry=jobs.while_database_is_away(10))
+@app.task(retry=jobs.RetryWhenDatabaseFails())
 def delete_people(project_id: int) -> None:
     """Delete the people of a project that is gone: no relation of the database does, and there may be millions."""
     for table in _PEOPLE_TABLES:

@@ -6,7 +6,7 @@ from core6 import jobs
 from core6.demo.filling import fill
 
 
-@app.task(retry=jobs.while_database_is_away(5))
+@app.task(retry=jobs.RetryWhenDatabaseFails())
 def fill_demo_project(project_id: int) -> None:
     """Fill a new demo project, whole or not at all."""
     fill(project_id)
