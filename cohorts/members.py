@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.db import connection
 
 from cohorts.sql import Sql
+from core6.analytics.two_phase_commit import use_two_phase_commit
 
 #: One request names at most so many persons (D70).
 MOST_PERSONS = 100_000
@@ -40,6 +41,7 @@ def add_members(persons: Sql, *, project_id: int, cohort_id: int) -> list[uuid.U
 def remove_member(person: uuid.UUID, *, project_id: int, cohort_id: int) -> None:
     """Take a person out, if she is in. The cohort's row must be locked."""
     with connection.cursor() as cursor:
+        use_two_phase_commit(cursor, project_id)
         cursor.execute(
             "DELETE FROM cohorts_cohortmember WHERE project_id = %s AND cohort_id = %s AND person_uuid = %s",
             [project_id, cohort_id, person],
@@ -72,7 +74,7 @@ def replace_members(persons: Sql, *, project_id: int, cohort_id: int) -> tuple[i
         )
         cursor.execute(
             "DELETE FROM cohorts_cohortmember m USING change c"
-            " WHERE m.project_id = %s AND m.cohort_id = %s AND m.person_uuid = c.went",
+            " WHERE m.project_id = %s AND m.cohort_id = %s AND c.went IS NOT NULL AND m.person_uuid = c.went",
             [project_id, cohort_id],
         )
         changes = cursor.rowcount
@@ -89,6 +91,7 @@ def replace_members(persons: Sql, *, project_id: int, cohort_id: int) -> tuple[i
 def delete_members(*, project_id: int, cohort_id: int) -> None:
     """Take everybody out."""
     with connection.cursor() as cursor:
+        use_two_phase_commit(cursor, project_id)
         cursor.execute(
             "DELETE FROM cohorts_cohortmember WHERE project_id = %s AND cohort_id = %s", [project_id, cohort_id]
         )

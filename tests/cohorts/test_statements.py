@@ -1,12 +1,17 @@
 """Every statement on the people tables, of requests and of jobs, keeps to one project: it can be routed by it."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from cohorts.calculation import request_calculation
+from cohorts.models import Cohort
 from cohorts.refresh import refresh_cohorts
+from core6.analytics import loading
 from core6.analytics.models import Person
 from projects.models import Project
 from tests.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
@@ -96,6 +101,46 @@ def test_every_statement_keeps_to_one_project(cast: Cast, alice: Caller, queries
     assert {table for sql in told for table in re.findall(TABLES, sql)} == set(TABLES.split("|"))
     assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
     assert [sql for sql in told if not REFERENCE.search(sql)] == []
+
+
+def in_transactions(told: list[str]) -> Iterator[list[str]]:
+    """Yield the statements of each transaction."""
+    found: list[str] = []
+    for sql in told:
+        if sql.split()[0] in ("BEGIN", "COMMIT"):
+            yield found
+            found = []
+        else:
+            found.append(sql)
+    yield found
+
+
+def test_what_changes_people_is_committed_with_the_rest(transactional_db: None, cast: Cast, alice: Caller):
+    """Citus commits in two phases what passes through the coordinator; else a worker alone would be first."""
+    person(cast.web, "d1")
+    uuid = str(Person.objects.get().uuid)
+    path = f"/api/projects/{cast.web.pk}/cohorts/"
+    static = alice.post(path, {"is_static": True, "_create_static_person_ids": [uuid]}).json()["id"]
+    paying = alice.post(path, {"filters": all_of(leaf("n", "gt", 0))}).json()["id"]
+    work()
+    Cohort.objects.filter(pk=paying).update(filters=None)
+    with CaptureQueriesContext(connection) as queries:
+        alice.patch(f"{path}{static}/remove_person_from_static_cohort/", {"person_id": uuid})
+        request_calculation(Cohort.objects.get(pk=paying))
+        work()
+        with transaction.atomic():
+            loading.load_persons(cast.web.pk, enumerate([{"distinct_ids": ["d1"], "properties": {"n": 1}}]), now=NOW)
+    changes = re.compile(rf"(DELETE FROM|UPDATE|INSERT INTO) ({TABLES})")
+    through_the_coordinator = re.compile(
+        rf"INSERT INTO ({TABLES}) .* FROM (change|staged_\w+|django_migrations) ", re.DOTALL
+    )
+    found = [
+        statements
+        for statements in in_transactions([each["sql"].strip() for each in queries.captured_queries])
+        if any(changes.match(sql) for sql in statements)
+    ]
+    assert len(found) >= 3
+    assert [each for each in found if not any(through_the_coordinator.match(sql) for sql in each)] == []
 
 
 def test_a_csv_names_persons_of_one_project_only(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
