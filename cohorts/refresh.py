@@ -12,9 +12,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from cohorts.dependencies import lock_definitions, reachable, references_in
+from cohorts.members import count_members
 from cohorts.models import Cohort
 from cohorts.queue import enqueue, is_attended
+from core6.logs import logger_of
 
+logger = logger_of(__name__)
 #: After so many failures in a row a cohort is left alone until somebody saves it.
 MOST_ERRORS: Final = 20
 _FIRST_PAUSE = timedelta(minutes=30)
@@ -42,6 +45,23 @@ def refresh_cohorts() -> None:
             asked = Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False, is_calculating=False)
             if asked.update(is_calculating=True, pending_version=F("pending_version") + 1):
                 enqueue("calculate_cohort", cohort_id=cohort.pk)
+
+
+def count_static_cohorts() -> None:
+    """Correct the counts of static cohorts whose members changed without them.
+
+    A machine of a cluster that died in the midst of a change can leave that behind.
+    """
+    counted = Cohort.objects.filter(is_static=True, deleted=False, count__isnull=False)
+    for cohort in counted.order_by("pk").only("project", "count"):
+        at = {"project_id": cohort.project_id, "cohort_id": cohort.pk}
+        if count_members(**at) == cohort.count:
+            continue
+        with transaction.atomic():  # a change may have been in progress
+            lock_definitions(cohort.project_id)
+            count = count_members(**at)
+            if counted.filter(pk=cohort.pk).exclude(count=count).update(count=count):
+                logger.warning("static_cohort_counted", **at, count=count)
 
 
 def by_turns(cohorts: Iterable[Cohort]) -> list[Cohort]:

@@ -38,6 +38,13 @@ def forget_calculations(timestamp: int) -> None:  # noqa: ARG001  # its periodic
     runs.forget_old()
 
 
+@app.periodic(cron="29 * * * *")
+@app.task(queueing_lock="count_static_cohorts")
+def count_static_cohorts(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
+    """Correct the counts of static cohorts."""
+    refresh.count_static_cohorts()
+
+
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="refresh_cohorts")
 def refresh_cohorts(timestamp: int) -> None:  # noqa: ARG001  # its periodic number

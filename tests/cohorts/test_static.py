@@ -6,6 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from cohorts.models import Calculation, Cohort, CohortMember
+from cohorts.tasks import count_static_cohorts
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Person
 from tests.cohorts.people import all_of, leaf, members, person, waiting, work
@@ -265,3 +266,15 @@ def test_dependents_follow_what_is_put_in_by_hand(cast: Cast, alice: Caller):
     work()
     assert members(alice, outer, cast.web) == {"a"}
     assert CohortMember.objects.count() == 2
+
+
+def test_a_count_that_is_wrong_is_corrected(cast: Cast, alice: Caller):
+    """A machine of a cluster that dies in the midst of a change can leave members without their count."""
+    a, b = person(cast.web, name="a"), person(cast.web, name="b")
+    wrong = create(cast, alice, _create_static_person_ids=[str(a.uuid), str(b.uuid)])
+    right = create(cast, alice, _create_static_person_ids=[str(a.uuid)])
+    CohortMember.objects.filter(cohort_id=wrong["id"], person_uuid=a.uuid).delete()
+    before = alice.get(url(cast, right)).json()
+    count_static_cohorts(0)
+    assert state(cast, alice, wrong) == (False, 1, 0)
+    assert alice.get(url(cast, right)).json() == before
