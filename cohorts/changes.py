@@ -17,6 +17,7 @@ from cohorts.models import Cohort
 from cohorts.static import add_persons, by_uuid, record_members, request_population
 from core6.analytics.models import Experiment, Insight, Person
 from core6.api.ids import parse_uuid
+from core6.api.time_limits import limited_people
 from projects.models import Project
 
 MOST_BY_HAND: Final = 1000
@@ -44,7 +45,7 @@ def after_create(serializer: Any) -> None:
     _put_in(serializer, cohort)
     _put_in_by_filters(serializer, cohort)
     if serializer.person_ids is None and not cohort.is_calculating:
-        record_members(cohort, is_changed=False)
+        _count(cohort)
 
 
 def after_update(serializer: Any, before: State) -> None:
@@ -70,12 +71,18 @@ def _settle(cohort: Cohort) -> None:
     cohort.save(update_fields=["is_calculating"])
 
 
+def _count(cohort: Cohort) -> None:
+    with limited_people(cohort.project_id):
+        record_members(cohort, is_changed=False)
+
+
 def _put_in(serializer: Any, cohort: Cohort) -> None:
     if serializer.person_ids:
-        added = add_persons(cohort, by_uuid(cohort, serializer.person_ids))
+        with limited_people(cohort.project_id):
+            added = add_persons(cohort, by_uuid(cohort, serializer.person_ids))
         cohort.added_person_ids = tuple(str(each) for each in added)
     elif serializer.person_ids is not None and serializer.named is None:
-        record_members(cohort, is_changed=False)
+        _count(cohort)
     if serializer.named:
         request_population(cohort, by=serializer.named.by, values=serializer.named.values)
     if serializer.validated_data.get("query"):
@@ -155,7 +162,7 @@ def name_of_copy(cohort: Cohort) -> str:
 
 def copy_members(cohort: Cohort, *, to: Any) -> None:
     """Have the members of a dynamic cohort put into a new static one."""
-    record_members(to, is_changed=False)
+    _count(to)
     request_population(to, query=copy_of(cohort))
 
 

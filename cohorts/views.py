@@ -31,7 +31,7 @@ from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
 from core6.api.scoping import NOT_ALLOWED
-from core6.api.time_limits import limited_search
+from core6.api.time_limits import SearchTooSlow, limited_people
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from core6.postgres.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
@@ -134,7 +134,7 @@ class CohortViewSet(
         """List the members, the newest person first."""
         cohort = self.get_object()
         persons = narrowed(persons_of(cohort), cohort.project_id, request.query_params.dict())
-        with limited_search():
+        with limited_people(cohort.project_id, SearchTooSlow):
             page = self.paginate_queryset(persons)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -171,7 +171,8 @@ class CohortViewSet(
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
-            changes.add_persons_by_hand(cohort, data)
+            with limited_people(cohort.project_id):
+                changes.add_persons_by_hand(cohort, data)
             self._log(cohort, "persons_added_manually", None)
         return Response({"success": True})
 
@@ -187,7 +188,8 @@ class CohortViewSet(
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
-            changes.remove_person_by_hand(cohort, data)
+            with limited_people(cohort.project_id):
+                changes.remove_person_by_hand(cohort, data)
             self._log(cohort, "person_removed_manually", None)
         return Response({"success": True})
 

@@ -15,7 +15,6 @@ nothing of the organization is read there, and nothing is ever written there. Wh
 """
 
 import logging
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -26,14 +25,12 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DataError, Error, connections
 from django.db.models import Model
 
+from core6.breaker import Breaker
 from core6.revisions.models import state_of
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 ALIAS: Final = "replica"
-#: Seconds that a replica which does not answer is left alone; each time that it does not, twice as long.
-FIRST_PAUSE: Final = 5.0
-LONGEST_PAUSE: Final = 60.0
 _STATE: Final = f"SELECT {state_of('%s')}"
 _is_reading: ContextVar[bool] = ContextVar("is_reading_on_replica", default=False)
 
@@ -58,27 +55,7 @@ class Router:
         return db != ALIAS
 
 
-class Breaker:
-    """Keeps this process from a replica that does not answer: every request would wait for it anew."""
-
-    def __init__(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Forget what was: it answers."""
-        self._until, self._pause = 0.0, FIRST_PAUSE
-
-    def open(self) -> float:
-        """Leave the replica alone; return for how many seconds."""
-        pause = self._pause
-        self._until, self._pause = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
-        return pause
-
-    @property
-    def is_open(self) -> bool:
-        return time.monotonic() < self._until
-
-
+#: Keeps this process from a replica that does not answer.
 breaker: Final = Breaker()
 
 
