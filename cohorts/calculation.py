@@ -29,6 +29,8 @@ from core6.jobs import is_away
 from core6.logs import logger_of
 
 logger = logger_of(__name__)
+#: Seconds until a calculation is tried again while people are being moved.
+_PAUSE: Final = 5
 #: What a failure is by the state of Postgres; a class stands for those that are not named.
 _CODES: Final = {
     "57014": "timeout",
@@ -92,6 +94,9 @@ def calculate(cohort_id: int) -> None:
 
     Raises OperationalError when the database cannot be reached: the job is to be tried again.
     """
+    if are_moving():
+        enqueue("calculate_cohort", cohort_id=cohort_id, in_seconds=_PAUSE)
+        return
     cohort = _claim(cohort_id)
     if cohort is None:
         return
@@ -175,6 +180,7 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute("SET LOCAL jit = off")
             cursor.execute("SELECT set_config('application_name', %s, true)", [_name_of(cohort.pk)])
+        keep_in_place()
         count, changes = replace_members(persons, **at)
         query_ms = round((time.monotonic() - started) * 1000)
         set_queries(run, persons.text, query_ms=query_ms, written_rows=changes)

@@ -17,9 +17,10 @@ from cohorts.models import Cohort
 from cohorts.properties import CompileError
 from cohorts.queue import enqueue, has_waiting
 from cohorts.sql import Sql
+from core6.analytics.moving import are_moving
 from core6.api.ids import parse_uuid
 
-#: Seconds until a cohort that another one is needed for is looked at again.
+#: Seconds until a cohort that has to wait, for another one or for people that are being moved, is looked at again.
 _PAUSE: Final = 1
 
 
@@ -67,7 +68,7 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
         with transaction.atomic():
             lock_definitions(project_id)
             cohort = Cohort.objects.select_for_update().filter(pk=cohort_id, is_static=True).first()
-            if cohort and _is_waiting(cohort, source):
+            if cohort and (are_moving() or _is_waiting(cohort, source)):
                 enqueue("populate_cohort", cohort_id=cohort_id, in_seconds=_PAUSE, source=source)
             elif cohort:
                 add_persons(cohort, _selected(cohort, source))

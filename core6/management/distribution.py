@@ -6,12 +6,17 @@ The plan is read from the catalog; that the tables are fit for it is asked by `d
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from django.core.management import CommandError
 from django.db import connection
 from psycopg.sql import SQL
 from psycopg.sql import Literal as Value
 
+from core6.postgres.cluster import nodes
+
 #: Beside the first the others lie: the rows of one project are on one node, in whatever table.
-PEOPLE: Final = ("analytics_person", "analytics_distinctid", "analytics_event", "cohorts_cohortmember")
+#: Requests put the first three together: they are slow from the end of the first to the end of the third, so the
+#: largest of them comes first. Only calculations read events, and these wait.
+PEOPLE: Final = ("analytics_person", "analytics_distinctid", "cohorts_cohortmember", "analytics_event")
 COLUMN: Final = "project_id"
 #: The small tables that a statement puts together with people: only `verify` does, over all projects.
 JOINED: Final = ("projects_project", "cohorts_cohort", "procrastinate_jobs")
@@ -25,11 +30,6 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND pg_table_is_visibl
 AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 AND NOT EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
-
-# By what the extension brings, as far as the search path shows it.
-_IS_CITUS: Final = """
-SELECT to_regclass('pg_dist_partition') IS NOT NULL AND EXISTS (
-    SELECT FROM pg_proc WHERE proname = 'create_distributed_table' AND pg_function_is_visible(oid))"""
 
 # Others that it knows of are on the coordinator, in its care since a table on every node refers to them.
 _PLACED: Final = """
@@ -90,11 +90,28 @@ def _decided(name: str, *, has_triggers: bool) -> Table:
     return Table(name, "reference", "statements put it together with people on every node")
 
 
-def is_citus() -> bool:
-    """Tell whether the database has the extension."""
-    with connection.cursor() as cursor:
-        cursor.execute(_IS_CITUS)
-        return bool(cursor.fetchone()[0])
+def refuse_cluster(purpose: str) -> None:
+    """Refuse the coordinator of a cluster, for a command that knows one database alone; raises CommandError."""
+    if nodes():
+        raise CommandError(
+            f"this database is the coordinator of a cluster, and {purpose} is not for a cluster: bring the people back"
+            " to it and remove the workers first ('The way back' in core6/scale.md), or use a database of its own"
+        )
+
+
+def refuse_first_migration() -> None:
+    """Refuse to make the tables of a coordinator that has workers already; raises CommandError.
+
+    Citus passes the first command of the queue's migration, CREATE EXTENSION plpgsql, on to the workers, which do not
+    let an ordinary role run it.
+    """
+    found = nodes()
+    if found and "procrastinate_jobs" not in connection.introspection.table_names():
+        (name, port) = found[0]
+        raise CommandError(
+            "the cluster has workers already, and the tables have to be made before they are added: run"
+            f" SELECT citus_remove_node('{name}', {port}) for each, then `manage.py migrate`, and add them again"
+        )
 
 
 def placed() -> dict[str, Place]:

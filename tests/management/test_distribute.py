@@ -1,4 +1,4 @@
-"""`manage.py distribute` on something that looks like Citus: no package of it can be had where the tests run."""
+"""`manage.py distribute` on something that looks like Citus."""
 
 from pathlib import Path
 from typing import Any
@@ -11,47 +11,10 @@ from core6.analytics.models import Person
 from core6.management.commands import distribute
 from core6.management.distribution import PEOPLE
 from core6.revisions.models import TRIGGERS
+from tests.management.fake_citus import FAKE
 from tests.management.places import place
 from tests.management.serving import refusal
 
-#: What of Citus the command knows, noting what it is asked for.
-FAKE = (
-    """
-    CREATE TEMPORARY TABLE pg_dist_partition (
-        logicalrelid regclass, partmethod "char", partkey text, colocationid integer, repmodel "char")
-    """,
-    "CREATE TEMPORARY TABLE calls (number bigserial, told text)",
-    """
-    CREATE FUNCTION create_distributed_table(
-        table_name regclass, distribution_column text, distribution_type text DEFAULT 'hash',
-        colocate_with text DEFAULT 'default'
-    ) RETURNS void LANGUAGE plpgsql AS $$
-    BEGIN
-        IF colocate_with <> 'none' AND NOT EXISTS (
-            SELECT FROM pg_dist_partition p WHERE p.logicalrelid = colocate_with::regclass AND p.partmethod = 'h'
-        ) THEN
-            RAISE EXCEPTION 'relation % is not distributed', colocate_with;
-        END IF;
-        INSERT INTO calls (told) VALUES ('distribute ' || table_name || ' by ' || distribution_column);
-        INSERT INTO pg_dist_partition VALUES (table_name, 'h', distribution_column, 1, 's');
-    END $$
-    """,
-    """
-    CREATE FUNCTION create_reference_table(table_name regclass) RETURNS void LANGUAGE plpgsql AS $$
-    BEGIN
-        INSERT INTO calls (told) VALUES ('copy ' || table_name);
-        INSERT INTO pg_dist_partition VALUES (table_name, 'n', NULL, 2, 't');
-    END $$
-    """,
-    """
-    CREATE FUNCTION truncate_local_data_after_distributing_table(table_name regclass)
-    RETURNS void LANGUAGE plpgsql AS $$
-    BEGIN
-        INSERT INTO calls (told) VALUES ('clear ' || table_name);
-        EXECUTE 'TRUNCATE ' || table_name;
-    END $$
-    """,
-)
 DISTRIBUTED = [f"distribute {table} by project_id" for table in PEOPLE]
 
 
@@ -80,7 +43,7 @@ def citus(server: None) -> None:
 
 def calls() -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT told FROM calls ORDER BY number")
+        cursor.execute("SELECT call FROM calls ORDER BY number")
         return [told for (told,) in cursor.fetchall()]
 
 
@@ -157,6 +120,7 @@ def test_what_citus_refuses_is_told_with_what_to_do(citus: None):
     )
     with pytest.raises(CommandError) as refused, transaction.atomic():
         run()
+    execute("SELECT pg_advisory_unlock_all()")  # which it could not do in a transaction that had failed
     assert "function create_distributed_table(unknown" in str(refused.value)
     assert str(refused.value).endswith(": put that right and run this again, what was done stays")
 
@@ -189,8 +153,8 @@ def test_a_dry_run_prints_statements_and_reasons_and_does_nothing(citus: None):
         "-- distributed, since each row is of one project, and every request names it\n"
         "SELECT create_distributed_table('analytics_person', 'project_id', colocate_with => 'none');\n"
         "SELECT create_distributed_table('analytics_distinctid', 'project_id', colocate_with => 'analytics_person');\n"
-        "SELECT create_distributed_table('analytics_event', 'project_id', colocate_with => 'analytics_person');\n"
         "SELECT create_distributed_table('cohorts_cohortmember', 'project_id', colocate_with => 'analytics_person');\n"
+        "SELECT create_distributed_table('analytics_event', 'project_id', colocate_with => 'analytics_person');\n"
         "-- on the coordinator, since no statement puts them together with people: "
     )
     assert "since their triggers write to tables that are only here: projects_project" in shown

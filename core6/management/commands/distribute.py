@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from contextlib import ExitStack
 from itertools import groupby
 from textwrap import fill
 from typing import Any, Final
@@ -10,10 +11,12 @@ from django.conf import settings
 from django.core.management import CommandError
 from django.db import Error, connection
 
+from core6.analytics.moving import moving
 from core6.management import distribution, distribution_rules
 from core6.management.attached_command import AttachedCommand, refuse_other_release
 from core6.management.distribution import Table
 from core6.management.progress import progress
+from core6.postgres.cluster import is_citus
 
 _NO_CLUSTER: Final = (
     "the embedded database is one server and no cluster: set one up with Citus (core6/scale.md), bring the data there"
@@ -31,7 +34,8 @@ class Command(AttachedCommand):
 
     help = (
         "Distribute persons, distinct ids, events and cohort members by project over the workers of a Citus cluster;"
-        " run it again after an interruption. Writers of a table wait while it is copied."
+        " run it again after an interruption. Writers and readers of a table wait while it is copied, requests that"
+        " take too long get 503, and no cohort is computed: do it when few people use the server."
     )
 
     is_migrating = False  # what is distributed is what the release that serves has made
@@ -51,10 +55,17 @@ class Command(AttachedCommand):
             return _as_script(tables)
         if settings.IS_EMBEDDED:
             raise CommandError(_NO_CLUSTER)
-        if not distribution.is_citus():
+        if settings.IS_BEHIND_POOLER:  # its lock is a session's
+            raise CommandError(
+                "DATABASE_URL is of a pooler: give the address of the database, without IS_BEHIND_POOLER"
+            )
+        if not is_citus():
             raise CommandError(_NO_CITUS)
         moved = [table for table in tables if table.place != "coordinator"]
-        done = sum(self._put(table) for table in moved)
+        with ExitStack() as stack:
+            with progress("Waiting for calculations, and for a run that was interrupted"):
+                stack.enter_context(moving())
+            done = sum(self._put(table) for table in moved)
         return f"{done} of {len(moved)} tables put in their places, the others were there."
 
     def _put(self, table: Table) -> bool:
