@@ -92,7 +92,9 @@ def command(file: Path) -> list[str]:
     options = ("--format=custom", "--encoding=UTF8", "--no-owner", "--no-privileges", "--no-password")
     # What belongs to the server, and not to what it keeps.
     but = ("--no-publications", "--no-subscriptions", f"--exclude-schema={dumps.BESIDE}")
-    return [dumps.program("pg_dump"), *options, *but, f"--file={file.absolute()}"]
+    # No other extension than the one that we use, which every server has: a dump with Citus could be restored nowhere.
+    extension = "--extension=plpgsql"
+    return [dumps.program("pg_dump"), *options, *but, extension, f"--file={file.absolute()}"]
 
 
 def _dump(file: Path) -> None:
