@@ -31,6 +31,7 @@ from cohorts.refresh import MOST_ERRORS
 from core6 import data_directory, masking, replica
 from core6.management import verification
 from core6.management.progress import size
+from core6.postgres import cluster
 from core6.secret_strength import weak_secrets
 from core6.serving import exposure
 
@@ -694,6 +695,20 @@ def _long_calculations() -> Iterator[Told]:
         yield "ok", f"none longer than {settings.COHORT_CALCULATION_SECONDS} s", ""
 
 
+def _nodes() -> Iterator[Told]:
+    """Look whether the workers of a cluster answer the coordinator."""
+    found = cluster.nodes()
+    if found:
+        _rows("SELECT set_config('citus.node_connection_timeout', %s, true)", [f"{CONNECT_SECONDS}s"])
+    for name, port in found:
+        ((is_answering,),) = _rows("SELECT citus_check_connection_to_node(%s, %s)", [name, port])
+        if is_answering:
+            yield "ok", f"{name}:{port} answers", ""
+        else:
+            advice = "Start it, or its standby: until then the persons of its projects cannot be read or computed."
+            yield "bad", f"{name}:{port} does not answer the coordinator", advice
+
+
 def _idle_transactions() -> Iterator[Told]:
     rows = _rows(
         "SELECT pid, usename, application_name, extract(epoch FROM clock_timestamp() - state_change)::float8,"
@@ -796,6 +811,7 @@ QUESTIONS: Final = (
     Question("connections", _connections),
     Question("pooler", _pooler),
     Question("replica", _replica),
+    Question("nodes", _nodes),
     Question("clock", _clock),
     Question("job workers", _workers),
     Question("jobs", _jobs),

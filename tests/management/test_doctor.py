@@ -34,7 +34,7 @@ from tests.management.serving import LIGHT, manage, serving, wait_until
 
 NAMES = [question.name for question in diagnosis.QUESTIONS]
 #: Which most servers do without, so that nothing is told of them.
-OF_SOME = ("pooler", "replica")
+OF_SOME = ("pooler", "replica", "nodes")
 OF_DATABASE = [each.name for each in diagnosis.QUESTIONS if each.needs_database and each.name not in OF_SOME]
 PASSWORD = "hidden-of-the-database"
 LONG_KEY = "Zk3v9q1LxT7wB5nR8mC2yU6eH4aJ0dGfSpOiWbVtQsKj"
