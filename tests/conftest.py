@@ -26,6 +26,7 @@ from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.database import Server, connection_settings
 from projects.models import Project
+from tests import cluster
 from tests.key_text import lines_with_keys
 
 
@@ -89,10 +90,21 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> None:
+def workers_of_the_server(django_db_modify_db_settings: None, django_db_blocker: Any) -> list[tuple[str, int]]:
+    with django_db_blocker.unblock():
+        return cluster.workers_of_the_server()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    workers_of_the_server: list[tuple[str, int]], django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
     """Test with the connection options that web workers have; the migrations ran without."""
     connection.close()
-    connection.settings_dict["OPTIONS"] |= settings.WEB_CONNECTION_OPTIONS
+    with django_db_blocker.unblock(), cluster.distributed(workers_of_the_server):
+        connection.settings_dict["OPTIONS"] |= settings.WEB_CONNECTION_OPTIONS
+        with django_db_blocker.block():
+            yield
 
 
 class SharedHandler(ClientHandler):

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
-from django.core.management.commands import migrate
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from psycopg.pq import TransactionStatus
 
 from core6 import data_directory, database
+from core6.management.commands.migrate import Command
 from core6.management.progress import Work, progress
 from core6.management.world import WorldError
 
@@ -69,7 +69,7 @@ def prepare() -> None:
         call_command(_Migrate(work), verbosity=0, interactive=False)
 
 
-class _Migrate(migrate.Command):
+class _Migrate(Command):
     """Tells which migration it is at."""
 
     def __init__(self, work: Work) -> None:

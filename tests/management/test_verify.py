@@ -178,15 +178,20 @@ BREAKS = [
     ),
     (
         (
-            "UPDATE analytics_person SET project_id = {app} WHERE uuid = '{person}';"
-            "UPDATE analytics_distinctid SET project_id = {app} WHERE person_uuid = '{person}'"
+            "DELETE FROM analytics_person WHERE project_id = {web} AND uuid = '{person}';"
+            "DELETE FROM analytics_distinctid WHERE project_id = {web} AND person_uuid = '{person}';"
+            "INSERT INTO analytics_person (project_id, uuid, properties, is_identified, created_at)"
+            " VALUES ({app}, '{person}', '{{}}', false, '2026-01-01Z')"
         ),
         "cohort_members_persons",
         "person {person}",
     ),
     (_MEMBER % ("987654", "'{person}'"), "cohort_members_cohorts", "cohort 987654"),
     (
-        "UPDATE analytics_distinctid SET person_uuid = gen_random_uuid() WHERE distinct_id = 'ann'",
+        (
+            "UPDATE analytics_distinctid SET person_uuid = '0195a0c0-0000-7000-8000-000000000000'"
+            " WHERE distinct_id = 'ann'"
+        ),
         "distinct_ids",
         "distinct id ann of project {web}",
     ),
@@ -201,7 +206,14 @@ BREAKS = [
         "people_of_gone_projects",
         "project 987654",
     ),
-    ("UPDATE analytics_event SET project_id = 987654", "people_of_gone_projects", "project 987654"),
+    (
+        (
+            "INSERT INTO analytics_event (project_id, uuid, event, distinct_id, person_uuid, timestamp, properties)"
+            " VALUES (987654, '{person}', 'visit', 'ann', '{person}', '2026-01-01Z', '{{}}')"
+        ),
+        "people_of_gone_projects",
+        "project 987654",
+    ),
     (
         "INSERT INTO analytics_distinctid VALUES (987654, 'a', gen_random_uuid())",
         "people_of_gone_projects",

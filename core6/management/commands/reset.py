@@ -14,7 +14,7 @@ from django.core.management import CommandError
 from django.db import ProgrammingError, connection
 from psycopg import sql
 
-from core6.management import dumps
+from core6.management import distribution, dumps
 from core6.management.attached_command import AttachedCommand
 from core6.management.progress import progress
 
@@ -58,6 +58,7 @@ class Command(AttachedCommand):
                 f"this ends every connection to the database {name} and replaces what is in it:"
                 " if that is what you want, add --yes"
             )
+        distribution.refuse_cluster("reset")
         if len(f"{name}_saved".encode()) > _LONGEST_NAME:
             raise CommandError(
                 f"the name of the database {name} is too long to have a copy beside it: use a shorter one"

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core6 import data_directory
 from core6.accounts.models import Organization
-from core6.management import dumps, restoration, verification
+from core6.management import distribution, dumps, restoration, verification
 from core6.management.attached_command import AttachedCommand, prepare
 from core6.management.progress import progress
 
@@ -58,6 +58,7 @@ class Command(AttachedCommand):
     def run(self, options: dict[str, Any]) -> str:
         file = Path(options["file"])
         contents = dumps.known_contents(file)
+        distribution.refuse_cluster("restore")
         is_in_use = Organization._meta.db_table in connection.introspection.table_names()
         if is_in_use and not options["force"] and Organization.objects.exists():
             raise CommandError("the database holds organizations already: replace everything in it with --force")
