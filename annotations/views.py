@@ -15,7 +15,7 @@ from core6.api.filters import SearchFilter
 from core6.api.pagination import LongPagination
 from core6.api.reads import List, Retrieve
 from core6.api.writes import AtomicUpdate, HardDeleteForbidden
-from core6.postgres.prepared import ORGANIZATION, PROJECT
+from core6.database.prepared import ORGANIZATION, PROJECT
 from projects.scoping import ProjectScopedViewSet
 
 

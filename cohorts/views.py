@@ -33,7 +33,7 @@ from core6.api.renderers import JSONRenderer
 from core6.api.scoping import NOT_ALLOWED
 from core6.api.time_limits import SearchTooSlow, limited_people
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
-from core6.postgres.prepared import PROJECT
+from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
 
 DONE = inline_serializer("Success", {"success": serializers.BooleanField(help_text="Always true.")})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.conf import settings
 
-from core6.postgres.statements import Spent
+from core6.database.query_counter import Spent
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram

@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from core6.aside import Aside
+from core6.database.probe import Aside
 
 _PATIENCE_SECONDS = 1.0
 _JOBS: Final = "SELECT task_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2 ORDER BY 1, 2"

@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
 from core6.api.authentication import caller_of
+from core6.database.query_counter import spent
 from core6.logs import logger_of
-from core6.postgres.statements import spent
 from core6.routes import route_of
 
 logger = logger_of("core6.requests")

@@ -7,7 +7,7 @@ from django_prometheus.middleware import Metrics, PrometheusAfterMiddleware  # t
 from django_prometheus.utils import Time  # type: ignore[import-untyped]  # as above
 
 from core6 import metrics
-from core6.postgres.statements import spent
+from core6.database.query_counter import spent
 from core6.routes import route_of
 
 #: Of the library's families those that somebody asked for, in whose names its dashboards ask.

@@ -12,7 +12,7 @@ import environ  # type: ignore[import-untyped]  # the library has no types
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
-from core6 import data_directory, database
+from core6.database import data_directory, embedded
 from core6.secret_strength import weak_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -131,9 +131,9 @@ IS_EMBEDDED = not DATABASE_URL
 if IS_EMBEDDED and (REPLICA_URL or IS_BEHIND_POOLER):
     _name = "REPLICA_URL" if REPLICA_URL else "IS_BEHIND_POOLER"
     raise ImproperlyConfigured(f"{_name} is of use beside DATABASE_URL alone: set that, too, or unset {_name}")
-_KEPT_OPEN = {"ENGINE": "core6.postgres", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+_KEPT_OPEN = {"ENGINE": "core6.database.backend", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 _connection = (
-    {**database.connection_settings(DATA_DIRECTORY), **_KEPT_OPEN}
+    {**embedded.connection_settings(DATA_DIRECTORY), **_KEPT_OPEN}
     if IS_EMBEDDED
     else _server("DATABASE_URL", DATABASE_URL)
 )
@@ -156,7 +156,7 @@ def _web_options(limits: dict[str, str]) -> dict[str, Any]:
 #: request that waits for ever. Migrations and commands run without, they send several commands in one statement.
 WEB_CONNECTION_OPTIONS = _web_options(SESSION_LIMITS)
 
-# Nothing but web workers reads there (core6/replica.py), and none waits for it as long as for the primary.
+# Nothing but web workers reads there (core6/database/replica.py), and none waits for it as long as for the primary.
 if REPLICA_URL:
     _replica = _server("REPLICA_URL", REPLICA_URL)
     _replica["OPTIONS"] = {
@@ -167,7 +167,7 @@ if REPLICA_URL:
         **_web_options({"statement_timeout": "3s", "default_transaction_read_only": "on"}),
     }
     DATABASES["replica"] = _replica
-    DATABASE_ROUTERS = ["core6.replica.Router"]
+    DATABASE_ROUTERS = ["core6.database.replica.Router"]
 
 SECRET_KEY: str = _read("SECRET_KEY")
 IS_SECRET_KEY_GENERATED = IS_EMBEDDED and not SECRET_KEY

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from core6.accounts.models import User
 from core6.activity import models
 from core6.activity.models import Change, activity_of
-from core6.postgres.rows import insert
+from core6.database.rows import insert
 
 if TYPE_CHECKING:  # the models' tokens log what they do
     from projects.models import Project

@@ -23,7 +23,7 @@ from core6.api.reads import List, Retrieve
 from core6.api.repeatable import repeatable
 from core6.api.scoping import PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
-from core6.postgres.prepared import ORGANIZATION
+from core6.database.prepared import ORGANIZATION
 from projects import tokens
 from projects.activity import log_deleted
 from projects.documentation import OF_ALL, OPERATIONS

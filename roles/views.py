@@ -12,7 +12,7 @@ from core6.api.ids import parse_uuid
 from core6.api.reads import List, Retrieve
 from core6.api.scoping import OrganizationScopedViewSet
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
-from core6.postgres.prepared import ORGANIZATION
+from core6.database.prepared import ORGANIZATION
 from roles import documentation
 from roles.models import Role, RoleMembership
 from roles.serializers import RoleMembershipSerializer, RoleSerializer

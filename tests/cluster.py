@@ -11,8 +11,8 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
+from core6.database.cluster import nodes
 from core6.management import distribution
-from core6.postgres.cluster import nodes
 
 
 class Statement(NamedTuple):

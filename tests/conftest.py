@@ -24,7 +24,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
-from core6.database import Server, connection_settings
+from core6.database.embedded import Server, connection_settings
 from projects.models import Project
 from tests import cluster
 from tests.key_text import lines_with_keys

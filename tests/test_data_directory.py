@@ -6,8 +6,8 @@ from threading import Barrier
 
 import pytest
 
-from core6 import data_directory
-from core6.data_directory import Unusable
+from core6.database import data_directory
+from core6.database.data_directory import Unusable
 from tests.management.places import without_rights
 
 

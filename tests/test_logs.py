@@ -25,10 +25,10 @@ from procrastinate.testing import InMemoryConnector
 
 from annotations.views import AnnotationViewSet
 from core6.accounts import keys
+from core6.database.backend.base import DatabaseWrapper
 from core6.job_log import count_statements
 from core6.logs import logger_of
 from core6.masking import masked
-from core6.postgres.base import DatabaseWrapper
 from core6.routes import readable
 from core6.settings import BASE_DIR
 from tests.cohorts.people import all_of, leaf

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
-from core6 import replica
 from core6.analytics.models import Person
+from core6.database import replica
 from core6.management import diagnosis
 from core6.management.attached_command import _ONE_MIGRATION_AT_A_TIME, _migrating_alone, unlimited
 from core6.management.progress import Work
@@ -38,7 +38,7 @@ def second(committed_cast: Cast, settings: Any) -> Iterator[dict[str, Any]]:
 
     made.ensure_connection = ensure_connection  # type: ignore[method-assign]  # of this one alone
     settings.REPLICA_URL = "postgres://replica"
-    settings.DATABASE_ROUTERS = ["core6.replica.Router"]
+    settings.DATABASE_ROUTERS = ["core6.database.replica.Router"]
     replica.breaker.close()
     yield given
     connections[replica.ALIAS].close()

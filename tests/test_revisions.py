@@ -14,9 +14,9 @@ from django.db import connection, transaction
 
 from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
-from core6 import replica
 from core6.accounts.models import Membership, Organization
 from core6.analytics.models import Dashboard, Experiment, GroupType, Insight
+from core6.database import replica
 from core6.revisions.models import EVERYWHERE, TRIGGERS, Revision, watched_tables
 from projects.models import ProductIntent, Project
 from roles.models import Role, RoleMembership

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core6 import data_directory
+from core6.database import data_directory
 from core6.settings import BASE_DIR, ENVIRONMENT
 
 #: As `openssl rand -base64 48` makes them.

@@ -12,7 +12,7 @@ from django.db import connection
 
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.api.ids import CURRENT, number, parse_uuid
-from core6.postgres.prepared import from_row
+from core6.database.prepared import from_row
 from core6.revisions.models import state_of
 
 _STATEMENT: Final = """

@@ -19,7 +19,7 @@ from core6.api.page_sizes import FittingRows
 from core6.api.pagination import page_schema
 from core6.api.scoping import TenantScopedViewSet
 from core6.api.serializers import ModelSerializer
-from core6.postgres.rows import Companion, insert
+from core6.database.rows import Companion, insert
 
 M = TypeVar("M", bound=Model)
 

@@ -19,7 +19,7 @@ from rest_framework import ISO_8601, fields, relations, serializers
 from rest_framework.settings import api_settings
 
 from core6.api.repeatable import OF_SERIALIZERS, overridden, overrides
-from core6.postgres.prepared import Place, Statement, text_of
+from core6.database.prepared import Place, Statement, text_of
 
 Row = Sequence[Any]
 #: Makes the value of a field: of a row, of the serializer's context, and of the rows of children by their parents.

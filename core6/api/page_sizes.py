@@ -7,7 +7,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BooleanField, F, Func, IntegerField, JSONField, Model, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
 
-from core6.postgres.prepared import Text
+from core6.database.prepared import Text
 
 #: The most bytes of JSON of the rows of a page; a single row may be larger.
 MOST_BYTES: Final = 20 * 1024**2

@@ -11,12 +11,12 @@ from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.viewsets import GenericViewSet
 
-from core6 import replica
 from core6.api import kept
 from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, is_any_of
 from core6.api.page_sizes import fitting, json_columns, part_that_fits
 from core6.api.repeatable import OF_VIEWS, is_marked, is_of_framework, overridden, overrides
-from core6.postgres.prepared import ORGANIZATION, PROJECT, Objects, Parameter, Statement, Text, text_of
+from core6.database import replica
+from core6.database.prepared import ORGANIZATION, PROJECT, Objects, Parameter, Statement, Text, text_of
 
 logger = logging.getLogger(__name__)
 #: What a view may override, and its rows are read as columns all the same: it is called.

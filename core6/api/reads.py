@@ -16,11 +16,11 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core6 import replica
 from core6.api import conditional, kept
 from core6.api.plans import plan_of, values_of
 from core6.api.renderers import JSONRenderer
 from core6.api.time_limits import limited_search
+from core6.database import replica
 
 
 class List(ListModelMixin):

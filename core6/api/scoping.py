@@ -37,7 +37,7 @@ from core6.api.idempotency import once
 from core6.api.ids import CURRENT, parse_id, parse_uuid
 from core6.api.parsers import ENDED_EARLY
 from core6.api.plans import plan_of, values_of
-from core6.postgres.prepared import Parameter
+from core6.database.prepared import Parameter
 from core6.rate_limits.models import Use
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from core6.accounts.models import Membership, User
 from core6.api.number_fields import PLAIN, PrimaryKeyRelatedField
 from core6.api.parsers import check_depth
 from core6.api.renderers import JSONRenderer
-from core6.postgres.rows import Companion, insert, update
+from core6.database.rows import Companion, insert, update
 
 M = TypeVar("M", bound=models.Model)
 # An escaped NUL, not an escaped backslash before "u0000".

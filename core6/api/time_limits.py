@@ -7,10 +7,10 @@ from typing import Final
 
 from django.db import OperationalError, connections, transaction
 
-from core6 import replica
 from core6.api.exceptions import ServiceUnavailable
-from core6.breaker import Breaker
-from core6.postgres.cluster import is_cluster
+from core6.database import replica
+from core6.database.breaker import Breaker
+from core6.database.cluster import is_cluster
 
 logger = logging.getLogger(__name__)
 SEARCH_SECONDS: Final = 2

@@ -10,7 +10,7 @@ from annotations.models import Annotation
 from annotations.views import AnnotationViewSet
 from core6.activity.models import activity_of, changes_of
 from core6.console.site import ConsoleAdmin
-from core6.postgres.rows import insert
+from core6.database.rows import insert
 
 _SHOWN = 120
 

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from psycopg.pq import TransactionStatus
 
-from core6 import data_directory, database
+from core6.database import data_directory, embedded
 from core6.management.commands.migrate import Command
 from core6.management.progress import Work, progress
 from core6.management.world import WorldError
@@ -36,7 +36,7 @@ class AttachedCommand(BaseCommand):
                 return self._run(options)
             with ExitStack() as stack:
                 with progress("Waiting for the database"):
-                    stack.enter_context(database.attached(settings.DATA_DIRECTORY))
+                    stack.enter_context(embedded.attached(settings.DATA_DIRECTORY))
                 return self._run(options)
         except (WorldError, data_directory.Unusable) as error:
             raise CommandError(str(error)) from error

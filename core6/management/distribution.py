@@ -11,7 +11,7 @@ from django.db import connection
 from psycopg.sql import SQL
 from psycopg.sql import Literal as Value
 
-from core6.postgres.cluster import nodes
+from core6.database.cluster import nodes
 
 #: Beside the first the others lie: the rows of one project are on one node, in whatever table.
 #: Requests put the first three together: they are slow from the end of the first to the end of the third, so the

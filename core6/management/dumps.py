@@ -1,4 +1,4 @@
-"""What `backup` and `restore` share: the programs of Postgres, how they find the database, and what a dump holds."""
+"""What `backup` and `restore` share: the programs of Postgres, how they find the embedded, and what a dump holds."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from django.core.management import CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from core6 import database
+from core6.database import embedded
 
 #: Have the jobs done again that ran when a copy was made: it has no worker that could finish them. Those that come
 #: round by the clock have a queueing lock, and perhaps a successor that waits.
@@ -48,8 +48,8 @@ class Contents:
 def program(name: str) -> str:
     """Return the path of a program that speaks to the connected server: the wheel's, or one on PATH for a newer one."""
     server = connection.pg_version // 10000  # type: ignore[attr-defined]  # of Postgres alone
-    directory = database.programs()
-    if directory and database.major_version() >= server:
+    directory = embedded.programs()
+    if directory and embedded.major_version() >= server:
         return str(directory / name)
     install = f"install the client programs of PostgreSQL {server}"
     found = shutil.which(name)

@@ -16,9 +16,9 @@ from core6.api.scoping import (
     organizations_of,
 )
 from core6.api.serializers import OrganizationMemberSerializer
+from core6.database.prepared import ORGANIZATION
 from core6.me import documentation
 from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerializer, UserSerializer
-from core6.postgres.prepared import ORGANIZATION
 from projects.models import Project
 
 

@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
 
-from core6.aside import Aside
+from core6.database.probe import Aside
 
 _READY_SECONDS: Final = 1.0
 

@@ -27,7 +27,7 @@ from core6.analytics.models import Person
 from core6.api import kept
 from core6.api.reads import List, Retrieve
 from core6.api.routers import Router
-from core6.postgres.prepared import PROJECT
+from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
 from tests.conftest import Caller, Cast
 from tests.test_permission_matrix import MATRIX

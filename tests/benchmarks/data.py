@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core6.database import connection_settings
+from core6.database.embedded import connection_settings
 from tests.benchmarks.people import TRIES
 from tests.management.places import connect
 from tests.management.serving import Serve, manage

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from core6 import database
+from core6.database import embedded
 from core6.management.commands.serve import free_port
 from core6.settings import DATA_UPLOAD_MAX_MEMORY_SIZE
 from tests.documents import changed, files
@@ -218,11 +218,11 @@ def test_a_server_that_is_away_is_told_and_found_again(site: Site):
 def containers() -> Iterator[tuple[int, int, list[Serve]]]:
     """Two servers on one Postgres behind the proxy of docker-compose.yml; its names are of Docker, these are not."""
     with place() as directory, ExitStack() as stack:
-        postgres = database.Server(directory / "postgres", is_durable=False)
+        postgres = embedded.Server(directory / "postgres", is_durable=False)
         postgres.start()
         stack.callback(postgres.stop)
         password = (directory / "postgres" / "pgpass").read_text().strip().rsplit(":", 1)[1]
-        at = database.socket_directory(directory / "postgres")
+        at = embedded.socket_directory(directory / "postgres")
         url = f"postgres://core6:{quote(password, safe='')}@/{at}/core6"
         given = {"DATABASE_URL": url, "SECRET_KEY": SECRET, "IS_BEHIND_PROXY": "true"}
         servers = [stack.enter_context(serving(directory / f"web{n}", *LIGHT, **given)) for n in range(2)]

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection
 
-from core6 import database
+from core6.database import embedded
 from core6.management.commands import reset
 from tests.chaos.clients import Crowd, numbers_below
 from tests.chaos.stage import IDLE_WITHIN, KEY, PERSONS, Stage, stage
@@ -196,7 +196,7 @@ def test_a_state_of_another_release_is_refused(scene: Stage):
 
 def test_a_server_of_others_is_asked_about(scene: Stage):
     password = (scene.directory / "pgpass").read_text().strip().rsplit(":", 1)[1]
-    url = f"postgres://core6:{quote(password, safe='')}@/{database.socket_directory(scene.directory)}/core6"
+    url = f"postgres://core6:{quote(password, safe='')}@/{embedded.socket_directory(scene.directory)}/core6"
     given = {"DATABASE_URL": url, "SECRET_KEY": (scene.directory / "secret_key").read_text().strip()}
     nowhere = scene.directory.with_name("none")
     note(scene, "kept")

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core6.database import NAME
+from core6.database.embedded import NAME
 from tests.cohorts.people import all_of, leaf
 from tests.management.places import ask, connect, place
 from tests.management.serving import Serve, child, serving, wait_until

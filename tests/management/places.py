@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from core6 import database
+from core6.database import embedded
 
 NOBODY = 65534
 
@@ -30,7 +30,7 @@ def place() -> Iterator[Path]:
 def somebody_elses_postgres() -> Iterator[Path]:
     """Run a Postgres that is not the one of a data directory; yield its own directory."""
     with place() as parent:
-        server = database.Server(parent / "elsewhere", is_durable=False)
+        server = embedded.Server(parent / "elsewhere", is_durable=False)
         server.start()
         yield server.directory
         server.stop()
@@ -39,7 +39,7 @@ def somebody_elses_postgres() -> Iterator[Path]:
 def url_of(directory: Path) -> str:
     """Return the URL of the Postgres of a directory."""
     password = (directory / "pgpass").read_text().strip().rsplit(":", 1)[1]
-    return f"postgres://core6:{quote(password, safe='')}@/{database.socket_directory(directory)}/core6"
+    return f"postgres://core6:{quote(password, safe='')}@/{embedded.socket_directory(directory)}/core6"
 
 
 @contextmanager
@@ -55,9 +55,9 @@ def without_rights() -> Iterator[None]:
             os.seteuid(0)
 
 
-def connect(directory: Path, name: str = database.NAME) -> psycopg.Connection[Any]:
+def connect(directory: Path, name: str = embedded.NAME) -> psycopg.Connection[Any]:
     """Connect to the embedded database of a data directory, as its commands do."""
-    where = database.connection_settings(directory)
+    where = embedded.connection_settings(directory)
     return psycopg.connect(
         host=where["HOST"],
         port=where["PORT"],

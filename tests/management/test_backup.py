@@ -17,8 +17,8 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection
 
-from core6 import database
-from core6.data_directory import Unusable
+from core6.database import embedded
+from core6.database.data_directory import Unusable
 from core6.management import dumps, restoration
 from core6.management.commands import backup, restore
 from core6.settings import BASE_DIR
@@ -124,7 +124,7 @@ def dump(scene: Stage, parent: Path) -> Dump:
 def real_server() -> Iterator[Path]:
     """Somebody else's Postgres: the data directory of one that these tests own."""
     with place() as made:
-        server = database.Server(made / "elsewhere", is_durable=False)
+        server = embedded.Server(made / "elsewhere", is_durable=False)
         server.start()
         yield server.directory
         server.stop()
@@ -138,7 +138,7 @@ def password(real_server: Path) -> str:
 @pytest.fixture(scope="module")
 def moved(scene: Stage, dump: Dump, parent: Path, real_server: Path, password: str) -> dict[str, str]:
     """The backup restored into a real server; returns the environment of its commands."""
-    url = f"postgres://core6:{quote(password, safe='')}@/{database.socket_directory(real_server)}/core6"
+    url = f"postgres://core6:{quote(password, safe='')}@/{embedded.socket_directory(real_server)}/core6"
     given = {"DATABASE_URL": url, "SECRET_KEY": key_of(scene.directory).strip()}
     done = manage(parent / "none", "restore", str(dump.file), **given)
     assert (done.returncode, done.stderr) == (0, ""), done
@@ -157,7 +157,7 @@ def test_a_backup_tells_what_belongs_to_it(scene: Stage, dump: Dump):
 
 def test_a_backup_leaves_extensions_out(dump: Dump):
     """Another server may not have them, and a role that restores may not make them."""
-    programs = database.programs()
+    programs = embedded.programs()
     assert programs
     listed = subprocess.run(
         [programs / "pg_restore", "--list", dump.file], capture_output=True, text=True, check=True
@@ -406,7 +406,7 @@ def test_the_secret_to_keep_is_named(settings: Any, keys: list[str], is_generate
 
 
 def refused(command: Any, *arguments: str, **options: Any) -> str:
-    """Return what a command, run in this process, is refused with before it looks at any database."""
+    """Return what a command, run in this process, is refused with before it looks at any embedded."""
     with pytest.raises(CommandError) as caught:
         command.Command().handle(file=arguments[0], force=False, **options)
     return str(caught.value)
@@ -469,10 +469,10 @@ def test_programs_get_no_secret_by_argument(db: None, monkeypatch: pytest.Monkey
 
 def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     server = connection.cursor().connection.info.server_version // 10000
-    wheel = database.programs()
+    wheel = embedded.programs()
     assert wheel
     assert dumps.program("pg_dump") == str(wheel / "pg_dump")
-    monkeypatch.setattr(database, "major_version", lambda: server - 1)
+    monkeypatch.setattr(embedded, "major_version", lambda: server - 1)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError, match=f"the server is PostgreSQL {server} and there is no pg_dump on PATH: inst"):
         dumps.program("pg_dump")
@@ -485,7 +485,7 @@ def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.Monke
         else:
             with pytest.raises(CommandError, match=rf"is of pg_dump \(PostgreSQL\) {version}\.3: install"):
                 dumps.program("pg_dump")
-    monkeypatch.setattr(database, "programs", lambda: None)
+    monkeypatch.setattr(embedded, "programs", lambda: None)
     assert dumps.program("pg_dump") == str(fake)
 
 
@@ -497,7 +497,7 @@ def test_the_reason_is_what_was_complained_of_first():
 
 
 def test_a_directory_of_another_postgres_says_how_to_move(tmp_path: Path):
-    server = database.Server(tmp_path)
+    server = embedded.Server(tmp_path)
     server.data.mkdir()
     (server.data / "PG_VERSION").write_text("17\n")
     with pytest.raises(Unusable) as caught:

@@ -14,11 +14,11 @@ from django.db import connection
 from cohorts import tasks
 from cohorts.models import Cohort
 from core6.analytics import moving
+from core6.database.cluster import nodes
 from core6.management import diagnosis
 from core6.management.attached_command import prepare
 from core6.management.commands import reset, restore
 from core6.management.distribution import plan
-from core6.postgres.cluster import nodes
 from tests import cluster
 from tests.conftest import Cast
 from tests.management.fake_citus import FAKE, add_nodes

@@ -6,9 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from core6 import data_directory, database
-from core6.data_directory import Unusable
-from core6.database import Server
+from core6.database import data_directory, embedded
+from core6.database.data_directory import Unusable
+from core6.database.embedded import Server
 from tests.management.places import ask, connect, place, without_rights
 
 
@@ -68,7 +68,7 @@ def test_only_its_owner_can_read_the_secrets(server: Server):
 
 def test_nobody_enters_without_the_password(server: Server):
     server.start()
-    host = str(database.socket_directory(server.directory))
+    host = str(embedded.socket_directory(server.directory))
     for password in (None, "wrong"):
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(host=host, user="core6", dbname="core6", password=password, passfile=os.devnull)
@@ -131,7 +131,7 @@ def test_a_read_only_directory_is_refused(directory: Path):
 def test_a_long_path_has_its_socket_elsewhere(directory: Path):
     long = directory / ("x" * 100)
     server = Server(long, is_durable=False)
-    sockets = database.socket_directory(long)
+    sockets = embedded.socket_directory(long)
     try:
         server.start()
         assert ask(long, "SELECT 1") == (1,)
@@ -144,17 +144,17 @@ def test_a_long_path_has_its_socket_elsewhere(directory: Path):
 
 @pytest.mark.parametrize("length", [1, 60, 90, 91, 200])
 def test_every_socket_path_fits(length: int):
-    sockets = database.socket_directory(Path("/") / ("x" * (length - 1)))
+    sockets = embedded.socket_directory(Path("/") / ("x" * (length - 1)))
     assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 107
 
 
 def test_two_long_paths_have_two_sockets():
-    assert database.socket_directory(Path("/a" * 100)) != database.socket_directory(Path("/b" * 100))
+    assert embedded.socket_directory(Path("/a" * 100)) != embedded.socket_directory(Path("/b" * 100))
 
 
 def test_a_link_in_the_place_of_the_socket_is_not_followed(directory: Path, tmp_path: Path):
     long = directory / ("x" * 100)
-    sockets = database.socket_directory(long)
+    sockets = embedded.socket_directory(long)
     target = tmp_path / "precious"
     target.mkdir()
     before = target.stat()

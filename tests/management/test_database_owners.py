@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core6 import data_directory, database
-from core6.data_directory import Unusable
-from core6.database import Server, attached
+from core6.database import data_directory, embedded
+from core6.database.data_directory import Unusable
+from core6.database.embedded import Server, attached
 from core6.settings import BASE_DIR
 from tests.management.places import ask, connect, place
 
@@ -36,7 +36,7 @@ def server(prepared: Path) -> Iterator[Server]:
 def attached_elsewhere(directory: Path) -> "subprocess.Popen[str]":
     """Start a process that is attached until its standard input ends."""
     code = (
-        "import sys; from pathlib import Path; from core6.database import attached\n"
+        "import sys; from pathlib import Path; from core6.database.embedded import attached\n"
         f"with attached(Path({str(directory)!r})):\n    print('in', flush=True); sys.stdin.read()"
     )
     return subprocess.Popen(
@@ -65,14 +65,14 @@ def test_attached_leaves_a_running_database_alone(server: Server):
 
 def test_attached_waits_for_an_owner_that_ends(server: Server, monkeypatch):
     lock = data_directory.lock(server.directory)
-    monkeypatch.setattr("core6.database.time.sleep", lambda seconds: lock.close())
+    monkeypatch.setattr("core6.database.embedded.time.sleep", lambda seconds: lock.close())
     with attached(server.directory):
         assert lock.closed
         assert server.is_answering()
 
 
 def test_attached_does_not_wait_for_ever(server: Server, monkeypatch):
-    monkeypatch.setattr("core6.database._START_SECONDS", 0)
+    monkeypatch.setattr("core6.database.embedded._START_SECONDS", 0)
     told = f"process {os.getpid()} owns .*, but its database does not answer: stop that process"
     with (
         closing(data_directory.lock(server.directory)),
@@ -103,7 +103,7 @@ def test_a_noted_process_that_is_no_database_is_not_believed(server: Server):
 
 
 def test_a_noted_process_that_has_no_socket_is_not_believed(server: Server):
-    note = database.socket_directory(server.directory) / ".s.PGSQL.5432.lock"
+    note = embedded.socket_directory(server.directory) / ".s.PGSQL.5432.lock"
     # What a killed database leaves; in a container that is started again, the id is soon another process's.
     with subprocess.Popen(["sleep", "60"], **server._as_account()) as other:
         note.write_text(f"{other.pid}\n{server.data}\n1\n5432\n{note.parent}\n")

@@ -21,7 +21,7 @@ from django.db import OperationalError, ProgrammingError, connection, connection
 from django.test.utils import CaptureQueriesContext
 
 from cohorts.models import Calculation, Cohort
-from core6.data_directory import Unusable
+from core6.database.data_directory import Unusable
 from core6.idempotency.models import Answer
 from core6.management import diagnosis
 from core6.management.diagnosis import Finding

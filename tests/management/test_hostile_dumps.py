@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core6 import database
+from core6.database import embedded
 from tests.management.places import connect, place, somebody_elses_postgres, url_of
 from tests.management.serving import manage, refusal
 from tests.management.test_backup import contents
@@ -135,12 +135,12 @@ def test_hidden_code_does_not_run(target: Target):
     target.execute(_HIDDEN.replace("{marker}", str(target.marker)))
     target.back_up()
     # It does run where the file is restored as dumps usually are.
-    programs = database.programs()
+    programs = embedded.programs()
     assert programs
     with connect(target.directory, "postgres") as connected:
         connected.autocommit = True
         connected.execute("CREATE DATABASE careless")
-    where = database.connection_settings(target.directory)
+    where = embedded.connection_settings(target.directory)
     given = {"PGHOST": where["HOST"], "PGUSER": where["USER"], "PGPASSFILE": where["OPTIONS"]["passfile"]}
     careless = [str(programs / "pg_restore"), "--dbname=careless", str(target.file)]
     done = subprocess.run(careless, env=given, check=False, capture_output=True, text=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from core6 import database
+from core6.database import embedded
 from core6.management import attached_command, progress
 from core6.management.progress import Work
 from core6.settings import BASE_DIR
@@ -30,7 +30,7 @@ _COHORTS = "LOCK TABLE cohorts_cohort"
 def directory() -> Iterator[Path]:
     """A data directory whose database runs and is up to date."""
     with place() as parent:
-        server = database.Server(parent / "data", is_durable=False)
+        server = embedded.Server(parent / "data", is_durable=False)
         server.start()
         assert manage(parent / "data", "provision", "-").returncode == 0
         yield parent / "data"

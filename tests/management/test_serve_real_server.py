@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from core6 import database
+from core6.database import embedded
 from tests.management.places import ask, connect, place, somebody_elses_postgres, url_of
 from tests.management.serving import LIGHT, Serve, manage, refusal, serving
 from tests.test_settings import SECRET
@@ -33,7 +33,7 @@ def url(real_server: Path) -> str:
 
 @pytest.mark.parametrize("is_quoted", [False, True])
 def test_a_wrong_password_is_refused(directory: Path, real_server: Path, is_quoted: bool):
-    sockets = str(database.socket_directory(real_server))
+    sockets = str(embedded.socket_directory(real_server))
     host = quote(sockets, safe="") if is_quoted else f"/{sockets}"
     given = {"DATABASE_URL": f"postgres://core6:hidden-word@{host}/core6", "SECRET_KEY": SECRET}
     told = refusal(directory, "serve", "--port", "0", **given)

@@ -9,8 +9,8 @@ SERVE = """
 import os, signal, sys
 import django
 django.setup()
-from core6.data_directory import Unusable
-from core6.database import Server
+from core6.database.data_directory import Unusable
+from core6.database.embedded import Server
 from core6.management.commands.serve import Command
 
 def ask_to_stop(*_):

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from core6 import database
+from core6.database import embedded
 from core6.management.commands.serve import free_port
 from core6.serving import processes
 from tests.management.places import connect
@@ -23,18 +23,18 @@ from tests.management.serving import wait_until
 NOBODY = "nobody"
 
 
-class Postgres(database.Server):
+class Postgres(embedded.Server):
     """A server of the embedded binaries, alone on its directory; its address is that of its socket."""
 
-    def url(self, name: str = database.NAME) -> str:
-        sockets = quote(str(database.socket_directory(self.directory)), safe="")
-        return f"postgres://{database.USER}:{quote(self.password, safe='')}@{sockets}/{name}"
+    def url(self, name: str = embedded.NAME) -> str:
+        sockets = quote(str(embedded.socket_directory(self.directory)), safe="")
+        return f"postgres://{embedded.USER}:{quote(self.password, safe='')}@{sockets}/{name}"
 
     @property
     def password(self) -> str:
         return (self.directory / "pgpass").read_text().strip().rpartition(":")[2]
 
-    def ask(self, query: str, name: str = database.NAME) -> Any:
+    def ask(self, query: str, name: str = embedded.NAME) -> Any:
         """Run a statement of its own; return its first row, if it has any."""
         with connect(self.directory, name) as connection:
             connection.autocommit = True
@@ -59,7 +59,7 @@ class Postgres(database.Server):
         self.directory.mkdir(mode=0o755)
         shutil.copy(primary.directory / "pgpass", self.directory / "pgpass")
         self._own_directory(self.data)
-        sockets = str(database.socket_directory(primary.directory))
+        sockets = str(embedded.socket_directory(primary.directory))
         done = subprocess.run(
             [
                 program,
@@ -70,7 +70,7 @@ class Postgres(database.Server):
                 "-p",
                 "5432",
                 "-U",
-                database.USER,
+                embedded.USER,
                 *"-R -X stream -c fast".split(),
             ],
             env={"PGPASSWORD": primary.password},
@@ -152,10 +152,10 @@ class Pooler:
             raise AssertionError("pgbouncer is missing: install the package 'pgbouncer' (apt-get install pgbouncer)")
         directory.mkdir(mode=0o755)
         self.size, self.port = size, free_port("127.0.0.1", 0)
-        sockets = database.socket_directory(server.directory)
+        sockets = embedded.socket_directory(server.directory)
         text = _POOLER.format(sockets=sockets, port=self.port, directory=directory, size=size)
         (directory / "pgbouncer.ini").write_text(text)
-        (directory / "users").write_text(f'"{database.USER}" "{server.password}"\n')
+        (directory / "users").write_text(f'"{embedded.USER}" "{server.password}"\n')
         (directory / "users").chmod(0o600)
         self._log = directory / "log"
         self._command = [program, str(directory / "pgbouncer.ini")]
@@ -166,7 +166,7 @@ class Pooler:
         self.start()
 
     def url(self, name: str) -> str:
-        return f"postgres://{database.USER}@127.0.0.1:{self.port}/{name}"
+        return f"postgres://{embedded.USER}@127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
         with self._log.open("ab") as log:

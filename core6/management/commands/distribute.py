@@ -12,11 +12,11 @@ from django.core.management import CommandError
 from django.db import Error, connection
 
 from core6.analytics.moving import moving
+from core6.database.cluster import is_citus
 from core6.management import distribution, distribution_rules
 from core6.management.attached_command import AttachedCommand, refuse_other_release
 from core6.management.distribution import Table
 from core6.management.progress import progress
-from core6.postgres.cluster import is_citus
 
 _NO_CLUSTER: Final = (
     "the embedded database is one server and no cluster: set one up with Citus (core6/scale.md), bring the data there"

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management import CommandError
 from django.db import connection
 
-from core6 import data_directory
 from core6.accounts.models import Organization
+from core6.database import data_directory
 from core6.management import distribution, dumps, restoration, verification
 from core6.management.attached_command import AttachedCommand, prepare
 from core6.management.progress import progress

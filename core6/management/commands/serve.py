@@ -22,10 +22,10 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import OperationalError, connections, transaction
 
-from core6 import data_directory, database
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
-from core6.data_directory import ROOT, Unusable
+from core6.database import data_directory, embedded
+from core6.database.data_directory import ROOT, Unusable
 from core6.management import world
 from core6.management.attached_command import prepare, unlimited
 from core6.management.commands.provision import directory_of, read_text
@@ -55,7 +55,7 @@ class Stopped(BaseException):
 class Command(BaseCommand):
     """The supervisor: it starts, tends and stops the others."""
 
-    help = "Run the database, the web server and what they need, until Ctrl-C or SIGTERM."
+    help = "Run the embedded, the web server and what they need, until Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         parser.add_argument("--ready-file", metavar="FILE", help="written once requests are answered: url, pid")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.server = database.Server(settings.DATA_DIRECTORY) if settings.IS_EMBEDDED else None
+        self.server = embedded.Server(settings.DATA_DIRECTORY) if settings.IS_EMBEDDED else None
         self.children: list[processes.Child] = []
         self.is_ready = False
         #: Where the processes that count for Prometheus write what the others read.
@@ -244,7 +244,7 @@ def _held() -> Iterator[None]:
         raise Stopped
 
 
-def _own(server: database.Server) -> None:
+def _own(server: embedded.Server) -> None:
     deadline = time.monotonic() + _OWNER_SECONDS
     while True:
         try:

@@ -23,8 +23,8 @@ from typing import IO, Any
 import psutil
 import psycopg
 
-from core6 import data_directory
-from core6.data_directory import Unusable
+from core6.database import data_directory
+from core6.database.data_directory import Unusable
 from core6.serving import processes
 
 USER = NAME = "core6"
@@ -45,7 +45,7 @@ def socket_directory(directory: Path) -> Path:
 def connection_settings(directory: Path) -> dict[str, Any]:
     """Return Django's settings of the embedded database; they are right before it exists, too."""
     return {
-        "ENGINE": "core6.postgres",
+        "ENGINE": "core6.database.backend",
         "HOST": str(socket_directory(directory)),
         "PORT": "5432",
         "USER": USER,

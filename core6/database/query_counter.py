@@ -4,7 +4,7 @@ from typing import NamedTuple, cast
 
 from django.db import connections
 
-from core6.postgres.base import DatabaseWrapper
+from core6.database.backend.base import DatabaseWrapper
 
 
 class Spent(NamedTuple):

@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DataError, Error, connections
 from django.db.models import Model
 
-from core6.breaker import Breaker
+from core6.database.breaker import Breaker
 from core6.revisions.models import state_of
 
 T = TypeVar("T")
