@@ -22,11 +22,11 @@ from cohorts.properties import CompileError
 from cohorts.queue import enqueue
 from cohorts.runs import begin, set_queries
 from cohorts.sql import Sql
-from core6 import metrics
 from core6.analytics.moving import are_moving, keep_in_place
-from core6.error_texts import shortened
 from core6.jobs import is_away
-from core6.logs import logger_of
+from core6.observability import metrics
+from core6.observability.error_texts import shortened
+from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)
 #: Seconds until a calculation is tried again while people are being moved.

@@ -15,7 +15,7 @@ from cohorts.dependencies import lock_definitions, reachable, references_in
 from cohorts.members import count_members
 from cohorts.models import Cohort
 from cohorts.queue import enqueue, is_attended
-from core6.logs import logger_of
+from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)
 #: After so many failures in a row a cohort is left alone until somebody saves it.

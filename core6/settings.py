@@ -219,15 +219,18 @@ INSTALLED_APPS = [
     "core6.demo",
 ]
 MIDDLEWARE = [
-    "core6.request_id.RequestIdMiddleware",
+    "core6.observability.request_id.RequestIdMiddleware",
     *(["core6.api.errors.NoDebugPagesMiddleware"] if DEBUG else []),
     # What Prometheus asks all the time is neither counted nor logged.
     *(
-        ["core6.exposition.MetricsMiddleware", "core6.request_metrics.RequestMetricsMiddleware"]
+        [
+            "core6.observability.metrics_endpoint.MetricsMiddleware",
+            "core6.observability.request_metrics.RequestMetricsMiddleware",
+        ]
         if METRICS_TOKEN
         else []
     ),
-    *(["core6.request_log.RequestLogMiddleware"] if IS_REQUEST_LOGGED else []),
+    *(["core6.observability.request_log.RequestLogMiddleware"] if IS_REQUEST_LOGGED else []),
     # Nobody else's page may call unless one is named: then no request has to be looked at.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "core6.api.middleware.ApiMiddleware",
@@ -409,16 +412,16 @@ SPECTACULAR_SETTINGS = {
         "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
     },
 }
-LOGGING_CONFIG = "core6.logs.configure"
+LOGGING_CONFIG = "core6.observability.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "unknown_errors": {"()": "core6.logs.UnknownErrors"},
-        "job_ends": {"()": "core6.job_log.JobEnds"},
-        "lost_connections": {"()": "core6.job_log.LostConnections"},
+        "unknown_errors": {"()": "core6.observability.logs.UnknownErrors"},
+        "job_ends": {"()": "core6.observability.job_log.JobEnds"},
+        "lost_connections": {"()": "core6.observability.job_log.LostConnections"},
     },
-    "formatters": {"line": {"()": "core6.logs.formatter"}},
+    "formatters": {"line": {"()": "core6.observability.logs.formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": LOG_LEVEL}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {

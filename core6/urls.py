@@ -5,8 +5,8 @@ from django.urls.resolvers import RoutePattern
 from django.views.generic import RedirectView
 
 import projects.urls
-from core6 import routes
 from core6.api import errors
+from core6.observability import routes
 
 _OF_PROJECTS = ("annotations.urls", "cohorts.urls")
 # No two match one address. Each is tried in turn: those come first that are asked the most.

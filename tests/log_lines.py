@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core6.logs import formatter
+from core6.observability.logs import formatter
 
 
 class _Lines(logging.Handler):

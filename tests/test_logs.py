@@ -26,10 +26,10 @@ from procrastinate.testing import InMemoryConnector
 from annotations.views import AnnotationViewSet
 from core6.accounts import keys
 from core6.database.backend.base import DatabaseWrapper
-from core6.job_log import count_statements
-from core6.logs import logger_of
 from core6.masking import masked
-from core6.routes import readable
+from core6.observability.job_log import count_statements
+from core6.observability.logs import logger_of
+from core6.observability.routes import readable
 from core6.settings import BASE_DIR
 from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast
@@ -200,7 +200,7 @@ def test_every_route_isreadable():
 
 CODE = (
     "import django, logging; django.setup()\n"
-    "from core6.logs import logger_of\n"
+    "from core6.observability.logs import logger_of\n"
     f"logger_of('core6.test').warning('spoken', number=1, key='{KEY}')\n"
     "logging.getLogger('core6.test').info('not told')\n"
     "try:\n"

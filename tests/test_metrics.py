@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from core6 import queue_metrics
-from core6.queue_metrics import QueueCollector
+from core6.observability import queue_metrics
+from core6.observability.queue_metrics import QueueCollector
 from tests.cohorts.people import all_of, leaf, work
 from tests.conftest import Cast, error, missing
 from tests.test_settings import SECRET, URL, manage, python
@@ -29,7 +29,7 @@ def test_without_a_token_there_are_none_and_nothing_of_prometheus_is_loaded(tmp_
     code = (
         "import sys, django; django.setup()\n"
         "from django.test import Client\n"
-        "import core6.wsgi, core6.job_log, core6.management.commands.worker, core6.management.commands.serve\n"
+        "import core6.wsgi, core6.observability.job_log, core6.management.commands.worker, core6.management.commands.serve\n"
         "answer = Client().get('/metrics', headers={'Host': 'localhost', 'Authorization': 'Bearer '})\n"
         "print(answer.status_code, answer.json()['code'], [name for name in sys.modules if 'prometheus' in name])"
     )
@@ -59,7 +59,10 @@ def samples(text: str) -> Samples:
 def counting(settings: Any) -> None:
     """Count in this process, as with a METRICS_TOKEN."""
     settings.METRICS_TOKEN = TOKEN
-    ours = ["core6.exposition.MetricsMiddleware", "core6.request_metrics.RequestMetricsMiddleware"]
+    ours = [
+        "core6.observability.metrics_endpoint.MetricsMiddleware",
+        "core6.observability.request_metrics.RequestMetricsMiddleware",
+    ]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:1], *ours, *settings.MIDDLEWARE[1:]]
 
 

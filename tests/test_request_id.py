@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from core6.request_id import RequestIdMiddleware
+from core6.observability.request_id import RequestIdMiddleware
 from tests.conftest import Caller, Cast
 from tests.log_lines import logged
 

@@ -33,7 +33,7 @@ from rest_framework.serializers import as_serializer_error
 
 from core6 import masking
 from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
-from core6.error_texts import shortened
+from core6.observability.error_texts import shortened
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.http import HttpResponse
 from granian.rsgi import Scope
 
-from core6 import request_id
 from core6.api import errors
 from core6.api.middleware import protective_headers
 from core6.api.parsers import ENDED_EARLY
+from core6.observability import request_id
 from core6.observability.health import Health
 from core6.serving.bodies import Body, Receiver, TooMuchHeld, TooSlow
 from core6.serving.limits import MOST_HELD, MOST_WAITING

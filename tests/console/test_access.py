@@ -169,7 +169,7 @@ def test_the_lists_are_loaded_by_the_first_who_asks():
 
 
 def test_the_log_tells_who_it_was(console: Console, settings):
-    settings.MIDDLEWARE = ["core6.request_log.RequestLogMiddleware", *settings.MIDDLEWARE]
+    settings.MIDDLEWARE = ["core6.observability.request_log.RequestLogMiddleware", *settings.MIDDLEWARE]
     mine = Console(console.user)
     with logged() as lines:
         mine.read(place(Project))

@@ -12,8 +12,8 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
 
-from core6.job_log import count_statements
-from core6.logs import logger_of
+from core6.observability.job_log import count_statements
+from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)
 #: A worker that waits longer for a connection begins anew, after a pause.
@@ -71,10 +71,10 @@ class Command(BaseCommand):
         host, _, port = place.rpartition(":")
         if not (host and port.isdecimal()):
             raise CommandError(f"--metrics {place} is no HOST:PORT, such as 127.0.0.1:9100")
-        from core6 import exposition  # noqa: PLC0415  # it loads the library, which nobody else needs
+        from core6.observability import metrics_endpoint  # noqa: PLC0415  # it loads the library, which nobody else needs
 
         try:
-            server = exposition.serve(host.strip("[]"), int(port))
+            server = metrics_endpoint.serve(host.strip("[]"), int(port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CommandError(f"{place} cannot be listened on ({reason}): choose another for --metrics") from error

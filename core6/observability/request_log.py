@@ -9,8 +9,8 @@ from django_structlog.middlewares import RequestMiddleware
 
 from core6.api.authentication import caller_of
 from core6.database.query_counter import spent
-from core6.logs import logger_of
-from core6.routes import route_of
+from core6.observability.logs import logger_of
+from core6.observability.routes import route_of
 
 logger = logger_of("core6.requests")
 

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django_prometheus.middleware import Metrics, PrometheusAfterMiddleware  # type: ignore[import-untyped]  # no types
 from django_prometheus.utils import Time  # type: ignore[import-untyped]  # as above
 
-from core6 import metrics
 from core6.database.query_counter import spent
-from core6.routes import route_of
+from core6.observability import metrics
+from core6.observability.routes import route_of
 
 #: Of the library's families those that somebody asked for, in whose names its dashboards ask.
 _KEPT: Final = (

@@ -18,9 +18,9 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer, choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from core6 import metrics
 from core6.api import errors
-from core6.queue_metrics import QueueCollector
+from core6.observability import metrics
+from core6.observability.queue_metrics import QueueCollector
 
 _REFUSAL: Final = "Metrics are told to whoever sends METRICS_TOKEN as the bearer token."
 
