@@ -13,7 +13,7 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from core6.database import data_directory, embedded
-from core6.secret_strength import weak_secrets
+from core6.security.secret_strength import weak_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from core6.accounts.ids import uuid7
 from core6.accounts.models import Organization
-from core6.encryption import EncryptedField
+from core6.security.encryption import EncryptedField
 from projects.tokens import api_token
 
 

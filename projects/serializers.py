@@ -25,7 +25,7 @@ from core6.api.compiled_serializers import FromColumns
 from core6.api.number_fields import DecimalField, PrimaryKeyRelatedField
 from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField, ModelSerializer
-from core6.encryption import signing_key
+from core6.security.encryption import signing_key
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
 from projects.documentation import FIELDS

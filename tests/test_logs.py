@@ -26,10 +26,10 @@ from procrastinate.testing import InMemoryConnector
 from annotations.views import AnnotationViewSet
 from core6.accounts import keys
 from core6.database.backend.base import DatabaseWrapper
-from core6.masking import masked
 from core6.observability.job_log import count_statements
 from core6.observability.logs import logger_of
 from core6.observability.routes import readable
+from core6.security.masking import masked
 from core6.settings import BASE_DIR
 from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast

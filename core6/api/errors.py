@@ -31,9 +31,9 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
-from core6 import masking
 from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
 from core6.observability.error_texts import shortened
+from core6.security import masking
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from core6.accounts.models import Organization, PersonalAPIKey
-from core6.encryption import EncryptedField
+from core6.security.encryption import EncryptedField
 
 #: The longest `Idempotency-Key`, in characters.
 LONGEST = 255

@@ -28,11 +28,11 @@ from cohorts.dependencies import reachable
 from cohorts.models import Cohort
 from cohorts.references import ids_in
 from cohorts.refresh import MOST_ERRORS
-from core6 import masking
 from core6.database import cluster, data_directory, replica
 from core6.management import verification
 from core6.management.progress import size
-from core6.secret_strength import weak_secrets
+from core6.security import masking
+from core6.security.secret_strength import weak_secrets
 from core6.serving import exposure
 
 EXAMPLES: Final = 5

@@ -13,8 +13,8 @@ import structlog
 from structlog.stdlib import BoundLogger, LoggerFactory, ProcessorFormatter
 from structlog.typing import EventDict, WrappedLogger
 
-from core6.masking import masked_value
 from core6.observability import request_id
+from core6.security.masking import masked_value
 
 #: In characters. A traceback fits, and not all that a request sent.
 _LONGEST_TEXT: Final = 20_000

@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.utils.timezone
 import projects.models
-import core6.encryption
+import core6.security.encryption
 from django.db import migrations, models
 
 
@@ -180,12 +180,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='project',
             name='secret_api_token',
-            field=core6.encryption.EncryptedField(blank=True, editable=False, null=True),
+            field=core6.security.encryption.EncryptedField(blank=True, editable=False, null=True),
         ),
         migrations.AddField(
             model_name='project',
             name='secret_api_token_backup',
-            field=core6.encryption.EncryptedField(blank=True, editable=False, null=True),
+            field=core6.security.encryption.EncryptedField(blank=True, editable=False, null=True),
         ),
         migrations.AddField(
             model_name='project',

@@ -12,7 +12,7 @@ from cohorts.models import Calculation, Cohort, CohortMember
 from core6.accounts.models import Membership, Organization, PersonalAPIKey
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard, DistinctId, Experiment, GroupType, Insight, Person
-from core6.encryption import EncryptedField
+from core6.security.encryption import EncryptedField
 from projects.models import ProductIntent, Project
 from roles.models import Role, RoleMembership
 from tests.conftest import Cast

@@ -7,10 +7,10 @@ from django.apps import apps
 from django.core.management import CommandError
 from django.db import connection, models
 
-from core6.encryption import EncryptedField
 from core6.management import verification
 from core6.management.commands import restore
 from core6.management.commands.reencrypt_secrets import Command
+from core6.security.encryption import EncryptedField
 from tests.conftest import Caller, Cast
 from tests.management.test_verify import World, make_world
 

@@ -15,10 +15,10 @@ from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import Membership
 from core6.analytics.models import Dashboard, Insight
-from core6.encryption import encrypt
 from core6.idempotency.models import Answer
 from core6.management import verification
 from core6.management.commands import verify
+from core6.security.encryption import encrypt
 from projects.models import Project
 from roles.models import Role, RoleMembership
 from tests.cohorts.people import all_of, did, leaf, person, work

@@ -5,7 +5,7 @@ import pytest
 import time_machine
 
 from core6.analytics.models import Dashboard, GroupType
-from core6.encryption import signing_key
+from core6.security.encryption import signing_key
 from projects.models import ProductIntent, Project
 from tests.conftest import Caller, Cast
 from tests.projects.stored import store, url

@@ -2,8 +2,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from core6 import encryption
 from core6.management.commands.reencrypt_secrets import Command
+from core6.security import encryption
 from projects.models import Project
 from tests.conftest import Caller, Cast
 
