@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core6.api.documentation import KEEPS_THE_REST, Operation, activity_of, activity_of_all, hard_delete
+from core6.api.openapi.operations import KEEPS_THE_REST, Operation, activity_of, activity_of_all, hard_delete
 
 _NOTE: Final = {"content": "We launched", "date_marker": "2026-03-15T12:00:00Z", "scope": "project"}
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core6.api.documentation import KEEPS_THE_REST, Operation, activity_of, activity_of_all, hard_delete
+from core6.api.openapi.operations import KEEPS_THE_REST, Operation, activity_of, activity_of_all, hard_delete
 
 _PERSON: Final = "0195a0c0-0000-7000-8000-000000000001"
 _COHORT: Final = {

@@ -336,7 +336,7 @@ SILENCED_SYSTEM_CHECKS = [
     *(["security.W005", "security.W021"] if IS_BEHIND_PROXY else ["security.W004", "security.W010"]),
     *(["security.W009"] if IS_SECRET_KEY_GENERATED else []),  # it may not be there before the first start
 ]
-#: Of the pages alone (core6/pages.py). Swagger UI and Redoc write styles; Redoc searches in a worker.
+#: Of the pages alone (core6/api/openapi/pages.py). Swagger UI and Redoc write styles; Redoc searches in a worker.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -362,7 +362,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["core6.api.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core6.api.renderers.Negotiation",
     "DEFAULT_PAGINATION_CLASS": "core6.api.pagination.LimitOffsetPagination",
-    "DEFAULT_SCHEMA_CLASS": "core6.api.schema.OperationSchema",
+    "DEFAULT_SCHEMA_CLASS": "core6.api.openapi.schema.OperationSchema",
     "EXCEPTION_HANDLER": "core6.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -401,8 +401,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "core6.api.schema.without_gaps",
-        "core6.api.schema.with_host",
+        "core6.api.openapi.schema.without_gaps",
+        "core6.api.openapi.schema.with_host",
     ],
     "ENUM_NAME_OVERRIDES": {
         "CreationTypeEnum": "annotations.models.Annotation.CreationType",

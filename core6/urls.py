@@ -19,7 +19,7 @@ urlpatterns = [
     # Another name of projects, whose ids are the same (D73).
     *(path("api/environments/<str:project_id>/", include(each)) for each in _OF_PROJECTS),
     path("api/", include(projects.urls.root_patterns("environments"))),
-    path("", include("core6.pages")),
+    path("", include("core6.api.openapi.pages")),
     path("admin", RedirectView.as_view(url="/admin/")),
     # Not by include(), which would load the console's lists with every start: this does when one is asked for.
     URLResolver(RoutePattern("admin/"), "core6.console.urls", app_name="admin", namespace="admin"),

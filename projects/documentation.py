@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from core6.api.documentation import ADMINISTRATORS, KEEPS_THE_REST, Operation, activity_of
+from core6.api.openapi.operations import ADMINISTRATORS, KEEPS_THE_REST, Operation, activity_of
 from projects.onboarding import OnboardingErrorSerializer
 
 _APPLIES: Final = " Fields in the body are changed as in an update."

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core6.api.documentation import ADMINISTRATORS, Operation
+from core6.api.openapi.operations import ADMINISTRATORS, Operation
 
 ROLES: Final = {
     "list": Operation("List all roles", "Lists the roles of the organization with their members, oldest first."),

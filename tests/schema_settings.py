@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core6.api.schema import ENVIRONMENTS
+from core6.api.openapi.schema import ENVIRONMENTS
 
 
 def without_environments(endpoints: list[tuple[str, str, str, Any]]) -> list[tuple[str, str, str, Any]]:

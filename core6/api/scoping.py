@@ -32,9 +32,9 @@ from core6.accounts import scopes
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.api import conditional, rate_limits
 from core6.api.access import Access
-from core6.api.documentation import Operation
 from core6.api.idempotency import once
 from core6.api.ids import CURRENT, parse_id, parse_uuid
+from core6.api.openapi.operations import Operation
 from core6.api.parsers import ENDED_EARLY
 from core6.api.plans import plan_of, values_of
 from core6.database.prepared import Parameter

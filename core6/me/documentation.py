@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from core6.api.documentation import Operation
+from core6.api.openapi.operations import Operation
 
 USERS: Final = {
     "retrieve": Operation(

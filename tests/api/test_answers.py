@@ -15,7 +15,7 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.accounts.models import PersonalAPIKey, User
 from core6.analytics.models import Person
-from core6.api.schema import ENVIRONMENTS
+from core6.api.openapi.schema import ENVIRONMENTS
 from roles.models import Role, RoleMembership
 from tests.api.answers_world import build, key
 from tests.api.strict_schema import Answers, components_of_answers

@@ -11,7 +11,7 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.analytics.models import Dashboard, Insight, Person
 from core6.api.ids import parse_uuid
-from core6.api.schema import ENVIRONMENTS
+from core6.api.openapi.schema import ENVIRONMENTS
 from tests.conftest import Caller, Cast
 from tests.test_permission_matrix import MATRIX
 

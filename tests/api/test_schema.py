@@ -15,7 +15,7 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.accounts.models import User
 from core6.analytics.models import Person
-from core6.api.schema import ENVIRONMENTS
+from core6.api.openapi.schema import ENVIRONMENTS
 from core6.settings import BASE_DIR
 from projects.onboarding import PRODUCTS
 from roles.models import Role, RoleMembership

@@ -22,8 +22,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core6.api import conditional
+from core6.api.openapi.samples import HOST as PLACEHOLDER
 from core6.api.renderers import JSONRenderer
-from core6.api.samples import HOST as PLACEHOLDER
 
 _MAKING_SCHEMA: Final = Lock()
 

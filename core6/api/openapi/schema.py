@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
-from core6.api.documentation import Operation
 from core6.api.errors import ErrorSerializer
-from core6.api.samples import HOST, samples
+from core6.api.openapi.operations import Operation
+from core6.api.openapi.samples import HOST, samples
 from core6.api.scoping import ScopedViewSet
 from core6.api.writes import HardDeleteForbidden
 
