@@ -29,7 +29,8 @@ def test_without_a_token_there_are_none_and_nothing_of_prometheus_is_loaded(tmp_
     code = (
         "import sys, django; django.setup()\n"
         "from django.test import Client\n"
-        "import core6.wsgi, core6.observability.job_log, core6.management.commands.worker, core6.management.commands.serve\n"
+        "import core6.wsgi, core6.observability.job_log\n"
+        "import core6.management.commands.worker, core6.management.commands.serve\n"
         "answer = Client().get('/metrics', headers={'Host': 'localhost', 'Authorization': 'Bearer '})\n"
         "print(answer.status_code, answer.json()['code'], [name for name in sys.modules if 'prometheus' in name])"
     )

@@ -14,7 +14,7 @@ from psycopg.pq import TransactionStatus
 from core6.database import data_directory, embedded
 from core6.management.commands.migrate import Command
 from core6.management.progress import Work, progress
-from core6.management.world import WorldError
+from core6.provisioning.world import WorldError
 
 _ONE_MIGRATION_AT_A_TIME = 0x636F726537
 

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from core6.management import attached_command, provisioning
+from core6.management import attached_command
+from core6.provisioning import provision
 from tests.management.places import connect, place, somebody_elses_postgres, url_of
 from tests.management.serving import LIGHT, Serve, none_survives, serving, wait_until
 from tests.test_settings import SECRET
@@ -59,7 +60,7 @@ def test_one_that_is_asked_to_stop_ends_cleanly(made: str, delay: float):
             server.end()
 
 
-@pytest.mark.parametrize("lock", [attached_command._ONE_MIGRATION_AT_A_TIME, provisioning._ONE_AT_A_TIME])
+@pytest.mark.parametrize("lock", [attached_command._ONE_MIGRATION_AT_A_TIME, provision._ONE_AT_A_TIME])
 def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
     lock: int,
 ):
@@ -82,7 +83,7 @@ def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
                 stack.callback(server.end)
             sessions = f"SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE datname = '{name}'".encode()
             wait_until(lambda: holder.execute(sessions).fetchone() == (4,), "sessions of all")
-            if lock == provisioning._ONE_AT_A_TIME:
+            if lock == provision._ONE_AT_A_TIME:
                 waiting = b"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
                 wait_until(lambda: holder.execute(waiting).fetchone() == (3,), "servers that wait")
         for server in servers:

@@ -6,7 +6,7 @@ from django.core.management import CommandError
 from core6.accounts import keys
 from core6.accounts.models import Organization, PersonalAPIKey
 from core6.management.commands.create_api_key import Command
-from core6.management.world import WorldError
+from core6.provisioning.world import WorldError
 from projects.models import Project
 from tests.conftest import Caller, Cast, refused
 

@@ -9,7 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core6.analytics import loading
-from core6.management import diagnosis, provisioning, verification, world
+from core6.management import diagnosis, verification
+from core6.provisioning import provision as provisioning
+from core6.provisioning import world
 from projects.models import Project
 from tests.cohorts.people import person, work
 from tests.cohorts.routing import NUMBER, REFERENCE, TABLES, statements, unbound

@@ -7,7 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.analytics.models import Dashboard, Insight
-from core6.management import provisioning, world
+from core6.provisioning import provision as provisioning
+from core6.provisioning import world
 from projects.models import Project
 from tests.conftest import Caller
 

@@ -2,7 +2,7 @@ import pytest
 
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.analytics.models import Insight
-from core6.management.world import WorldError
+from core6.provisioning.world import WorldError
 from projects.models import Project
 from tests.conftest import Caller
 from tests.management.test_provision import FIXED_KEY, WORLD, provision, rows

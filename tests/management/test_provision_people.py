@@ -13,7 +13,9 @@ import pytest
 
 from core6.analytics import loading
 from core6.analytics.models import DistinctId, Event, Person
-from core6.management import people, progress, provisioning, world
+from core6.management import progress
+from core6.provisioning import people, world
+from core6.provisioning import provision as provisioning
 from core6.settings import BASE_DIR
 from projects.models import Project
 from tests.management.places import place

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from core6.analytics.models import GroupType
-from core6.management import provisioning, world
 from core6.management.commands.serve import DEMO_WORLD
+from core6.provisioning import provision as provisioning
+from core6.provisioning import world
 from projects.models import Project
 from projects.serializers import ProjectSerializer
 

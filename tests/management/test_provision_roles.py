@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from core6.accounts.models import Organization
-from core6.management import provisioning, world
+from core6.provisioning import provision as provisioning
+from core6.provisioning import world
 from roles.models import Role, RoleMembership
 from tests.conftest import Cast
 

@@ -4,8 +4,8 @@ import time
 import pytest
 from django.core.management import CommandError
 
-from core6.management import world
 from core6.management.commands.provision import read_text
+from core6.provisioning import world
 
 NOT_A_WORLD = "neither YAML nor JSON"
 

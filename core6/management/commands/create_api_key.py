@@ -5,9 +5,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core6.accounts.models import PersonalAPIKey, User
-from core6.management import world
 from core6.management.attached_command import AttachedCommand
-from core6.management.provisioning import provision
+from core6.provisioning import world
+from core6.provisioning.provision import provision
 
 
 class Command(AttachedCommand):

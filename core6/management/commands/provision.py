@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from core6.management import world
 from core6.management.attached_command import AttachedCommand
-from core6.management.provisioning import provision
+from core6.provisioning import world
+from core6.provisioning.provision import provision
 
 
 class Command(AttachedCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from core6.accounts.models import PersonalAPIKey
 from core6.management.attached_command import AttachedCommand
-from core6.management.world import WorldError
+from core6.provisioning.world import WorldError
 
 
 class Command(AttachedCommand):

@@ -6,9 +6,9 @@ from typing import Any
 
 from core6.accounts.models import Level, Organization
 from core6.analytics.models import MOST_GROUP_TYPES, Dashboard, GroupType, Insight
-from core6.management.people import provision_people
-from core6.management.rows import check, save, the_one
-from core6.management.world import GroupTypeEntry, ProjectEntry, WorldError
+from core6.provisioning.people import provision_people
+from core6.provisioning.rows import check, save, the_one
+from core6.provisioning.world import GroupTypeEntry, ProjectEntry, WorldError
 from projects.models import Project
 from projects.onboarding import create_project
 from projects.serializers import WRITABLE, ProjectSerializer

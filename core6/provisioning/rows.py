@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models
 
-from core6.management.world import WorldError
+from core6.provisioning.world import WorldError
 
 M = TypeVar("M", bound=models.Model)
 

@@ -9,9 +9,9 @@ from django.db import connection, models, transaction
 
 from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
-from core6.management.project_provisioning import provision_project
-from core6.management.rows import save, the_one
-from core6.management.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
+from core6.provisioning.projects import provision_project
+from core6.provisioning.rows import save, the_one
+from core6.provisioning.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
 from projects.models import Project
 from roles.models import Role, RoleMembership
 
