@@ -11,8 +11,8 @@ import psycopg
 from django.db import connection
 from psycopg import sql
 
+from core6.cluster import plan
 from core6.database.cluster import nodes
-from core6.management import distribution
 
 
 class Statement(NamedTuple):
@@ -33,7 +33,7 @@ def preparation(name: str, coordinator: tuple[str, int], workers: list[tuple[str
     yield Statement(None, name, f"SELECT citus_set_coordinator_host('{coordinator[0]}', {coordinator[1]})")
     for host, port in workers:
         yield Statement(None, name, f"SELECT citus_add_node('{host}', {port})")
-    for table in distribution.plan():
+    for table in plan.plan():
         if table.place != "coordinator":
             yield Statement(None, name, table.statement)
 

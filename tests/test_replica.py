@@ -17,9 +17,9 @@ from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.analytics.models import Person
 from core6.database import replica
-from core6.management import diagnosis
-from core6.management.attached_command import _ONE_MIGRATION_AT_A_TIME, _migrating_alone, unlimited
-from core6.management.progress import Work
+from core6.diagnosis import findings
+from core6.management.database_command import _ONE_MIGRATION_AT_A_TIME, _migrating_alone, unlimited
+from core6.terminal.progress import Work
 from roles.models import Role
 from tests.conftest import Caller, Cast
 
@@ -305,9 +305,9 @@ def test_whatever_shows_in_the_activity_changes_the_revision(cast: Cast, alice: 
     assert replica.state(cast.acme.pk) != before
 
 
-def ask(name: str) -> list[diagnosis.Finding]:
-    (question,) = [each for each in diagnosis.QUESTIONS if each.name == name]
-    return diagnosis.answer(question)
+def ask(name: str) -> list[findings.Finding]:
+    (question,) = [each for each in findings.QUESTIONS if each.name == name]
+    return findings.answer(question)
 
 
 def test_the_doctor_sees_that_a_replica_was_promoted_or_is_away(second: Any):
@@ -358,6 +358,6 @@ def test_behind_a_pooler_commands_are_without_the_limits_of_the_role(committed_c
                 cursor.execute("SELECT 1 / 0")
             assert limits() == ["0", "0", "0"]
         assert limits() == given
-        assert {each.state for each in diagnosis.findings() if each.name == "database"} == {"ok"}
+        assert {each.state for each in findings.findings() if each.name == "database"} == {"ok"}
     with transaction.atomic():
         assert limits() == given

@@ -11,8 +11,8 @@ from django.utils import timezone
 from core6.analytics import loading
 from core6.analytics.models import Event, Person
 from core6.analytics.record_values import BadRecord
-from core6.management.progress import Work, progress
 from core6.provisioning.world import ProjectEntry, WorldError
+from core6.terminal.progress import Work, progress
 
 _LONGEST_LINE: Final = 16 * 2**20
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from core6.management import attached_command
+from core6.management import database_command
 from core6.provisioning import provision
 from tests.management.places import connect, place, somebody_elses_postgres, url_of
 from tests.management.serving import LIGHT, Serve, none_survives, serving, wait_until
@@ -60,7 +60,7 @@ def test_one_that_is_asked_to_stop_ends_cleanly(made: str, delay: float):
             server.end()
 
 
-@pytest.mark.parametrize("lock", [attached_command._ONE_MIGRATION_AT_A_TIME, provision._ONE_AT_A_TIME])
+@pytest.mark.parametrize("lock", [database_command._ONE_MIGRATION_AT_A_TIME, provision._ONE_AT_A_TIME])
 def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
     lock: int,
 ):

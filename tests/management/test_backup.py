@@ -17,9 +17,10 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection
 
+from core6.backup import dump as dumps
+from core6.backup import restore as restoration
 from core6.database import embedded
 from core6.database.data_directory import Unusable
-from core6.management import dumps, restoration
 from core6.management.commands import backup, restore
 from core6.settings import BASE_DIR
 from tests.chaos.clients import Crowd, numbers_below

@@ -14,11 +14,11 @@ from django.db import connection
 from cohorts import tasks
 from cohorts.models import Cohort
 from core6.analytics import moving
+from core6.cluster.plan import plan
 from core6.database.cluster import nodes
-from core6.management import diagnosis
-from core6.management.attached_command import prepare
+from core6.diagnosis import findings
 from core6.management.commands import reset, restore
-from core6.management.distribution import plan
+from core6.management.database_command import prepare
 from tests import cluster
 from tests.conftest import Cast
 from tests.management.fake_citus import FAKE, add_nodes
@@ -75,7 +75,7 @@ def test_commands_for_one_database_refuse_a_cluster(coordinator: None, command: 
     made = command.Command()
     options = vars(made.create_parser("manage.py", name).parse_args(arguments))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core6.management.dumps.known_contents", lambda _: None)
+        patch.setattr("core6.backup.dump.known_contents", lambda _: None)
         with pytest.raises(CommandError) as refused:
             made.run(options)
     assert str(refused.value) == NOT_FOR_A_CLUSTER.format(name)
@@ -83,8 +83,8 @@ def test_commands_for_one_database_refuse_a_cluster(coordinator: None, command: 
 
 def test_the_doctor_names_workers_that_do_not_answer(coordinator: None, cast: Cast):
     execute("UPDATE pg_dist_node SET nodename = 'dead-2' WHERE groupid = 2")
-    (question,) = [each for each in diagnosis.QUESTIONS if each.name == "nodes"]
-    assert [(each.state, each.told) for each in diagnosis.answer(question)] == [
+    (question,) = [each for each in findings.QUESTIONS if each.name == "nodes"]
+    assert [(each.state, each.told) for each in findings.answer(question)] == [
         ("bad", "dead-2:5432 does not answer the coordinator"),
         ("ok", "worker-1:5432 answers"),
     ]

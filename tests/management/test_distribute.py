@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from core6.analytics.models import Person
+from core6.cluster.plan import PEOPLE
 from core6.management.commands import distribute
-from core6.management.distribution import PEOPLE
 from core6.revisions.models import TRIGGERS
 from tests.management.fake_citus import FAKE
 from tests.management.places import place

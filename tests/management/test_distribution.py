@@ -8,10 +8,10 @@ from django.db import connection
 from django.db.models import CompositePrimaryKey
 
 from core6 import tasks
-from core6.management import distribution
-from core6.management.distribution import COLUMN, JOINED, PEOPLE, Table, plan
-from core6.management.distribution_rules import RULES, broken
-from core6.management.verification import CHECKS
+from core6.cluster import plan as distribution
+from core6.cluster.plan import COLUMN, JOINED, PEOPLE, Table, plan
+from core6.cluster.rules import RULES, broken
+from core6.diagnosis.integrity import CHECKS
 from core6.revisions.models import TRIGGERS
 
 pytestmark = pytest.mark.django_db

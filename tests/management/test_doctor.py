@@ -22,10 +22,10 @@ from django.test.utils import CaptureQueriesContext
 
 from cohorts.models import Calculation, Cohort
 from core6.database.data_directory import Unusable
+from core6.diagnosis import findings as diagnosis
+from core6.diagnosis.findings import Finding
 from core6.idempotency.models import Answer
-from core6.management import diagnosis
-from core6.management.diagnosis import Finding
-from core6.management.progress import size
+from core6.terminal.progress import size
 from tests.cohorts.people import all_of, leaf, person, work
 from tests.conftest import Cast
 from tests.key_text import lines_with_keys

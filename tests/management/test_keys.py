@@ -7,7 +7,7 @@ from django.apps import apps
 from django.core.management import CommandError
 from django.db import connection, models
 
-from core6.management import verification
+from core6.diagnosis import integrity
 from core6.management.commands import restore
 from core6.management.commands.reencrypt_secrets import Command
 from core6.security.encryption import EncryptedField
@@ -37,7 +37,7 @@ def values(model: Model, name: str) -> dict[Any, str]:
 
 
 def unreadable() -> list[str]:
-    return next(each.examples for each in verification.findings() if each.check.name == "secrets")
+    return next(each.examples for each in integrity.findings() if each.check.name == "secrets")
 
 
 def test_there_are_fields():
@@ -65,7 +65,7 @@ def test_verify_and_restore_name_each_field_of_another_key(world: World, setting
         cursor.execute(statement, ["written with a key that is gone", key])
     assert unreadable() == [f"{model._meta.verbose_name} {key}"]
     with pytest.raises(CommandError, match="secrets in them were encrypted with another key"):
-        restore._verified(verification.findings())
+        restore._verified(integrity.findings())
     with pytest.raises(CommandError, match=rf"1 of \d+ rows cannot be decrypted \({model._meta.verbose_name} {key} "):
         Command().run({})
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from core6.accounts.models import PersonalAPIKey
-from core6.management.attached_command import AttachedCommand
 from core6.management.commands import list_api_keys, revoke_api_key
+from core6.management.database_command import AttachedCommand
 from core6.provisioning.world import WorldError
 from tests.conftest import Caller, Cast
 

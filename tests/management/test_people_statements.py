@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core6.analytics import loading
-from core6.management import diagnosis, verification
+from core6.diagnosis import findings, integrity
 from core6.provisioning import provision as provisioning
 from core6.provisioning import world
 from projects.models import Project
@@ -72,7 +72,7 @@ def test_a_project_and_its_people_are_deleted_by_its_number(
 
 def test_verify_reads_all_projects_with_a_few_checks_that_have_a_name(db: None):
     found = set()
-    for check in verification.CHECKS:
+    for check in integrity.CHECKS:
         with CaptureQueriesContext(connection) as queries:
             check.run()
         if statements(queries):
@@ -82,13 +82,13 @@ def test_verify_reads_all_projects_with_a_few_checks_that_have_a_name(db: None):
 
 def test_no_check_asks_a_question_about_each_row_of_people_where_they_are(db: None):
     """Only the coordinator has the small tables: EXISTS of one of them, with a value of the row, cannot be asked."""
-    asked = [each.offenders for each in verification.CHECKS if each.name in OF_ALL_PROJECTS]
+    asked = [each.offenders for each in integrity.CHECKS if each.name in OF_ALL_PROJECTS]
     assert [sql for sql in asked if "EXISTS" in str(sql)] == []
 
 
 def test_doctor_looks_at_no_people(cast: Cast, queries: CaptureQueriesContext):
     with queries:
-        diagnosis.findings()
+        findings.findings()
     assert len(queries) > 10
     assert statements(queries) == []
 

@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 
 from core6.database import embedded
-from core6.management import attached_command, progress
-from core6.management.progress import Work
+from core6.management import database_command
 from core6.settings import BASE_DIR
+from core6.terminal import progress
+from core6.terminal.progress import Work
 from tests.management.places import connect, place
 from tests.management.serving import MANAGE, PATIENCE, environment, manage, wait_until
 from tests.management.test_provision_people import Terminal
 
-_MIGRATION = f"SELECT pg_advisory_lock({attached_command._ONE_MIGRATION_AT_A_TIME})"
+_MIGRATION = f"SELECT pg_advisory_lock({database_command._ONE_MIGRATION_AT_A_TIME})"
 _COHORTS = "LOCK TABLE cohorts_cohort"
 
 
@@ -154,7 +155,7 @@ def test_an_error_takes_the_display_away(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.django_db
 def test_each_migration_is_named(monkeypatch: pytest.MonkeyPatch):
     work, named = Work("Bringing up to date"), []
-    command: Any = attached_command._Migrate(work)
+    command: Any = database_command._Migrate(work)
     for action in ("apply_start", "apply_success"):
         command.migration_progress_callback(action, f"projects.{action}")
         named.append(work.now)

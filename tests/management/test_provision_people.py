@@ -13,10 +13,10 @@ import pytest
 
 from core6.analytics import loading
 from core6.analytics.models import DistinctId, Event, Person
-from core6.management import progress
 from core6.provisioning import people, world
 from core6.provisioning import provision as provisioning
 from core6.settings import BASE_DIR
+from core6.terminal import progress
 from projects.models import Project
 from tests.management.places import place
 from tests.management.serving import environment, manage, refusal, wait_until

@@ -15,8 +15,8 @@ from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import Membership
 from core6.analytics.models import Dashboard, Insight
+from core6.diagnosis import integrity
 from core6.idempotency.models import Answer
-from core6.management import verification
 from core6.management.commands import verify
 from core6.security.encryption import encrypt
 from projects.models import Project
@@ -26,7 +26,7 @@ from tests.conftest import Caller, Cast
 from tests.management.places import ask, connect, place
 from tests.management.serving import LIGHT, manage, refusal, serving
 
-NAMES = [check.name for check in verification.CHECKS]
+NAMES = [check.name for check in integrity.CHECKS]
 
 
 @dataclass
@@ -98,8 +98,8 @@ def world(cast: Cast, alice: Caller) -> World:
     return make_world(cast, alice)
 
 
-def broken() -> dict[str, verification.Finding]:
-    return {each.check.name: each for each in verification.findings() if each.count}
+def broken() -> dict[str, integrity.Finding]:
+    return {each.check.name: each for each in integrity.findings() if each.count}
 
 
 def job(task: str, *, lock: str = "x", status: str = "todo", **arguments: Any) -> str:
@@ -315,7 +315,7 @@ def test_each_check_is_broken_by_a_test():
 
 def test_checks_have_names_of_their_own_and_sentences():
     assert len(set(NAMES)) == len(NAMES)
-    for check in verification.CHECKS:
+    for check in integrity.CHECKS:
         assert check.name.replace("_", "").islower()
         assert check.wrong[0].isupper()
         assert check.wrong.endswith(".")
@@ -332,7 +332,7 @@ def test_a_transaction_in_which_nothing_happens_is_told(world: World, monkeypatc
                 process = cursor.fetchone()[0]
             assert broken() == {}
             # Of the time before the transaction began, as it sees it.
-            monkeypatch.setattr(verification, "IDLE_SECONDS", -3600)
+            monkeypatch.setattr(integrity, "IDLE_SECONDS", -3600)
             assert f"process {process}" in broken()["idle_transactions"].examples
     finally:
         other.close()
@@ -354,7 +354,7 @@ def test_of_what_python_finds_five_are_named(world: World):
 
 
 def test_each_check_is_one_statement_that_reads(world: World):
-    for check in verification.CHECKS:
+    for check in integrity.CHECKS:
         with CaptureQueriesContext(connection) as queries:
             check.run()
         assert all(each["sql"].startswith("SELECT") for each in queries), check.name
@@ -365,7 +365,7 @@ def test_each_check_is_one_statement_that_reads(world: World):
 def test_no_secret_is_shown(world: World):
     Project.objects.filter(pk=world.cast.web.pk).update(api_token="no token but secret")
     world.execute("UPDATE projects_project SET secret_api_token = 'stored text' WHERE id = {web}")
-    shown = json.dumps([each.as_json() for each in verification.findings()])
+    shown = json.dumps([each.as_json() for each in integrity.findings()])
     assert "no token but secret" not in shown
     assert "stored text" not in shown
 
@@ -407,7 +407,7 @@ def test_its_transaction_can_only_read_and_sees_one_moment(committed: World, mon
             told.append(cursor.fetchone())
         yield from ()
 
-    monkeypatch.setattr(verification, "CHECKS", (verification.Check("look", "Never.", look),))
+    monkeypatch.setattr(integrity, "CHECKS", (integrity.Check("look", "Never.", look),))
     run()
     assert told == [("repeatable read", "on")]
 

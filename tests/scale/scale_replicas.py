@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core6.management import diagnosis
+from core6.diagnosis import findings
 from tests.chaos.clients import Line
 from tests.chaos.invariants import NOTHING, Allowed
 from tests.chaos.stage import KEY
@@ -128,7 +128,7 @@ def test_the_replica_is_killed_and_comes_back(machines: Machines, pair: Pair, te
     tell(f"{readers.figures()}; {figures(crowd.calls)}; read from again {back:.1f} s after its start")
 
 
-def doctor(machines: Machines, **given: str) -> diagnosis.Finding:
+def doctor(machines: Machines, **given: str) -> findings.Finding:
     urls = {"DATABASE_URL": machines.given["DATABASE_URL"], "REPLICA_URL": machines.given["REPLICA_URL"]}
     code = (
         "import django; django.setup(); from core6.management import diagnosis as d;"
@@ -136,7 +136,7 @@ def doctor(machines: Machines, **given: str) -> diagnosis.Finding:
     )
     done = manage(machines.parent / "look", "shell", "-v", "0", "-c", code, SECRET_KEY=SECRET, **urls, **given)
     state, _, told = done.stdout.strip().partition(" | ")
-    return diagnosis.Finding("replica", state, told)  # type: ignore[arg-type]  # one of the states
+    return findings.Finding("replica", state, told)  # type: ignore[arg-type]  # one of the states
 
 
 def test_the_doctor_knows_the_replica(machines: Machines, pair: Pair):

@@ -13,10 +13,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import CommandError
 
-from core6.management import dumps
-from core6.management.attached_command import AttachedCommand
-from core6.management.progress import progress, size
+from core6.backup import dump as dumps
+from core6.management.database_command import AttachedCommand
 from core6.serving import processes
+from core6.terminal.progress import progress, size
 
 
 class Command(AttachedCommand):

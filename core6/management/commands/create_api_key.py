@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core6.accounts.models import PersonalAPIKey, User
-from core6.management.attached_command import AttachedCommand
+from core6.management.database_command import AttachedCommand
 from core6.provisioning import world
 from core6.provisioning.provision import provision
 

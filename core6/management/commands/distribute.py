@@ -12,11 +12,11 @@ from django.core.management import CommandError
 from django.db import Error, connection
 
 from core6.analytics.moving import moving
+from core6.cluster import plan, rules
+from core6.cluster.plan import Table
 from core6.database.cluster import is_citus
-from core6.management import distribution, distribution_rules
-from core6.management.attached_command import AttachedCommand, refuse_other_release
-from core6.management.distribution import Table
-from core6.management.progress import progress
+from core6.management.database_command import AttachedCommand, refuse_other_release
+from core6.terminal.progress import progress
 
 _NO_CLUSTER: Final = (
     "the embedded database is one server and no cluster: set one up with Citus (core6/scale.md), bring the data there"
@@ -48,8 +48,8 @@ class Command(AttachedCommand):
         refuse_other_release()
 
     def run(self, options: dict[str, Any]) -> str | None:
-        tables = distribution.plan()
-        if wrong := distribution_rules.broken(tables):
+        tables = plan.plan()
+        if wrong := rules.broken(tables):
             raise CommandError("\n".join(wrong))
         if options["dry_run"]:
             return _as_script(tables)
@@ -70,7 +70,7 @@ class Command(AttachedCommand):
 
     def _put(self, table: Table) -> bool:
         """Put a table in its place and tell; return whether that was to be done."""
-        place = distribution.placed().get(table.name)
+        place = plan.placed().get(table.name)
         if place not in (None, table.place):
             raise CommandError(
                 f"{table.name} is a {place} table, and is to be a {table.place} one:"
@@ -78,7 +78,7 @@ class Command(AttachedCommand):
             )
         if place is None:
             self._run_statement(table.statement)
-        if distribution.is_left_behind(table):
+        if plan.is_left_behind(table):
             self._run_statement(table.clearing)
         return place is None
 

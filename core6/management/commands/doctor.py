@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from core6.management import diagnosis
-from core6.management.progress import progress
+from core6.diagnosis import findings as diagnosis
+from core6.terminal.progress import progress
 
 _WIDTH = 140
 

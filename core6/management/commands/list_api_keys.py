@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core6.accounts.models import PersonalAPIKey
-from core6.management.attached_command import AttachedCommand
+from core6.management.database_command import AttachedCommand
 
 _COLUMNS = ("user", "label", "mask", "scopes", "scoped_organizations", "scoped_projects", "last_used_at")
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS
 
-from core6.management.distribution import refuse_first_migration
+from core6.cluster.plan import refuse_first_migration
 
 
 class Command(migrate.Command):

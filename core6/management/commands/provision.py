@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from core6.management.attached_command import AttachedCommand
+from core6.management.database_command import AttachedCommand
 from core6.provisioning import world
 from core6.provisioning.provision import provision
 

@@ -6,9 +6,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
 from django.db import models, transaction
 
-from core6.management.attached_command import AttachedCommand
-from core6.management.progress import progress
+from core6.management.database_command import AttachedCommand
 from core6.security.encryption import encrypted_fields, stored_secrets
+from core6.terminal.progress import progress
 
 
 class Command(AttachedCommand):

@@ -14,9 +14,10 @@ from django.core.management import CommandError
 from django.db import ProgrammingError, connection
 from psycopg import sql
 
-from core6.management import distribution, dumps
-from core6.management.attached_command import AttachedCommand
-from core6.management.progress import progress
+from core6.backup import dump
+from core6.cluster import plan
+from core6.management.database_command import AttachedCommand
+from core6.terminal.progress import progress
 
 #: Every server has it; the database itself cannot be replaced by who is connected to it.
 _MAINTENANCE = "postgres"
@@ -58,7 +59,7 @@ class Command(AttachedCommand):
                 f"this ends every connection to the database {name} and replaces what is in it:"
                 " if that is what you want, add --yes"
             )
-        distribution.refuse_cluster("reset")
+        plan.refuse_cluster("reset")
         if len(f"{name}_saved".encode()) > _LONGEST_NAME:
             raise CommandError(
                 f"the name of the database {name} is too long to have a copy beside it: use a shorter one"
@@ -123,7 +124,7 @@ class Copies:
         with _connected(self.next) as copy, copy.transaction():
             if copy.execute(_MIGRATIONS).fetchall() != present:
                 raise CommandError(f"the saved state of {self.name} is of another release: save one of this release")
-            for statement in dumps.QUEUE_AGAIN:
+            for statement in dump.QUEUE_AGAIN:
                 copy.execute(statement.encode())
             for worker in workers:
                 copy.execute(

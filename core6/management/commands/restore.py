@@ -10,10 +10,13 @@ from django.core.management import CommandError
 from django.db import connection
 
 from core6.accounts.models import Organization
+from core6.backup import dump
+from core6.backup import restore as restoration
+from core6.cluster import plan
 from core6.database import data_directory
-from core6.management import distribution, dumps, restoration, verification
-from core6.management.attached_command import AttachedCommand, prepare
-from core6.management.progress import progress
+from core6.diagnosis import integrity
+from core6.management.database_command import AttachedCommand, prepare
+from core6.terminal.progress import progress
 
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
@@ -57,8 +60,8 @@ class Command(AttachedCommand):
 
     def run(self, options: dict[str, Any]) -> str:
         file = Path(options["file"])
-        contents = dumps.known_contents(file)
-        distribution.refuse_cluster("restore")
+        contents = dump.known_contents(file)
+        plan.refuse_cluster("restore")
         is_in_use = Organization._meta.db_table in connection.introspection.table_names()
         if is_in_use and not options["force"] and Organization.objects.exists():
             raise CommandError("the database holds organizations already: replace everything in it with --force")
@@ -70,10 +73,10 @@ class Command(AttachedCommand):
             prepare()
             work.now = "maintenance"
             with connection.cursor() as cursor:
-                for statement in dumps.QUEUE_AGAIN:
+                for statement in dump.QUEUE_AGAIN:
                     cursor.execute(statement)
                 cursor.execute("VACUUM (ANALYZE)")
-        return f"The database is that of {file} again. {_verified(verification.of_one_snapshot())}"
+        return f"The database is that of {file} again. {_verified(integrity.of_one_snapshot())}"
 
 
 def _refuse_beside_others() -> None:
@@ -89,7 +92,7 @@ def _refuse_beside_others() -> None:
         time.sleep(0.05)
 
 
-def _verified(found: list[verification.Finding]) -> str:
+def _verified(found: list[integrity.Finding]) -> str:
     """Return a line that says that what was restored is sound; raises when it is not."""
     broken = [each.check for each in found if each.is_error]
     if not broken:

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from core6.accounts.models import PersonalAPIKey
-from core6.management.attached_command import AttachedCommand
+from core6.management.database_command import AttachedCommand
 from core6.provisioning.world import WorldError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import CommandError
 
-from core6.management import verification
-from core6.management.attached_command import AttachedCommand, refuse_other_release
+from core6.diagnosis import integrity
+from core6.management.database_command import AttachedCommand, refuse_other_release
 
 _WIDTH = 120
 
@@ -27,7 +27,7 @@ class Command(AttachedCommand):
         refuse_other_release()
 
     def run(self, options: dict[str, Any]) -> str | None:
-        found = verification.of_one_snapshot()
+        found = integrity.of_one_snapshot()
         self.stdout.write(
             json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
         )
@@ -37,7 +37,7 @@ class Command(AttachedCommand):
         return None
 
 
-def _as_text(found: list[verification.Finding]) -> str:
+def _as_text(found: list[integrity.Finding]) -> str:
     from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
     from rich.table import Table  # noqa: PLC0415
 

@@ -13,8 +13,8 @@ from psycopg.pq import TransactionStatus
 
 from core6.database import data_directory, embedded
 from core6.management.commands.migrate import Command
-from core6.management.progress import Work, progress
 from core6.provisioning.world import WorldError
+from core6.terminal.progress import Work, progress
 
 _ONE_MIGRATION_AT_A_TIME = 0x636F726537
 

@@ -19,9 +19,9 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
-from core6.management import dumps
-from core6.management.progress import Work
+from core6.backup import dump as dumps
 from core6.serving import processes
+from core6.terminal.progress import Work
 
 _CHUNK: Final = 2**20
 #: Where the tables are made and filled, beside the old ones.

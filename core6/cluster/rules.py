@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from core6.management.distribution import COLUMN, Table
+from core6.cluster.plan import COLUMN, Table
 
 
 @dataclass(frozen=True)

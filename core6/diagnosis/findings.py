@@ -29,11 +29,11 @@ from cohorts.models import Cohort
 from cohorts.references import ids_in
 from cohorts.refresh import MOST_ERRORS
 from core6.database import cluster, data_directory, replica
-from core6.management import verification
-from core6.management.progress import size
+from core6.diagnosis import integrity
 from core6.security import masking
 from core6.security.secret_strength import weak_secrets
 from core6.serving import exposure
+from core6.terminal.progress import size
 
 EXAMPLES: Final = 5
 #: Of the names of one database the library tries each address for so long.
@@ -593,8 +593,8 @@ def _failed_jobs() -> Iterator[Told]:
     yield "warning", told, advice
 
 
-def _of_verification(name: str) -> verification.Finding:
-    (check,) = [each for each in verification.CHECKS if each.name == name]
+def _of_verification(name: str) -> integrity.Finding:
+    (check,) = [each for each in integrity.CHECKS if each.name == name]
     return check.run()
 
 

@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from cohorts.dependencies import reachable, references_in
 from cohorts.models import Cohort
 from cohorts.queue import is_attended
-from core6.management.progress import progress
 from core6.security.encryption import decrypt, encrypted_fields, stored_secrets
+from core6.terminal.progress import progress
 
 EXAMPLES: Final = 5
 #: Seconds that a job may run on after the death of its worker, beyond those after which that counts as dead.
