@@ -9,12 +9,12 @@ from typing import Any, Final
 from django.db import transaction
 from rest_framework.exceptions import NotFound, ValidationError
 
-from cohorts.actors_query import copy_of
-from cohorts.calculation import cancel, request_calculation
-from cohorts.criteria import CriteriaError, parse, references
-from cohorts.members import remove_member
+from cohorts.calculation.run import cancel, request_calculation
+from cohorts.criteria.parse import CriteriaError, parse, references
+from cohorts.members.static import add_persons, by_uuid, record_members, request_population
+from cohorts.members.store import remove_member
 from cohorts.models import Cohort
-from cohorts.static import add_persons, by_uuid, record_members, request_population
+from cohorts.sql.actors_query import copy_of
 from core6.analytics.models import Experiment, Insight, Person
 from core6.api.ids import parse_uuid
 from core6.api.time_limits import limited_people

@@ -5,8 +5,8 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
-from cohorts.criteria import is_behavioral, references
-from cohorts.dependencies import dependents
+from cohorts.calculation.dependencies import dependents
+from cohorts.criteria.parse import is_behavioral, references
 from cohorts.models import Cohort
 from core6.api.filters import IntegerFilter, told
 from core6.api.repeatable import repeatable

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from cohorts.groups import from_groups
-from cohorts.references import ids_in
+from cohorts.criteria.legacy_groups import from_groups
+from cohorts.criteria.references import ids_in
 from core6.accounts.ids import uuid7
 
 DEFAULT_FOLDER = "Unfiled/Cohorts"

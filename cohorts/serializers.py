@@ -8,14 +8,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from cohorts import actors_query, csv_upload
-from cohorts.calculation import message
-from cohorts.cohort_types import automatic_type, check_type, required_type
-from cohorts.criteria import CohortFilter, CriteriaError, check_groups, dump, leaves, load, parse, references
-from cohorts.dependencies import definitions_of, has_cycle, known, of_type, references_in
-from cohorts.groups import expand_groups
-from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
+from cohorts.calculation.dependencies import definitions_of, has_cycle, known, of_type, references_in
+from cohorts.calculation.run import message
+from cohorts.criteria.legacy_groups import expand_groups
+from cohorts.criteria.parse import CohortFilter, CriteriaError, check_groups, dump, leaves, load, parse, references
+from cohorts.criteria.types import automatic_type, check_type, required_type
+from cohorts.members import csv_upload
+from cohorts.members.store import MOST_PERSONS, TOO_MANY_PERSONS
 from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort, criteria_of
+from cohorts.sql import actors_query
 from core6.api.compiled_serializers import FromColumns
 from core6.api.ids import parse_uuid
 from core6.api.repeatable import repeatable

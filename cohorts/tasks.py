@@ -4,9 +4,9 @@ from typing import Any
 
 from procrastinate.contrib.django import app
 
-from cohorts import refresh, runs
-from cohorts.calculation import calculate, request_dated_calculations
-from cohorts.static import populate
+from cohorts.calculation import records, refresh
+from cohorts.calculation.run import calculate, request_dated_calculations
+from cohorts.members.static import populate
 from core6 import jobs
 
 #: A database that is away for a while costs no cohort its calculation.
@@ -35,7 +35,7 @@ def populate_cohort(cohort_id: int, source: dict[str, Any]) -> None:
 @app.task(queueing_lock="forget_calculations")
 def forget_calculations(timestamp: int) -> None:  # noqa: ARG001  # its periodic number
     """Delete the runs of calculations beyond the newest of each cohort."""
-    runs.forget_old()
+    records.forget_old()
 
 
 @app.periodic(cron="29 * * * *")

@@ -18,13 +18,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from cohorts import changes
-from cohorts.calculation import last_failure
-from cohorts.dependencies import lock_definitions
+from cohorts.calculation.dependencies import lock_definitions
+from cohorts.calculation.history import HistoryPagination
+from cohorts.calculation.run import last_failure
 from cohorts.documentation import OPERATIONS
 from cohorts.filters import CohortFilter
-from cohorts.history import HistoryPagination
+from cohorts.members.persons import CSVRenderer, PersonPagination, PersonSerializer, narrowed, persons_of
 from cohorts.models import Calculation, Cohort
-from cohorts.persons import CSVRenderer, PersonPagination, PersonSerializer, narrowed, persons_of
 from cohorts.serializers import CalculationSerializer, CohortSerializer
 from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged

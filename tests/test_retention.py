@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from cohorts.calculation import calculate
+from cohorts.calculation.run import calculate
 from cohorts.models import Calculation, Cohort, Definition
 from cohorts.tasks import forget_calculations
 from core6.activity.models import ActivityLog

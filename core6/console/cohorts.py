@@ -9,8 +9,8 @@ from django.db.models import Case, QuerySet, Value, When
 from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
-from cohorts.calculation import last_failure, message, request_calculation
-from cohorts.dependencies import lock_definitions
+from cohorts.calculation.dependencies import lock_definitions
+from cohorts.calculation.run import last_failure, message, request_calculation
 from cohorts.models import Calculation, Cohort
 from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, as_json, button
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 from django.db import transaction
 
 from annotations.models import Annotation
-from cohorts.calculation import request_calculation
-from cohorts.cohort_types import automatic_type
-from cohorts.criteria import dump, parse
-from cohorts.dependencies import lock_definitions
+from cohorts.calculation.dependencies import lock_definitions
+from cohorts.calculation.run import request_calculation
+from cohorts.criteria.parse import dump, parse
+from cohorts.criteria.types import automatic_type
 from cohorts.models import Cohort
 from core6.analytics.loading import load_events, load_persons
 from core6.analytics.models import Dashboard, Insight

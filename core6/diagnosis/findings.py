@@ -23,11 +23,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, Error, OperationalError, ProgrammingError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from cohorts.calculation import message
-from cohorts.dependencies import reachable
+from cohorts.calculation.dependencies import reachable
+from cohorts.calculation.refresh import MOST_ERRORS
+from cohorts.calculation.run import message
+from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
-from cohorts.references import ids_in
-from cohorts.refresh import MOST_ERRORS
 from core6.database import cluster, data_directory, replica
 from core6.diagnosis import integrity
 from core6.security import masking

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
-from cohorts.dependencies import reachable, references_in
+from cohorts.calculation.dependencies import reachable, references_in
+from cohorts.calculation.queue import is_attended
 from cohorts.models import Cohort
-from cohorts.queue import is_attended
 from core6.security.encryption import decrypt, encrypted_fields, stored_secrets
 from core6.terminal.progress import progress
 

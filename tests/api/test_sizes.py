@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from cohorts.calculation import calculate
+from cohorts.calculation.run import calculate
 from cohorts.models import Calculation, Cohort
 from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast, invalid

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from cohorts.compile import compile_criteria
-from cohorts.criteria import load
-from cohorts.dates import Clock
-from cohorts.properties import CompileError
-from cohorts.sql import Sql
+from cohorts.criteria.dates import Clock
+from cohorts.criteria.parse import load
+from cohorts.sql.compile import compile_criteria
+from cohorts.sql.fragments import Sql
+from cohorts.sql.properties import CompileError
 from tests.cohorts.evaluator import Event, Person
 from tests.cohorts.populations import NOW, Population, store
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.criteria import CriteriaError, parse
+from cohorts.criteria.parse import CriteriaError, parse
 
 DAY = {"time_value": 30, "time_interval": "day"}
 LATER = {"seq_time_value": 2, "seq_time_interval": "day"}

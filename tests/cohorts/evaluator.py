@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from cohorts.dates import Clock
+from cohorts.criteria.dates import Clock
 from tests.cohorts.evaluator_properties import Properties, Refused, property_test
 from tests.cohorts.evaluator_values import before, time_named
 

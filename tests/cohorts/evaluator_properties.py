@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from cohorts.dates import Clock
+from cohorts.criteria.dates import Clock
 from tests.cohorts import evaluator_values as values
 from tests.cohorts.evaluator_values import (
     ABSENT,

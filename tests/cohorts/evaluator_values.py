@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-from cohorts.dates import Clock
+from cohorts.criteria.dates import Clock
 
 
 class Refused(Exception):

@@ -6,9 +6,10 @@ import time_machine
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from cohorts import calculation, members
+from cohorts.calculation import run as calculation
+from cohorts.calculation.refresh import refresh_cohorts
+from cohorts.members import store
 from cohorts.models import Calculation, Cohort, CohortMember
-from cohorts.refresh import refresh_cohorts
 from tests.cohorts.people import all_of, any_of, did, leaf, person, waiting, work
 from tests.cohorts.people import members as members_of
 from tests.conftest import Caller, Cast
@@ -226,7 +227,7 @@ def test_what_is_overtaken_is_dropped(cast: Cast, alice: Caller, monkeypatch: py
 
     def replace(*args: Any, **kwargs: Any) -> tuple[int, int]:
         Cohort.objects.filter(pk=cohort["id"]).update(deleted=True)
-        return members.replace_members(*args, **kwargs)
+        return store.replace_members(*args, **kwargs)
 
     monkeypatch.setattr(calculation, "replace_members", replace)
     work()

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from cohorts.compile import NoCriteria, TooLarge
-from cohorts.members import add_members, count_members, delete_members, named, remove_member, replace_members
-from cohorts.properties import CompileError
+from cohorts.members.store import add_members, count_members, delete_members, named, remove_member, replace_members
+from cohorts.sql.compile import NoCriteria, TooLarge
+from cohorts.sql.properties import CompileError
 from tests.cohorts.compiling import PROJECT, ago, behavior, found, people, prop, refused, statement, uuid_of
 from tests.cohorts.evaluator import Event
 from tests.cohorts.populations import NOW

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.dates import Clock
+from cohorts.criteria.dates import Clock
 from tests.cohorts.compiling import DAY, ago, behavior, found, people
 from tests.cohorts.populations import NOW
 

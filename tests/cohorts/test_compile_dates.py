@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.dates import Clock
+from cohorts.criteria.dates import Clock
 from tests.cohorts.compiling import CLOCK, MISSING, assert_meets, found, people, prop, refused
 
 pytestmark = pytest.mark.usefixtures("db")

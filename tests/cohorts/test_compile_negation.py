@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.properties import CompileError
+from cohorts.sql.properties import CompileError
 from tests.cohorts.compiling import behavior, found, people, prop, refused, statement
 from tests.cohorts.evaluator import Event
 from tests.cohorts.populations import NOW

@@ -9,11 +9,11 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cohorts.compile import NoCriteria, compile_criteria
-from cohorts.criteria import load
-from cohorts.dates import Clock
-from cohorts.properties import CompileError
-from cohorts.sql import Sql
+from cohorts.criteria.dates import Clock
+from cohorts.criteria.parse import load
+from cohorts.sql.compile import NoCriteria, compile_criteria
+from cohorts.sql.fragments import Sql
+from cohorts.sql.properties import CompileError
 from tests.cohorts.evaluator import NothingAsked, Refused, evaluate
 from tests.cohorts.populations import COHORTS, EVENTS, KEYS, NOW, Population, make_populations, store
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.criteria import CriteriaError, dump, load, parse
+from cohorts.criteria.parse import CriteriaError, dump, load, parse
 from tests.cohorts.criteria_parts import behavior, cohort, person, refusal, tree
 
 HOGQL = {"type": "hogql", "key": "1 = 1"}

@@ -1,6 +1,6 @@
 import pytest
 
-from cohorts.criteria import dump, load, parse
+from cohorts.criteria.parse import dump, load, parse
 from tests.cohorts.criteria_parts import DAY, LATER, behavior, refusal, tree
 
 UNPARSABLE = "PropertyGroup is unparsable: "

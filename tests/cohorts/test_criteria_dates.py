@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from cohorts.dates import Clock, moment
+from cohorts.criteria.dates import Clock, moment
 
 NOW = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
 CLOCK = Clock(NOW)

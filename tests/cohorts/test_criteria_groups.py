@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from cohorts.criteria import CriteriaError, load
-from cohorts.groups import expand_groups, from_groups
+from cohorts.criteria.legacy_groups import expand_groups, from_groups
+from cohorts.criteria.parse import CriteriaError, load
 
 NOTHING = {"properties": {"type": "AND", "values": []}}
 EVENT = {

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.criteria import (
+from cohorts.criteria.parse import (
     OPERATORS,
     BehavioralFilter,
     CohortFilter,

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.criteria import is_behavioral, references
+from cohorts.criteria.parse import is_behavioral, references
 from tests.cohorts.criteria_parts import behavior, cohort, person, tree
 
 DEEP = tree({"type": "OR", "values": [{"type": "AND", "values": [cohort(value=3)]}]}, cohort(value="4"), person())

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from cohorts.cohort_types import automatic_type, check_type, required_type
-from cohorts.criteria import OPERATORS, CriteriaError, load
+from cohorts.criteria.parse import OPERATORS, CriteriaError, load
+from cohorts.criteria.types import automatic_type, check_type, required_type
 from tests.cohorts.criteria_parts import behavior, cohort, person, tree
 
 COHORTS = {1: "static", 2: "person_property", 3: "behavioral", 4: "analytical", 5: "realtime", 6: "bananas"}

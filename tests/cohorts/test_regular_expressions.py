@@ -8,7 +8,7 @@ import pytest
 import re2
 from django.db import connection
 
-from cohorts.regular_expressions import RegularExpressionError, translate
+from cohorts.sql.regex.translate import RegularExpressionError, translate
 from tests.cohorts.random_expressions import random_expression, random_text
 
 #: How many expressions are tried; a number of one's own tries other ones than the last time.

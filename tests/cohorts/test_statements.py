@@ -8,9 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from cohorts.calculation import request_calculation
+from cohorts.calculation.refresh import refresh_cohorts
+from cohorts.calculation.run import request_calculation
 from cohorts.models import Cohort
-from cohorts.refresh import refresh_cohorts
 from core6.analytics import loading
 from core6.analytics.models import Person
 from projects.models import Project

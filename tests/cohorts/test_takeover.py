@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError
 from django.utils import timezone
 
-from cohorts import calculation
+from cohorts.calculation import run as calculation
 from cohorts.models import Calculation, Cohort, CohortMember
 from tests.cohorts.people import all_of, leaf, person
 from tests.conftest import Caller, Cast

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from cohorts.calculation import calculate
+from cohorts.calculation.refresh import by_turns
+from cohorts.calculation.run import calculate
 from cohorts.models import Calculation, Cohort
-from cohorts.refresh import by_turns
 from tests.cohorts.people import all_of, leaf, person
 from tests.conftest import Caller, Cast
 

@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotations.models import Annotation
-from cohorts.calculation import calculate
+from cohorts.calculation.run import calculate
 from cohorts.models import Cohort
 from core6.accounts import keys
 from core6.activity.models import ActivityLog

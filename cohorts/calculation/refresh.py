@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from cohorts.dependencies import lock_definitions, reachable, references_in
-from cohorts.members import count_members
+from cohorts.calculation.dependencies import lock_definitions, reachable, references_in
+from cohorts.calculation.queue import enqueue, is_attended
+from cohorts.members.store import count_members
 from cohorts.models import Cohort
-from cohorts.queue import enqueue, is_attended
 from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Never
 
-from cohorts.character_sets import ANY, CLASSES, LAST, POSIX_CLASSES, Ranges, complement, ignore_case, union
+from cohorts.sql.regex.character_sets import ANY, CLASSES, LAST, POSIX_CLASSES, Ranges, complement, ignore_case, union
 
 _LONGEST_PATTERN: Final = 1_000
 #: The largest bound that Postgres takes.

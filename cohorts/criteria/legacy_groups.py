@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cohorts.grammar import BehavioralFilter, CohortFilter, EventFilter, PersonFilter
-from cohorts.refusals import CriteriaError
+from cohorts.criteria.errors import CriteriaError
+from cohorts.criteria.grammar import BehavioralFilter, CohortFilter, EventFilter, PersonFilter
 from core6.api.numbers import has_plain_digits
 
 _KEYS: Final = (

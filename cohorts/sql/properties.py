@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from cohorts.dates import Clock, moment
-from cohorts.regular_expressions import RegularExpressionError, translate
-from cohorts.sql import FALSE, TRUE, Sql, all_of, any_of, negate
+from cohorts.criteria.dates import Clock, moment
+from cohorts.sql.fragments import FALSE, TRUE, Sql, all_of, any_of, negate
+from cohorts.sql.regex.translate import RegularExpressionError, translate
 
 # Numbers as text: bounded, since a cast of a longer one overflows. The same pattern for Python and Postgres.
 _NUMBER: Final = r"^[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\n\r\f\v]*$"

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from cohorts.behavior import did
-from cohorts.criteria import BehavioralFilter, CohortFilter, Criteria, Group, Leaf, Node, PersonFilter, leaves
-from cohorts.dates import Clock
-from cohorts.properties import (
+from cohorts.criteria.dates import Clock
+from cohorts.criteria.parse import BehavioralFilter, CohortFilter, Criteria, Group, Leaf, Node, PersonFilter, leaves
+from cohorts.sql.behaviors import did
+from cohorts.sql.fragments import FALSE, Sql, all_of, any_of, negate
+from cohorts.sql.properties import (
     COMPARISONS_OF_NUMBERS,
     CompileError,
     InvalidExpression,
@@ -21,7 +22,6 @@ from cohorts.properties import (
     number_of,
     values_of,
 )
-from cohorts.sql import FALSE, Sql, all_of, any_of, negate
 
 _MOST_EXPRESSIONS: Final = 20
 #: What Postgres plans in seconds: its planner's time grows with the square of the joined sets.

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cohorts.grammar import MISSING_KEYS
-from cohorts.references import LEAF_TYPES
+from cohorts.criteria.grammar import MISSING_KEYS
+from cohorts.criteria.references import LEAF_TYPES
 from core6.observability.error_texts import shortened
 
 _DEEPEST_GROUP = 64

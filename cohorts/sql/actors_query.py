@@ -5,11 +5,11 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from cohorts.clock import clock_of
-from cohorts.compile import NoCriteria, compile_criteria
-from cohorts.criteria import Criteria, CriteriaError, load
+from cohorts.calculation.clock import clock_of
+from cohorts.criteria.parse import Criteria, CriteriaError, load
 from cohorts.models import Cohort
-from cohorts.sql import Sql
+from cohorts.sql.compile import NoCriteria, compile_criteria
+from cohorts.sql.fragments import Sql
 
 #: The sentences that clients send to copy the members of a cohort.
 _COPY: Final = re.compile(

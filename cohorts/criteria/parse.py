@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cohorts.grammar import (
+from cohorts.criteria.errors import CriteriaError, check_depth, check_size, explain
+from cohorts.criteria.grammar import (
     DATED,
     GROUPS,
     STORED,
@@ -19,9 +20,8 @@ from cohorts.grammar import (
     Node,
     PersonFilter,
 )
-from cohorts.groups import expand_groups, from_groups
-from cohorts.references import is_behavioral, references
-from cohorts.refusals import CriteriaError, check_depth, check_size, explain
+from cohorts.criteria.legacy_groups import expand_groups, from_groups
+from cohorts.criteria.references import is_behavioral, references
 
 __all__ = [
     "OPERATORS",

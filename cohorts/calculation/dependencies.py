@@ -7,9 +7,9 @@ from typing import Final
 from django.db import connection
 from django.db.models import QuerySet, Sum
 
+from cohorts.criteria.errors import CriteriaError
+from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
-from cohorts.references import ids_in
-from cohorts.refusals import CriteriaError
 from core6.api.page_sizes import bytes_of
 
 References = Mapping[int, set[int]]

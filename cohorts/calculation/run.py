@@ -12,16 +12,16 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from cohorts.clock import clock_of
-from cohorts.compile import NoCriteria, compile_criteria
-from cohorts.criteria import CohortFilter, Criteria, CriteriaError, leaves, load, names_dates
-from cohorts.dependencies import known, lock_definitions, references_in, related
-from cohorts.members import delete_members, replace_members
+from cohorts.calculation.clock import clock_of
+from cohorts.calculation.dependencies import known, lock_definitions, references_in, related
+from cohorts.calculation.queue import enqueue
+from cohorts.calculation.records import begin, set_queries
+from cohorts.criteria.parse import CohortFilter, Criteria, CriteriaError, leaves, load, names_dates
+from cohorts.members.store import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
-from cohorts.properties import CompileError
-from cohorts.queue import enqueue
-from cohorts.runs import begin, set_queries
-from cohorts.sql import Sql
+from cohorts.sql.compile import NoCriteria, compile_criteria
+from cohorts.sql.fragments import Sql
+from cohorts.sql.properties import CompileError
 from core6.analytics.moving import are_moving, keep_in_place
 from core6.jobs import is_away
 from core6.observability import metrics

@@ -5,7 +5,7 @@ import io
 from itertools import islice
 from typing import Final, NamedTuple
 
-from cohorts.members import MOST_PERSONS, TOO_MANY_PERSONS
+from cohorts.members.store import MOST_PERSONS, TOO_MANY_PERSONS
 
 _PERSON_ID: Final = ("person_id", "person-id", "person .id", "person.id")
 _DISTINCT_ID: Final = ("distinct_id", "distinct-id")

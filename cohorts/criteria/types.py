@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from cohorts.criteria import OPERATORS, BehavioralFilter, CohortFilter, Criteria, CriteriaError, Leaf, leaves, load
+from cohorts.criteria.parse import (
+    OPERATORS,
+    BehavioralFilter,
+    CohortFilter,
+    Criteria,
+    CriteriaError,
+    Leaf,
+    leaves,
+    load,
+)
 
 #: From the least to the most that a calculation must look at.
 _ORDER: Final = ("static", "person_property", "behavioral", "analytical")

@@ -22,13 +22,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from cohorts.clock import clock_of
-from cohorts.compile import check_number_of_expressions
-from cohorts.criteria import CriteriaError, Leaf, PersonFilter, leaves, load
-from cohorts.dates import Clock
+from cohorts.calculation.clock import clock_of
+from cohorts.criteria.dates import Clock
+from cohorts.criteria.parse import CriteriaError, Leaf, PersonFilter, leaves, load
 from cohorts.models import Cohort, CohortMember
-from cohorts.properties import CompileError, InvalidExpression, Property, condition
-from cohorts.sql import Sql
+from cohorts.sql.compile import check_number_of_expressions
+from cohorts.sql.fragments import Sql
+from cohorts.sql.properties import CompileError, InvalidExpression, Property, condition
 from core6.analytics.models import DistinctId, Person
 from core6.api.page_sizes import MOST_BYTES, bytes_of
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Final
 
-from cohorts.automaton_size import AutomatonSize
-from cohorts.character_sets import ANY, LAST, WORD_CHARACTERS, Ranges, complement, count_kinds
-from cohorts.regular_expression_syntax import Assertion, Characters, RegularExpressionError, Repeat, Symbol, Token, read
+from cohorts.sql.regex.automaton_size import AutomatonSize
+from cohorts.sql.regex.character_sets import ANY, LAST, WORD_CHARACTERS, Ranges, complement, count_kinds
+from cohorts.sql.regex.syntax import Assertion, Characters, RegularExpressionError, Repeat, Symbol, Token, read
 
 __all__ = ["RegularExpressionError", "translate"]
 

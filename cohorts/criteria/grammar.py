@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from cohorts.dates import Clock, moment
+from cohorts.criteria.dates import Clock, moment
 from core6.api.numbers import has_plain_digits
 
 #: The context of a validation that asks for nothing that a calculation would itself miss: the JSON is stored already.

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from cohorts.dates import Clock
+from cohorts.criteria.dates import Clock
 from projects.models import Project
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from cohorts.sql import Sql
+from cohorts.sql.fragments import Sql
 from core6.analytics.two_phase_commit import use_two_phase_commit
 
 #: One request names at most so many persons (D70).

@@ -8,15 +8,15 @@ from django.db import DataError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from cohorts import actors_query
-from cohorts.calculation import compile_of, wake_dependents
-from cohorts.criteria import CriteriaError, load, references
-from cohorts.dependencies import known, lock_definitions
-from cohorts.members import add_members, count_members, named
+from cohorts.calculation.dependencies import known, lock_definitions
+from cohorts.calculation.queue import enqueue, has_waiting
+from cohorts.calculation.run import compile_of, wake_dependents
+from cohorts.criteria.parse import CriteriaError, load, references
+from cohorts.members.store import add_members, count_members, named
 from cohorts.models import Cohort
-from cohorts.properties import CompileError
-from cohorts.queue import enqueue, has_waiting
-from cohorts.sql import Sql
+from cohorts.sql import actors_query
+from cohorts.sql.fragments import Sql
+from cohorts.sql.properties import CompileError
 from core6.analytics.moving import are_moving
 from core6.api.ids import parse_uuid
 
