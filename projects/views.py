@@ -21,7 +21,8 @@ from core6.api.filters import SearchFilter
 from core6.api.ids import CURRENT
 from core6.api.reads import List, Retrieve
 from core6.api.repeatable import repeatable
-from core6.api.scoping import PROJECTS_ONLY, Tenant, TenantScopedViewSet, organizations_of
+from core6.api.tenants import PROJECTS_ONLY, Tenant, organizations_of
+from core6.api.tenant_viewsets import TenantScopedViewSet
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from core6.database.prepared import ORGANIZATION
 from projects import tokens

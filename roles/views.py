@@ -10,7 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from core6.accounts.models import Level
 from core6.api.ids import parse_uuid
 from core6.api.reads import List, Retrieve
-from core6.api.scoping import OrganizationScopedViewSet
+from core6.api.tenant_viewsets import OrganizationScopedViewSet
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from core6.database.prepared import ORGANIZATION
 from roles import documentation

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from core6.accounts import scopes
 
 if TYPE_CHECKING:  # at run time the import would be circular
-    from core6.api.scoping import ScopedViewSet
+    from core6.api.viewsets import ScopedViewSet
 
 
 class IsAllowed(BasePermission):

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
-from core6.api.scoping import ScopedViewSet
+from core6.api.viewsets import ScopedViewSet
 from core6.console.api_keys import SCOPED
 from roles.models import Role, RoleMembership
 from tests.conftest import Caller, Cast

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from core6.api.errors import ErrorSerializer
 from core6.api.openapi.operations import Operation
 from core6.api.openapi.samples import HOST, samples
-from core6.api.scoping import ScopedViewSet
+from core6.api.viewsets import ScopedViewSet
 from core6.api.writes import HardDeleteForbidden
 
 _ORDINARY = ("list", "create", "retrieve", "update", "partial_update", "destroy")

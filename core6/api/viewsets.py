@@ -44,51 +44,15 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 M = TypeVar("M", bound=Model)
-PROJECTS_ONLY: Final = "API keys with scoped projects are only supported on project-based endpoints."
 #: The action of a method that an address refuses though REST framework would add it, as HEAD of a GET that writes.
 NOT_ALLOWED: Final = "http_method_not_allowed"
-_WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
-
-
-class CallerLevel(TypedDict):
-    """What the queries of tenants add to their rows: the caller's level, None for whoever is no member."""
-
-    caller_level: int | None
-
-
-@dataclass(frozen=True)
-class Tenant:
-    """Whose rows a request is about, and the caller's level there (None: not a member)."""
-
-    organization: Organization
-    level: int | None
-    project_id: int | None = None
-
-
-def membership_level(user: User, organization: str) -> Subquery:
-    """Return the subquery of the user's level in the organization that the outer column `organization` names."""
-    return Subquery(Membership.objects.filter(user=user, organization=OuterRef(organization)).values("level"))
+WRITING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def has_uuids(view: GenericViewSet[Any]) -> bool:
     """Tell whether a view's rows are named by UUIDs; else they are by numbers."""
     queryset: Any = view.queryset  # type: ignore[arg-type]  # the stubs take it for a manager
     return isinstance(queryset.model._meta.pk, UUIDField)
-
-
-def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Organization, CallerLevel]]":
-    """Return the organization that a path segment names, with the caller's level in it as `caller_level`.
-
-    `@current` is the one the user last looked at, else the first one joined.
-    """
-    organizations = Organization.objects.annotate(caller_level=membership_level(user, "pk"))
-    if segment != CURRENT:
-        key = parse_uuid(segment)
-        return organizations.filter(pk=key) if key else organizations.none()
-    is_current = Q(memberships__organization=user.current_organization_id)
-    return organizations.filter(memberships__user=user).order_by(
-        Case(When(is_current, then=0), default=1), "memberships__joined_at", "pk"
-    )
 
 
 class ScopedViewSet(GenericViewSet[M]):
@@ -205,7 +169,7 @@ class ScopedViewSet(GenericViewSet[M]):
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         queryset = self.in_scope(self.declared_queryset().prefetch_related(*self._prefetches()))
-        if self.request.method in _WRITING_METHODS:
+        if self.request.method in WRITING_METHODS:
             queryset = queryset.select_for_update(of=("self",))
         return queryset
 
@@ -263,99 +227,3 @@ class ScopedViewSet(GenericViewSet[M]):
         if self.action in (None, "metadata", NOT_ALLOWED):
             return ()
         return self.action_scopes.get(self.action, (scopes.required(self.scope, str(self.request.method)),))
-
-
-class TenantScopedViewSet(ScopedViewSet[M]):
-    """Endpoints about one tenant named in the URL: nothing runs, and no row is read, before it is resolved."""
-
-    #: The level that writing takes; reading takes a membership.
-    write_level: ClassVar[int] = Level.MEMBER
-    #: The rows in scope, as data: those that fit one of these conditions. PROJECT and ORGANIZATION are the path's.
-    rows: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    #: What rows fit that are not hidden, and the actions that reach hidden ones, too.
-    shown: ClassVar[Mapping[str, Any]] = {}
-    reaching_hidden: ClassVar[Collection[str]] = ()
-    not_a_member: ClassVar[str | None] = None
-    level_too_low: ClassVar[str] = "Your organization access level is insufficient."
-
-    @cached_property
-    def tenant(self) -> Tenant:
-        """Resolve the tenant from the URL, once; raises NotFound with the parent's own text."""
-        return self.resolve_tenant()
-
-    def resolve_tenant(self) -> Tenant:
-        raise NotImplementedError
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        """Return the context, with the caller and the caller's level."""
-        context = dict(super().get_serializer_context())
-        if getattr(self, "swagger_fake_view", False):
-            return context
-        return {**context, "user": self.caller, "level": self.tenant.level}
-
-    def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
-        """Return the rows that this action may see: those of `rows`, unless a resource says it by code."""
-        return self._narrowed(queryset, reduce(or_, self._conditions(values_of(self))))
-
-    def declared_rows(self) -> QuerySet[M]:
-        """Return the rows of `rows`, for whatever PROJECT and ORGANIZATION are."""
-        return self._narrowed(self.declared_queryset(), reduce(or_, self._conditions({})))
-
-    def arms(self) -> list[QuerySet[M]]:
-        """Return the same in pieces that have no row in common, for each of which an index may have the order."""
-        queryset, conditions = self.declared_queryset(), self._conditions({})
-        return [
-            self._narrowed(queryset, reduce(lambda rest, before: rest & ~before, conditions[:place], condition))
-            for place, condition in enumerate(conditions)
-        ]
-
-    def _narrowed(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:
-        return queryset.filter(condition, **({} if self.action in self.reaching_hidden else self.shown))
-
-    def _conditions(self, values: Mapping[str, Any]) -> list[Q]:
-        """Return the conditions of `rows` with these values of their Parameters, which stay where there are none."""
-        if not self.rows:
-            raise ImproperlyConfigured(f"{type(self).__name__} declares no rows: add rows = ... or in_scope to it")
-        return [
-            Q(
-                **{
-                    name: values.get(each.name, each) if isinstance(each, Parameter) else each
-                    for name, each in row.items()
-                }
-            )
-            for row in self.rows
-        ]
-
-    def check_restrictions(self) -> None:
-        organization, project_id = self.tenant.organization, self.tenant.project_id
-        if self.key.scoped_teams:
-            if project_id is None:
-                raise PermissionDenied(PROJECTS_ONLY)
-            if project_id not in self.key.scoped_teams:
-                raise PermissionDenied(f"API key does not have access to the requested project: ID {project_id}.")
-        if self.key.scoped_organizations and organization.pk not in self.key.scoped_organizations:
-            raise PermissionDenied(f"API key does not have access to the requested organization: ID {organization.pk}.")
-
-    def check_level(self) -> None:
-        if self.tenant.level is None:
-            raise PermissionDenied(self.not_a_member)
-        if self.tenant.level < self.required_level():
-            raise PermissionDenied(self.level_too_low)
-
-    def required_level(self) -> int:
-        """Return the level that this request needs."""
-        return self.write_level if self.action and self.request.method in _WRITING_METHODS else Level.MEMBER
-
-
-class OrganizationScopedViewSet(TenantScopedViewSet[M]):
-    """Endpoints under `/api/organizations/:organization_id/`."""
-
-    _unknown: ClassVar[str] = "Organization not found."
-
-    def tenant_place(self) -> str:
-        return "organization_id"
-
-    def resolve_tenant(self) -> Tenant:
-        if self.access.organization is None:
-            raise NotFound(self._unknown)
-        return Tenant(self.access.organization, self.access.level)

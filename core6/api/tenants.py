@@ -1,0 +1,81 @@
+"""The organization that a request is about, and the caller's level there."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast, final
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import (
+    Case,
+    Model,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    UUIDField,
+    When,
+    prefetch_related_objects,
+)
+from django.http import Http404
+from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from core6.accounts import scopes
+from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.api import conditional, rate_limits
+from core6.api.access import Access
+from core6.api.idempotency import once
+from core6.api.ids import CURRENT, parse_id, parse_uuid
+from core6.api.openapi.operations import Operation
+from core6.api.parsers import ENDED_EARLY
+from core6.api.plans import plan_of, values_of
+from core6.database.prepared import Parameter
+from core6.rate_limits.models import Use
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+PROJECTS_ONLY: Final = "API keys with scoped projects are only supported on project-based endpoints."
+
+
+class CallerLevel(TypedDict):
+    """What the queries of tenants add to their rows: the caller's level, None for whoever is no member."""
+
+    caller_level: int | None
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """Whose rows a request is about, and the caller's level there (None: not a member)."""
+
+    organization: Organization
+    level: int | None
+    project_id: int | None = None
+
+
+def membership_level(user: User, organization: str) -> Subquery:
+    """Return the subquery of the user's level in the organization that the outer column `organization` names."""
+    return Subquery(Membership.objects.filter(user=user, organization=OuterRef(organization)).values("level"))
+
+
+def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Organization, CallerLevel]]":
+    """Return the organization that a path segment names, with the caller's level in it as `caller_level`.
+
+    `@current` is the one the user last looked at, else the first one joined.
+    """
+    organizations = Organization.objects.annotate(caller_level=membership_level(user, "pk"))
+    if segment != CURRENT:
+        key = parse_uuid(segment)
+        return organizations.filter(pk=key) if key else organizations.none()
+    is_current = Q(memberships__organization=user.current_organization_id)
+    return organizations.filter(memberships__user=user).order_by(
+        Case(When(is_current, then=0), default=1), "memberships__joined_at", "pk"
+    )
