@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from rest_framework import serializers
 
 from annotations.models import Annotation
 from core6.analytics.models import Dashboard, Insight
+from core6.api.echo import is_same_row
 from core6.api.number_fields import IntegerField, PrimaryKeyRelatedField
 from core6.api.serializers import ModelSerializer, UserBasicSerializer
 
@@ -19,7 +20,7 @@ class InsightField(PrimaryKeyRelatedField[Insight]):
 
     def to_internal_value(self, data: Any) -> Insight:
         kept: Insight | None = getattr(self.parent.instance, "dashboard_item", None)
-        return kept if kept and is_echoed(kept, data) else super().to_internal_value(data)
+        return kept if kept and is_same_row(kept, data) else super().to_internal_value(data)
 
 
 class AnnotationSerializer(ModelSerializer[Annotation]):
@@ -93,7 +94,7 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
 
     def validate_dashboard_id(self, value: int | None) -> int | None:
         kept = self.instance.dashboard if self.instance else None
-        if value is None or is_echoed(kept, value):
+        if value is None or is_same_row(kept, value):
             return value
         project = self.context["view"].tenant.project_id
         if not Dashboard.objects.filter(pk=value, project=project, deleted=False).exists():
@@ -104,8 +105,3 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
         if attrs.get("scope") == Annotation.Scope.RECORDING:
             raise serializers.ValidationError("Recording scope is deprecated")
         return attrs
-
-
-def is_echoed(kept: Model | None, sent: object) -> bool:
-    """Tell whether a client sends back the id that it read, which stays valid whatever became of its object."""
-    return kept is not None and not isinstance(sent, bool) and str(sent) == str(kept.pk)

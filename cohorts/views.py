@@ -30,8 +30,8 @@ from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
-from core6.api.viewsets import NOT_ALLOWED
 from core6.api.time_limits import SearchTooSlow, limited_people
+from core6.api.viewsets import NOT_ALLOWED
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet

@@ -1,15 +1,13 @@
 """What is told of changes to a project: its settings are of scope `Team`, its name and description of `Project`."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core6.accounts.models import User
 from core6.activity import models
 from core6.activity.models import Change, activity_of
 from core6.database.rows import insert
-
-if TYPE_CHECKING:  # the models' tokens log what they do
-    from projects.models import Project
+from projects.models import Project
 
 #: The fields of scope `Project`.
 OWN_FIELDS = ("name", "product_description")
@@ -20,13 +18,13 @@ def change(field: str, before: Any, after: Any, *, action: str | None = None) ->
     return models.change(field, before, after, kind="Project" if field in OWN_FIELDS else "Team", action=action)
 
 
-def log_created(project: "Project", user: User | None) -> None:
+def log_created(project: Project, user: User | None) -> None:
     """Tell of a new project."""
     for scope in ("Project", "Team"):
         _log(project, user, scope, "created")
 
 
-def log_updated(project: "Project", user: User | None, changes: Sequence[Change]) -> None:
+def log_updated(project: Project, user: User | None, changes: Sequence[Change]) -> None:
     """Tell of changed fields, one row for each scope that has any."""
     for scope in ("Project", "Team"):
         of_scope = [entry for entry in changes if entry["type"] == scope]
@@ -37,14 +35,14 @@ def log_updated(project: "Project", user: User | None, changes: Sequence[Change]
         _log(project, user, "Survey", "updated", surveys, item_id="#", name="global survey appearance")
 
 
-def log_deleted(project: "Project", user: User | None) -> None:
+def log_deleted(project: Project, user: User | None) -> None:
     """Tell of a project that is about to go; the rows stay with its organization."""
     for scope in ("Project", "Team"):
         _log(project, user, scope, "deleted", project_id=None)
 
 
 def _log(
-    project: "Project",
+    project: Project,
     user: User | None,
     scope: str,
     activity: str,

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from core6.accounts.ids import uuid7
 from core6.accounts.models import Organization
 from core6.security.encryption import EncryptedField
-from projects.tokens import api_token
+from projects.token_formats import api_token
 
 
 def data_attributes() -> list[str]:

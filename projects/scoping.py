@@ -8,8 +8,8 @@ from rest_framework.exceptions import NotFound
 
 from core6.accounts.models import User
 from core6.api.ids import CURRENT, number
-from core6.api.tenants import CallerLevel, Tenant, membership_level, organizations_of
 from core6.api.tenant_viewsets import TenantScopedViewSet
+from core6.api.tenants import CallerLevel, Tenant, membership_level, organizations_of
 from projects.models import Project
 
 if TYPE_CHECKING:

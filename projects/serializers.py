@@ -1,223 +1,43 @@
-"""A project as JSON: the page's 62 fields in its order, and the short form of lists (contract/projects.md 2, 3.2)."""
+"""A project as JSON: the page's 62 fields in its order (contract/projects.md 2, 3.2)."""
 
-import importlib.resources
-import json
-import uuid
-from collections.abc import Collection, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
-import jwt
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import JSONField as JSONColumn
-from django.db.models import QuerySet
-from django.http import QueryDict
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 
 from core6 import jobs
 from core6.accounts.models import Level
-from core6.analytics.models import Dashboard, GroupType
-from core6.api.compiled_serializers import FromColumns
-from core6.api.number_fields import DecimalField, PrimaryKeyRelatedField
+from core6.analytics.models import Dashboard
+from core6.api.echo import is_same, without_echoes
 from core6.api.repeatable import repeatable
-from core6.api.serializers import JSONField, ModelSerializer
-from core6.security.encryption import signing_key
+from core6.api.serializers import ModelSerializer
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
 from projects.documentation import FIELDS
-from projects.models import ProductIntent, Project
-from projects.modifiers import DEFAULTS
+from projects.models import Project
 from projects.onboarding import OnboardingSerializer
+from projects.related import GroupTypeSerializer, ProductIntentSerializer
+from projects.serializer_fields import (
+    FIELD_CLASSES,
+    RULES,
+    TIMEZONES,
+    CallerLevelField,
+    DashboardField,
+    DefaultModifiersField,
+    HostsField,
+    LiveEventsTokenField,
+    PersonsOnEventsField,
+)
 
-_TOKEN_DAYS = 7
 #: By what the cohorts of the project read dates (D58).
 _DATING: Final = {"timezone", "week_start_day"}
 LEVEL_TOO_LOW: Final = "You don't have sufficient permissions in the project."
-#: What fields take beside what their columns say.
-_RULES: Final[Mapping[str, dict[str, Any]]] = {
-    "name": {"required": False},
-    "session_recording_sample_rate": {"min_value": 0, "max_value": 1},
-    "session_recording_minimum_duration_milliseconds": {"min_value": 0, "max_value": 30000},
-    "session_recording_linked_flag": {"validators": [settings_rules.check_linked_flag]},
-    "session_recording_network_payload_capture_config": {"validators": [settings_rules.check_network_payload]},
-    "session_recording_masking_config": {"validators": [settings_rules.check_masking]},
-    "session_replay_config": {"validators": [settings_rules.check_replay_config]},
-    "survey_config": {"validators": [settings_rules.check_dictionary]},
-    "modifiers": {"validators": [settings_rules.check_modifiers]},
-    "conversations_settings": {"validators": [settings_rules.check_dictionary]},
-    "logs_settings": {"validators": [settings_rules.check_dictionary]},
-}
-
-
-@extend_schema_field({"type": "object", "additionalProperties": {}})
-class ObjectField(JSONField):
-    """A JSON object."""
-
-
-@extend_schema_field({"type": "array", "items": {"type": "string"}})
-class TextsField(JSONField):
-    """A JSON list of texts."""
-
-
-@extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^(?:0|0?\.[0-9]{1,2}|0\.|1|1\.0{0,2})$"})
-class ShareField(DecimalField):
-    """A number from 0 to 1, as text."""
-
-
-#: Fields that are told of more exactly than their columns are.
-_FIELDS: Final[Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] = {
-    "autocapture_exceptions_errors_to_ignore": TextsField,
-    "session_recording_sample_rate": ShareField,
-    **dict.fromkeys(
-        """
-        session_recording_linked_flag session_recording_network_payload_capture_config
-        session_recording_masking_config session_replay_config survey_config modifiers conversations_settings
-        logs_settings
-        """.split(),
-        ObjectField,
-    ),
-}
-#: The names of the zones that Python's own data knows, the same on every machine.
-TIMEZONES = sorted(
-    set(importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {"Factory"}
-)
-
-
-class ProjectBasicSerializer(serializers.ModelSerializer[Project]):
-    """A project in short form."""
-
-    class Meta:
-        model = Project
-        fields = (
-            "id",
-            "uuid",
-            "organization",
-            "api_token",
-            "name",
-            "completed_snippet_onboarding",
-            "has_completed_onboarding_for",
-            "ingested_event",
-            "is_demo",
-            "timezone",
-            "access_control",
-        )
-        read_only_fields = fields
-        extra_kwargs: ClassVar = {name: {"help_text": FIELDS[name]} for name in fields}
-
-
-class GroupTypeSerializer(serializers.ModelSerializer[GroupType]):
-    """A type of group that events can belong to."""
-
-    class Meta:
-        model = GroupType
-        fields = (
-            "group_type",
-            "group_type_index",
-            "name_singular",
-            "name_plural",
-            "default_columns",
-            "detail_dashboard",
-            "created_at",
-        )
-        read_only_fields = fields
-        extra_kwargs: ClassVar = {
-            "group_type": {"help_text": "Name of the group type in events."},
-            "group_type_index": {"help_text": "Index of the group type, from 0 to 4."},
-            "name_singular": {"help_text": "Display name of one group. Null if not set."},
-            "name_plural": {"help_text": "Display name of several groups. Null if not set."},
-            "default_columns": {"help_text": "Columns of lists of these groups."},
-            "detail_dashboard": {"help_text": "ID of the dashboard that is shown with a group."},
-            "created_at": {"help_text": "When the group type was created."},
-        }
-
-
-class ProductIntentSerializer(serializers.ModelSerializer[ProductIntent]):
-    """A product that the project intends to use."""
-
-    class Meta:
-        model = ProductIntent
-        fields = ("product_type", "created_at", "onboarding_completed_at", "updated_at")
-        read_only_fields = fields
-        extra_kwargs: ClassVar = {
-            "product_type": {"help_text": "Name of the product."},
-            "created_at": {"help_text": "When the intent was first recorded."},
-            "onboarding_completed_at": {"help_text": "When the onboarding was completed. Null until then."},
-            "updated_at": {"help_text": "When the intent was last changed."},
-        }
-
-
-class DashboardField(PrimaryKeyRelatedField[Dashboard]):
-    """The id of a live dashboard of this project; those of other organizations do not exist."""
-
-    def get_queryset(self) -> QuerySet[Dashboard]:
-        project = self.parent.instance
-        return Dashboard.objects.filter(project__organization=project and project.organization_id, deleted=False)
-
-    def to_internal_value(self, data: Any) -> Dashboard:
-        project = self.parent.instance
-        if project is None:
-            raise ValidationError("Primary dashboard cannot be set on project creation.")
-        dashboard: Dashboard = super().to_internal_value(data)
-        if dashboard.project_id != project.pk:
-            raise ValidationError("Dashboard does not belong to this team.")
-        return dashboard
-
-
-class HostsField(serializers.ListField):
-    """A list of addresses; null and empty ones are dropped."""
-
-    child = serializers.CharField(max_length=200, allow_null=True, allow_blank=True)
-
-    def to_internal_value(self, data: Any) -> list[str]:
-        return [address for address in super().to_internal_value(data) if address]
-
-
-@extend_schema_field(serializers.ChoiceField(choices=Level.choices, allow_null=True))
-class CallerLevelField(FromColumns, serializers.ReadOnlyField):
-    """The level of the caller in the organization of the project."""
-
-    @repeatable
-    def from_columns(self, context: Mapping[str, Any]) -> int | None:
-        level: int | None = context["level"]
-        return level
-
-
-class LiveEventsTokenField(FromColumns, serializers.CharField):
-    """A JWT, made anew for each answer."""
-
-    columns = ("pk", "api_token", "organization_id")
-
-    def from_columns(self, context: Mapping[str, Any], key: int, api_token: str, organization: uuid.UUID) -> str:
-        user = context["user"]
-        claims = {
-            "team_id": key,
-            "api_token": api_token,
-            "user_id": user and user.pk,
-            "organization_id": str(organization),
-            "aud": "posthog:livestream",
-            "exp": timezone.now() + timedelta(days=_TOKEN_DAYS),
-        }
-        return jwt.encode(claims, signing_key("live_events"), algorithm="HS256")
-
-
-class PersonsOnEventsField(FromColumns, serializers.BooleanField):
-    """Whether persons are read with events where no modifier is set."""
-
-    @repeatable
-    def from_columns(self, context: Mapping[str, Any]) -> bool:
-        return bool(DEFAULTS["personsOnEventsMode"] != "disabled")
-
-
-class DefaultModifiersField(FromColumns, ObjectField):
-    """The modifiers where none is set."""
-
-    @repeatable
-    def from_columns(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        return DEFAULTS
 
 
 @extend_schema_serializer(component_name="ProjectBackwardCompat")
@@ -316,32 +136,18 @@ class ProjectSerializer(ModelSerializer[Project]):
             *("secret_api_token", "secret_api_token_backup"),
         )
         volatile = ("live_events_token",)
-        extra_kwargs: ClassVar = {name: {"help_text": text, **_RULES.get(name, {})} for name, text in FIELDS.items()}
+        extra_kwargs: ClassVar = {name: {"help_text": text, **RULES.get(name, {})} for name, text in FIELDS.items()}
 
     @repeatable
     def build_standard_field(self, field_name: str, model_field: Any) -> tuple[type[Any], dict[str, Any]]:
         field, options = super().build_standard_field(field_name, model_field)
-        return _FIELDS.get(field_name, field), options
+        return FIELD_CLASSES.get(field_name, field), options
 
     def to_internal_value(self, data: Any) -> Any:
         """Leave out what a client sends back as it read it, which stays valid whatever the rules say (D31)."""
         if self.instance is not None and isinstance(data, Mapping):
-            echoed = [name for name in data if self._is_echoed(name, data)]
-            data = _without(data, echoed)
+            data = without_echoes(self, data)
         return super().to_internal_value(data)
-
-    def _is_echoed(self, name: str, data: Any) -> bool:
-        field = self.fields.get(name)
-        if field is None or field.read_only:
-            return False
-        value = field.get_value(data)
-        if getattr(value, "is_json_string", False):  # how REST framework marks the text of a JSON field in a form
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError):
-                return False
-        stored = field.get_attribute(self.instance)
-        return is_same(None if stored is None else field.to_representation(stored), value)
 
     def validate_slack_incoming_webhook(self, value: str | None) -> str | None:
         if value:
@@ -414,26 +220,6 @@ class CompleteOnboardingSerializer(OnboardingSerializer, ProjectSerializer):
 
     class Meta(ProjectSerializer.Meta):
         fields = (*ProjectSerializer.Meta.fields, "product_type", "intent_context", "metadata")  # type: ignore[assignment]  # three more
-
-
-def _without(data: Mapping[str, Any], names: Collection[str]) -> Mapping[str, Any]:
-    """Return a body, a dict or a form, without some fields; the files of a form cannot be copied."""
-    if not isinstance(data, QueryDict):
-        return {name: value for name, value in data.items() if name not in names}
-    rest = QueryDict(mutable=True)
-    for name, values in data.lists():
-        if name not in names:
-            rest.setlist(name, values)
-    return rest
-
-
-def is_same(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same as JSON, where true is not 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(is_same, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _plain(name: str, before: Any, after: Any) -> tuple[str, Any, Any]:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from rest_framework.exceptions import ValidationError
 
 from core6.accounts import keys
-from projects import tokens
 from projects.modifiers import MODIFIERS, check_modifier
+from projects.token_formats import widget_token
 
 _NO_DICTIONARY: Final = "Must provide a dictionary or None."
 _AI_CONFIG = ("included_event_properties", "opt_in", "preferred_events", "excluded_events", "important_user_properties")
@@ -172,7 +172,7 @@ def _merge_conversations(stored: Any, new: Mapping[str, Any]) -> dict[str, Any] 
         merged["widget_domains"] = [domain for domain in merged["widget_domains"] if domain not in (None, "")]
     was_enabled, is_enabled = stored.conversations_enabled, new.get("conversations_enabled")
     if is_enabled and not was_enabled and not (merged or {}).get(_WIDGET_TOKEN):
-        return {**(merged or {}), _WIDGET_TOKEN: tokens.widget_token()}
+        return {**(merged or {}), _WIDGET_TOKEN: widget_token()}
     if is_enabled is False and was_enabled:
         return {**(merged or {}), _WIDGET_TOKEN: None}
     return merged if "conversations_settings" in new or old else stored.conversations_settings

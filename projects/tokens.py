@@ -1,40 +1,21 @@
-"""The tokens of a project: their formats, how one follows another (projects.md 1.4 to 1.7)."""
-
-import secrets
-from typing import TYPE_CHECKING
+"""How one token of a project follows another (projects.md 1.4 to 1.7)."""
 
 from core6.accounts import keys
 from core6.accounts.models import User
 from core6.activity.models import Change
 from projects.activity import change, log_updated
-
-if TYPE_CHECKING:  # the models need the formats from here
-    from projects.models import Project
-
-
-def api_token() -> str:
-    """Return a new project token: `phc_` and base62 text of 256 random bits."""
-    return keys.token("phc_", 256)
+from projects.models import Project
+from projects.token_formats import api_token, masked, secret_token
 
 
-def secret_token() -> str:
-    """Return a new secret token: `phs_` and base62 text of 280 random bits."""
-    return keys.token("phs_", 280)
-
-
-def widget_token() -> str:
-    """Return the token that switching conversations on makes: 43 URL-safe characters without a prefix."""
-    return secrets.token_urlsafe(32)
-
-
-def reset_api_token(project: "Project", user: User | None) -> None:
+def reset_api_token(project: Project, user: User | None) -> None:
     """Give the locked project another `api_token`; the old one is dead at once."""
     before = project.api_token
     project.api_token = api_token()
     _save(project, user, change("api_token", before, project.api_token), "api_token")
 
 
-def rotate_secret_token(project: "Project", user: User | None) -> None:
+def rotate_secret_token(project: Project, user: User | None) -> None:
     """Give the locked project another secret token and keep the one before it as backup; an older backup is dead."""
     before, backup = project.secret_api_token, project.secret_api_token_backup
     project.secret_api_token, project.secret_api_token_backup = secret_token(), before
@@ -47,7 +28,7 @@ def rotate_secret_token(project: "Project", user: User | None) -> None:
     _save(project, user, entry, "secret_api_token", "secret_api_token_backup")
 
 
-def delete_secret_token_backup(project: "Project", user: User | None) -> None:
+def delete_secret_token_backup(project: Project, user: User | None) -> None:
     """End the backup of the locked project's secret token; without one, nothing happens."""
     before = project.secret_api_token_backup
     if before is None:
@@ -56,7 +37,7 @@ def delete_secret_token_backup(project: "Project", user: User | None) -> None:
     _save(project, user, change("secret_api_token_backup", keys.mask(before), None), "secret_api_token_backup")
 
 
-def generate_conversations_public_token(project: "Project", user: User | None) -> None:
+def generate_conversations_public_token(project: Project, user: User | None) -> None:
     """Give the locked project's conversations widget another token, beside its other settings."""
     before = (project.conversations_settings or {}).get("widget_public_token")
     token = api_token()
@@ -65,11 +46,6 @@ def generate_conversations_public_token(project: "Project", user: User | None) -
     _save(project, user, entry, "conversations_settings")
 
 
-def masked(token: str | None) -> str | None:
-    """Return what may be shown of a token, if there is one."""
-    return token and keys.mask(token)
-
-
-def _save(project: "Project", user: User | None, entry: Change, *fields: str) -> None:
+def _save(project: Project, user: User | None, entry: Change, *fields: str) -> None:
     project.save(update_fields=[*fields, "updated_at"])
     log_updated(project, user, [entry])

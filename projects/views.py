@@ -21,8 +21,8 @@ from core6.api.filters import SearchFilter
 from core6.api.ids import CURRENT
 from core6.api.reads import List, Retrieve
 from core6.api.repeatable import repeatable
-from core6.api.tenants import PROJECTS_ONLY, Tenant, organizations_of
 from core6.api.tenant_viewsets import TenantScopedViewSet
+from core6.api.tenants import PROJECTS_ONLY, Tenant, organizations_of
 from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from core6.database.prepared import ORGANIZATION
 from projects import tokens
@@ -30,12 +30,12 @@ from projects.activity import log_deleted
 from projects.documentation import OF_ALL, OPERATIONS
 from projects.models import Project
 from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
+from projects.related import ProjectBasicSerializer
 from projects.scoping import projects_of
 from projects.serializers import (
     LEVEL_TOO_LOW,
     WRITABLE,
     CompleteOnboardingSerializer,
-    ProjectBasicSerializer,
     ProjectDemoDataSerializer,
     ProjectSerializer,
 )

@@ -17,8 +17,8 @@ from core6.activity.serializers import ActivityLogSerializer
 from core6.api.numbers import has_plain_digits
 from core6.api.page_sizes import FittingRows
 from core6.api.pagination import page_schema
-from core6.api.tenant_viewsets import TenantScopedViewSet
 from core6.api.serializers import ModelSerializer
+from core6.api.tenant_viewsets import TenantScopedViewSet
 from core6.database.rows import Companion, insert
 
 M = TypeVar("M", bound=Model)

@@ -1,27 +1,19 @@
 """What every view inherits: its scope, and how the rows that it may touch are found."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, reduce
-from operator import or_
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict, TypeVar, cast, final
+from typing import Any, ClassVar, Final, TypeVar, cast, final
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import (
-    Case,
     Model,
-    OuterRef,
     Prefetch,
-    Q,
     QuerySet,
-    Subquery,
     UUIDField,
-    When,
     prefetch_related_objects,
 )
 from django.http import Http404
-from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
+from rest_framework.exceptions import ParseError
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,19 +21,15 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from core6.accounts import scopes
-from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
+from core6.accounts.models import PersonalAPIKey, User
 from core6.api import conditional, rate_limits
 from core6.api.access import Access
 from core6.api.idempotency import once
-from core6.api.ids import CURRENT, parse_id, parse_uuid
+from core6.api.ids import parse_id
 from core6.api.openapi.operations import Operation
 from core6.api.parsers import ENDED_EARLY
 from core6.api.plans import plan_of, values_of
-from core6.database.prepared import Parameter
 from core6.rate_limits.models import Use
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
 
 M = TypeVar("M", bound=Model)
 #: The action of a method that an address refuses though REST framework would add it, as HEAD of a GET that writes.

@@ -16,6 +16,7 @@ from projects.activity import change as changed
 from projects.activity import log_updated
 from projects.models import Project
 from projects.onboarding import create_project
+from projects.token_formats import masked
 
 _OWN = ("organization", "name", "product_description")
 _MASKED = ("secret_token", "secret_token_backup")
@@ -60,11 +61,11 @@ class ProjectAdmin(ConsoleAdmin):
 
     @display(description="Secret API token")
     def secret_token(self, project: Project) -> str:
-        return tokens.masked(project.secret_api_token) or "none"
+        return masked(project.secret_api_token) or "none"
 
     @display(description="Its backup")
     def secret_token_backup(self, project: Project) -> str:
-        return tokens.masked(project.secret_api_token_backup) or "none"
+        return masked(project.secret_api_token_backup) or "none"
 
     @button("Reset the project token", "Whoever sends events with the present one is refused from then on.", "key")
     def reset_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

@@ -8,10 +8,10 @@ from rest_framework import serializers
 
 from core6.accounts.models import Organization, PersonalAPIKey, User
 from core6.api.ids import CURRENT
-from core6.api.tenants import organizations_of
 from core6.api.serializers import UserBasicSerializer
+from core6.api.tenants import organizations_of
+from projects.related import ProjectBasicSerializer
 from projects.scoping import projects_of
-from projects.serializers import ProjectBasicSerializer
 
 
 class OrganizationBasicSerializer(serializers.ModelSerializer[Organization]):

@@ -8,10 +8,10 @@ from rest_framework.exceptions import PermissionDenied
 
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.api.reads import List, Retrieve
-from core6.api.tenants import PROJECTS_ONLY, membership_level, organizations_of
-from core6.api.tenant_viewsets import OrganizationScopedViewSet
-from core6.api.viewsets import ScopedViewSet
 from core6.api.serializers import OrganizationMemberSerializer
+from core6.api.tenant_viewsets import OrganizationScopedViewSet
+from core6.api.tenants import PROJECTS_ONLY, membership_level, organizations_of
+from core6.api.viewsets import ScopedViewSet
 from core6.database.prepared import ORGANIZATION
 from core6.me import documentation
 from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerializer, UserSerializer

@@ -1,0 +1,25 @@
+"""What the tokens of a project look like (projects.md 1.4)."""
+
+import secrets
+
+from core6.accounts import keys
+
+
+def api_token() -> str:
+    """Return a new project token: `phc_` and base62 text of 256 random bits."""
+    return keys.token("phc_", 256)
+
+
+def secret_token() -> str:
+    """Return a new secret token: `phs_` and base62 text of 280 random bits."""
+    return keys.token("phs_", 280)
+
+
+def widget_token() -> str:
+    """Return the token that switching conversations on makes: 43 URL-safe characters without a prefix."""
+    return secrets.token_urlsafe(32)
+
+
+def masked(token: str | None) -> str | None:
+    """Return what may be shown of a token, if there is one."""
+    return token and keys.mask(token)
