@@ -6,7 +6,7 @@ from pathlib import Path
 from core6.settings import BASE_DIR
 
 README = BASE_DIR / "README.md"
-OPERATION = BASE_DIR / "core6" / "operation.md"
+OPERATION = BASE_DIR / "core6" / "docs" / "operation.md"
 
 _FILE = re.compile(r"^File `([^`]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -69,7 +69,7 @@ def test_the_proxy_finds_every_web_server():
     assert tuple(map(int, SERVICES["proxy"]["image"].removeprefix("nginx:").split("."))) >= (1, 28)
 
 
-@pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "operation.md").read_text()])
+@pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "docs" / "operation.md").read_text()])
 def test_the_console_is_closed_to_the_outside(text: str):
     public, *others = re.findall(r"^( *)server \{\n(.*?)^\1\}", text, re.DOTALL | re.MULTILINE)
     assert "location /admin { return 404; }" in public[1]
@@ -77,7 +77,7 @@ def test_the_console_is_closed_to_the_outside(text: str):
         assert "listen 8001;" in other
 
 
-@pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "operation.md").read_text()])
+@pytest.mark.parametrize("text", [proxy(), (BASE_DIR / "core6" / "docs" / "operation.md").read_text()])
 def test_proxies_fit_the_server(text: str):
     assert int(one(r"client_max_body_size (\d+)m;", text)) * 2**20 == settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     assert int(one(r"client_header_timeout (\d+)s;", text)) <= 10

@@ -95,7 +95,7 @@ def refuse_cluster(purpose: str) -> None:
     if nodes():
         raise CommandError(
             f"this database is the coordinator of a cluster, and {purpose} is not for a cluster: bring the people back"
-            " to it and remove the workers first ('The way back' in core6/scale.md), or use a database of its own"
+            " to it and remove the workers first ('The way back' in core6/docs/scale.md), or use a database of its own"
         )
 
 

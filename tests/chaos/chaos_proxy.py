@@ -1,4 +1,4 @@
-"""A proxy in front of the server, set up as core6/operation.md and docker-compose.yml say."""
+"""A proxy in front of the server, set up as core6/docs/operation.md and docker-compose.yml say."""
 
 import json
 import os

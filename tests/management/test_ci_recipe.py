@@ -1,4 +1,4 @@
-"""What core6/operation.md tells users of CI to paste works when it is pasted."""
+"""What core6/docs/operation.md tells users of CI to paste works when it is pasted."""
 
 import os
 import re

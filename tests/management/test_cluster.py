@@ -27,7 +27,7 @@ from tests.management.test_distribute import execute, run
 pytestmark = pytest.mark.django_db
 NOT_FOR_A_CLUSTER = (
     "this database is the coordinator of a cluster, and {} is not for a cluster: bring the people back to it and remove"
-    " the workers first ('The way back' in core6/scale.md), or use a database of its own"
+    " the workers first ('The way back' in core6/docs/scale.md), or use a database of its own"
 )
 
 

@@ -130,7 +130,7 @@ def test_without_the_extension_it_says_how_to_install_it(server: None):
         run()
     assert str(refused.value) == (
         "the database has no Citus: install its package on every node, set shared_preload_libraries = 'citus', restart,"
-        " and run CREATE EXTENSION citus in this database there (core6/scale.md)"
+        " and run CREATE EXTENSION citus in this database there (core6/docs/scale.md)"
     )
 
 

@@ -1,4 +1,4 @@
-"""The units of systemd in core6/operation.md, read as systemd would read them, which accepts them (systemd 252)."""
+"""The units of systemd in core6/docs/operation.md, read as systemd would read them, which accepts them (systemd 252)."""
 
 import configparser
 import shlex

@@ -19,12 +19,12 @@ from core6.management.database_command import AttachedCommand, refuse_other_rele
 from core6.terminal.progress import progress
 
 _NO_CLUSTER: Final = (
-    "the embedded database is one server and no cluster: set one up with Citus (core6/scale.md), bring the data there"
+    "the embedded database is one server and no cluster: set one up with Citus (core6/docs/scale.md), bring the data there"
     " by `backup` and `restore`, and set DATABASE_URL to its coordinator"
 )
 _NO_CITUS: Final = (
     "the database has no Citus: install its package on every node, set shared_preload_libraries = 'citus', restart, and"
-    " run CREATE EXTENSION citus in this database there (core6/scale.md)"
+    " run CREATE EXTENSION citus in this database there (core6/docs/scale.md)"
 )
 _COMMENT: Final[dict[str, Any]] = {"width": 118, "initial_indent": "-- ", "subsequent_indent": "--   "}
 
