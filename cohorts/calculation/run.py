@@ -25,8 +25,8 @@ from cohorts.sql.properties import CompileError
 from core6.analytics.moving import are_moving, keep_in_place
 from core6.jobs import is_away
 from core6.observability import metrics
-from core6.observability.error_texts import shortened
 from core6.observability.logs import logger_of
+from core6.security.error_texts import shortened
 
 logger = logger_of(__name__)
 #: Seconds until a calculation is tried again while people are being moved.

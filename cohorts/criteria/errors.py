@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from cohorts.criteria.grammar import MISSING_KEYS
 from cohorts.criteria.references import LEAF_TYPES
-from core6.observability.error_texts import shortened
+from core6.security.error_texts import shortened
 
 _DEEPEST_GROUP = 64
 # Deeper JSON could neither be shown in an error nor be written into an answer.

@@ -32,8 +32,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
 from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
-from core6.observability.error_texts import shortened
 from core6.security import masking
+from core6.security.error_texts import shortened
 
 
 class ErrorSerializer(serializers.Serializer[Any]):

@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
 from core6.backup import dump as dumps
-from core6.serving import processes
+from core6.database import processes
 from core6.terminal.progress import Work
 
 _CHUNK: Final = 2**20

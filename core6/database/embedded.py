@@ -23,9 +23,8 @@ from typing import IO, Any
 import psutil
 import psycopg
 
-from core6.database import data_directory
+from core6.database import data_directory, processes
 from core6.database.data_directory import Unusable
-from core6.serving import processes
 
 USER = NAME = "core6"
 #: A socket's path may take 107 bytes; the name of the socket file takes 15 of them.

@@ -30,9 +30,8 @@ from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
 from core6.database import cluster, data_directory, replica
 from core6.diagnosis import integrity
-from core6.security import masking
+from core6.security import exposure, masking
 from core6.security.secret_strength import weak_secrets
-from core6.serving import exposure
 from core6.terminal.progress import size
 
 EXAMPLES: Final = 5

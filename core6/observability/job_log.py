@@ -9,8 +9,8 @@ from procrastinate.exceptions import ConnectorException
 
 from core6.database.query_counter import spent
 from core6.observability import metrics
-from core6.observability.error_texts import shortened
 from core6.observability.logs import logger_of
+from core6.security.error_texts import shortened
 
 logger = logger_of("core6.jobs")
 #: What the library calls an end: its level and its status.

@@ -19,7 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from core6.serving import processes
+from core6.database import processes
 from core6.serving.limits import BACKLOG, MOST_CONNECTIONS, PATIENCE_SECONDS
 
 _LOGGING: Final = Path(__file__).with_name("granian_logging.json")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from core6.serving import processes
+from core6.database import processes
 from core6.settings import BASE_DIR
 from tests.benchmarks.data import environment_of_peers
 from tests.management.serving import Serve, environment, wait_until

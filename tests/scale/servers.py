@@ -14,9 +14,8 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from core6.database import embedded
+from core6.database import embedded, processes
 from core6.management.commands.serve import free_port
-from core6.serving import processes
 from tests.management.places import connect
 from tests.management.serving import wait_until
 

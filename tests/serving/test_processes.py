@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from core6.serving import processes
+from core6.database import processes
 
 SLEEP = (sys.executable, "-c", "import time; print('in', flush=True); time.sleep(60)")
 STUBBORN = (
@@ -94,7 +94,7 @@ def test_a_child_dies_with_its_parent():
 def tended(child: processes.Child, monkeypatch, *, seconds: float = processes.RESTART_SECONDS) -> str | None:
     """Tend once more, some seconds later."""
     later = time.monotonic() + seconds
-    monkeypatch.setattr("core6.serving.processes.time.monotonic", lambda: later)
+    monkeypatch.setattr("core6.database.processes.time.monotonic", lambda: later)
     said = child.tend()
     monkeypatch.undo()
     return said

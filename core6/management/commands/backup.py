@@ -14,8 +14,8 @@ from django.conf import settings
 from django.core.management import CommandError
 
 from core6.backup import dump as dumps
+from core6.database import processes
 from core6.management.database_command import AttachedCommand
-from core6.serving import processes
 from core6.terminal.progress import progress, size
 
 

@@ -19,8 +19,8 @@ from core6.management.database_command import AttachedCommand, refuse_other_rele
 from core6.terminal.progress import progress
 
 _NO_CLUSTER: Final = (
-    "the embedded database is one server and no cluster: set one up with Citus (core6/docs/scale.md), bring the data there"
-    " by `backup` and `restore`, and set DATABASE_URL to its coordinator"
+    "the embedded database is one server and no cluster: set one up with Citus (core6/docs/scale.md), bring the data"
+    " there by `backup` and `restore`, and set DATABASE_URL to its coordinator"
 )
 _NO_CITUS: Final = (
     "the database has no Citus: install its package on every node, set shared_preload_libraries = 'citus', restart, and"

@@ -24,13 +24,13 @@ from django.db import OperationalError, connections, transaction
 
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
-from core6.database import data_directory, embedded
+from core6.database import data_directory, embedded, processes
 from core6.database.data_directory import ROOT, Unusable
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.database_command import prepare, unlimited
 from core6.provisioning import world
 from core6.provisioning.provision import provision, take_turns
-from core6.serving import exposure, processes
+from core6.security import exposure
 from core6.terminal.progress import progress
 from projects.models import Project
 
