@@ -17,7 +17,8 @@ from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.analytics.models import Person
 from core6.database import replica
-from core6.diagnosis import findings
+from core6.diagnosis import doctor
+from core6.diagnosis.findings import Finding
 from core6.management.database_command import _ONE_MIGRATION_AT_A_TIME, _migrating_alone, unlimited
 from core6.terminal.progress import Work
 from roles.models import Role
@@ -305,19 +306,19 @@ def test_whatever_shows_in_the_activity_changes_the_revision(cast: Cast, alice: 
     assert replica.state(cast.acme.pk) != before
 
 
-def ask(name: str) -> list[findings.Finding]:
-    (question,) = [each for each in findings.QUESTIONS if each.name == name]
-    return findings.answer(question)
+def ask(name: str) -> list[Finding]:
+    (question,) = [each for each in doctor.QUESTIONS if each.name == name]
+    return doctor.answer(question)
 
 
 def test_the_doctor_sees_that_a_replica_was_promoted_or_is_away(second: Any):
     (found,) = ask("replica")
     assert found.state == "bad"
-    assert "takes writes of its own" in found.told
+    assert "takes writes of its own" in found.message
     second["HOST"] = "/nowhere"
     (found,) = ask("replica")
     assert found.state == "warning"
-    assert "cannot be reached" in found.told
+    assert "cannot be reached" in found.message
 
 
 def test_the_doctor_tells_what_the_role_lacks_behind_a_pooler(db: None, settings: Any):
@@ -358,6 +359,6 @@ def test_behind_a_pooler_commands_are_without_the_limits_of_the_role(committed_c
                 cursor.execute("SELECT 1 / 0")
             assert limits() == ["0", "0", "0"]
         assert limits() == given
-        assert {each.state for each in findings.findings() if each.name == "database"} == {"ok"}
+        assert {each.state for each in doctor.findings() if each.name == "database"} == {"ok"}
     with transaction.atomic():
         assert limits() == given

@@ -18,7 +18,7 @@ from unfold.sites import UnfoldAdminSite
 
 from core6.accounts.models import User
 from core6.console.login import LoginForm, remember_device
-from core6.diagnosis.findings import QUESTIONS, answer
+from core6.diagnosis.doctor import QUESTIONS, answer
 
 #: What the first page asks of those that the doctor asks.
 DOING: Final = (

@@ -228,7 +228,7 @@ CHECKS: Final = (
     ),
     Check(
         "jobs_abandoned",
-        "A job runs by the records, but its worker has given no sign of life for long.",
+        "A job runs by the records, but its worker has had no heartbeat for long.",
         "SELECT 'job ' || j.id || ': ' || j.task_name FROM procrastinate_jobs j"
         " LEFT JOIN procrastinate_workers w ON w.id = j.worker_id WHERE j.status = 'doing'"
         " AND coalesce(w.last_heartbeat, (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id),"

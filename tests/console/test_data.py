@@ -13,7 +13,7 @@ from cohorts.models import Cohort
 from core6.accounts import keys
 from core6.activity.models import ActivityLog
 from core6.console.site import DOING
-from core6.diagnosis.findings import QUESTIONS
+from core6.diagnosis.doctor import QUESTIONS
 from projects.models import Project
 from tests.conftest import Cast
 from tests.console.conftest import Console, address, errors, place

@@ -16,7 +16,7 @@ from cohorts.models import Cohort
 from core6.analytics import moving
 from core6.cluster.plan import plan
 from core6.database.cluster import nodes
-from core6.diagnosis import findings
+from core6.diagnosis import doctor
 from core6.management.commands import reset, restore
 from core6.management.database_command import prepare
 from tests import cluster
@@ -83,8 +83,8 @@ def test_commands_for_one_database_refuse_a_cluster(coordinator: None, command: 
 
 def test_the_doctor_names_workers_that_do_not_answer(coordinator: None, cast: Cast):
     execute("UPDATE pg_dist_node SET nodename = 'dead-2' WHERE groupid = 2")
-    (question,) = [each for each in findings.QUESTIONS if each.name == "nodes"]
-    assert [(each.state, each.told) for each in findings.answer(question)] == [
+    (question,) = [each for each in doctor.QUESTIONS if each.name == "nodes"]
+    assert [(each.state, each.message) for each in doctor.answer(question)] == [
         ("bad", "dead-2:5432 does not answer the coordinator"),
         ("ok", "worker-1:5432 answers"),
     ]

@@ -22,8 +22,8 @@ from django.test.utils import CaptureQueriesContext
 
 from cohorts.models import Calculation, Cohort
 from core6.database.data_directory import Unusable
-from core6.diagnosis import findings as diagnosis
-from core6.diagnosis.findings import Finding
+from core6.diagnosis import activity, doctor, machine, postgres, texts
+from core6.diagnosis.findings import Finding, Question, Report
 from core6.idempotency.models import Answer
 from core6.terminal.progress import size
 from tests.cohorts.people import all_of, leaf, person, work
@@ -32,18 +32,18 @@ from tests.key_text import lines_with_keys
 from tests.management.places import connect, place
 from tests.management.serving import LIGHT, manage, serving, wait_until
 
-NAMES = [question.name for question in diagnosis.QUESTIONS]
+NAMES = [question.name for question in doctor.QUESTIONS]
 #: Which most servers do without, so that nothing is told of them.
 OF_SOME = ("pooler", "replica", "nodes")
-OF_DATABASE = [each.name for each in diagnosis.QUESTIONS if each.needs_database and each.name not in OF_SOME]
+OF_DATABASE = [each.name for each in doctor.QUESTIONS if each.needs_database and each.name not in OF_SOME]
 PASSWORD = "hidden-of-the-database"
 LONG_KEY = "Zk3v9q1LxT7wB5nR8mC2yU6eH4aJ0dGfSpOiWbVtQsKj"
 GIGABYTE = 1024**3
 
 
 def ask(name: str) -> list[Finding]:
-    (question,) = [each for each in diagnosis.QUESTIONS if each.name == name]
-    return diagnosis.answer(question)
+    (question,) = [each for each in doctor.QUESTIONS if each.name == name]
+    return doctor.answer(question)
 
 
 def only(name: str) -> Finding:
@@ -130,7 +130,7 @@ def of_cohort(key: int) -> dict[str, Any]:
 
 def test_a_healthy_server_is_all_ok(world: Cast):
     cohort(world)
-    found = diagnosis.findings()
+    found = doctor.findings()
     assert [each for each in found if each.state != "ok"] == []
     assert [each.name for each in found] == [
         name for name in NAMES if name not in ("data directory", "serve", "web server", *OF_SOME)
@@ -147,7 +147,7 @@ def test_the_command_of_a_healthy_server_ends_well(world: Cast):
 
 
 def test_an_empty_database_is_no_trouble(db: None, deployed: Any):
-    found = diagnosis.findings()
+    found = doctor.findings()
     assert {each.name for each in found if each.state != "ok"} == {"job workers"}
     assert [each.state for each in found if each.name == "job workers"] == ["warning"]
 
@@ -158,14 +158,14 @@ def test_names_are_each_of_one_question():
 
 
 def test_what_is_looked_at_is_told_with_figures(world: Cast):
-    told = {each.name: each.told for each in diagnosis.findings()}
+    told = {each.name: each.message for each in doctor.findings()}
     assert "PostgreSQL" in told["database"]
     assert connection.settings_dict["NAME"] in told["database"]
     assert " used" in told["connections"]
     assert "largest tables: " in told["sizes"]
     assert told["sizes"].count(", ") == 4
     assert told["jobs"] == "0 wait; 0 run"
-    assert "gave a sign of life 0 s ago" in told["job workers"]
+    assert "had its last heartbeat 0 s ago" in told["job workers"]
     assert told["clock"].endswith(" s")
     assert "53.7 GB of 107 GB free (50%)" in told["disk"]
 
@@ -192,7 +192,7 @@ TROUBLES: list[tuple[tuple[str, ...], str, str, str, str]] = [
     ((_NO_WORKER, *job("a")), "job workers", "bad", "none lives; waiting jobs: 1", "manage.py worker"),
     (
         (_WORKER_AT.format("1 hour"), *job("a")),
-        *("job workers", "bad", "the last sign of life was 60 min ago; waiting jobs: 1", "without --no-worker"),
+        *("job workers", "bad", "the last heartbeat was 60 min ago; waiting jobs: 1", "without --no-worker"),
     ),
     ((_WORKER_AT.format("11 s"),), "job workers", "warning", "11 s ago", "cohorts are not computed"),
     (job("a", since="6 min"), "jobs", "warning", "1 wait, the oldest for 6 min", "run another"),
@@ -255,7 +255,7 @@ def test_a_trouble_is_told_with_what_to_do(
     execute(*statements)
     found = only(name)
     assert found.state == state
-    assert told in found.told
+    assert told in found.message
     assert advice in found.advice
     assert is_sentence(found.advice)
 
@@ -268,15 +268,15 @@ def test_what_only_looks_like_a_trouble_is_none(world: Cast, statements: tuple[s
 
 def test_a_job_of_later_waits_for_nobody(world: Cast):
     execute(*job("a", since="1 h"), "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 h'", _NO_WORKER)
-    assert only("jobs").told == "0 wait; 0 run"
-    assert (only("job workers").state, only("job workers").told) == ("warning", "none lives")
+    assert only("jobs").message == "0 wait; 0 run"
+    assert (only("job workers").state, only("job workers").message) == ("warning", "none lives")
 
 
 def test_jobs_are_counted_over_all_tasks(world: Cast):
     for number in range(3):
         execute(*job(f"t{number}", since=f"{number} min"))
     execute(*job("u", status="doing", since="30 s"))
-    assert only("jobs").told == "3 wait, the oldest for 2 min; 1 run, the longest for 30 s"
+    assert only("jobs").message == "3 wait, the oldest for 2 min; 1 run, the longest for 30 s"
 
 
 def test_answers_that_are_kept_for_too_long(world: Cast):
@@ -288,7 +288,7 @@ def test_answers_that_are_kept_for_too_long(world: Cast):
     assert only("growth").state == "ok"
     execute("UPDATE idempotency_answer SET created_at = now() - interval '26 h'")
     found = only("growth")
-    assert (found.state, "(1)" in found.told) == ("warning", True)
+    assert (found.state, "(1)" in found.message) == ("warning", True)
     assert "Start a worker" in found.advice
 
 
@@ -300,7 +300,7 @@ def test_a_failing_cohort_is_named_with_its_cause_and_what_to_do(world: Cast):
     execute("UPDATE cohorts_cohort SET last_error_at = now() - interval '5 min'")
     found = only("failing cohorts")
     assert found.state == "bad"
-    assert found.told == (
+    assert found.message == (
         f"cohort {made.pk} “Power users” of project {world.web.pk} failed once, last 5 min ago:"
         " invalid regular expression: brackets [] not balanced"
     )
@@ -332,8 +332,8 @@ def test_a_cohort_with_a_bad_expression_that_was_calculated_shows_its_message(wo
     work()
     found = only("failing cohorts")
     assert found.state == "bad"
-    assert f"cohort {made} “of a bad expression” of project {world.web.pk} failed once" in found.told
-    assert "A bracket in a regular expression is not closed: [" in found.told
+    assert f"cohort {made} “of a bad expression” of project {world.web.pk} failed once" in found.message
+    assert "A bracket in a regular expression is not closed: [" in found.message
     assert found.advice == "Correct it and save the cohort."
 
 
@@ -341,13 +341,13 @@ def test_the_latest_message_counts(world: Cast):
     made = failing(world, error="the first")
     Calculation.objects.create(cohort=made, finished_at=made.created_at, error="the second", error_code="timeout")
     Calculation.objects.create(cohort=made, finished_at=made.created_at, count=3)
-    assert "the second" in only("failing cohorts").told
+    assert "the second" in only("failing cohorts").message
 
 
 def test_a_failure_without_a_calculation_is_told(world: Cast):
     cohort(world, errors_calculating=2)
     found = only("failing cohorts")
-    assert "failed 2 times: its calculation ended without a word" in found.told
+    assert "failed 2 times: its calculation ended without a word" in found.message
     assert found.advice
 
 
@@ -365,7 +365,7 @@ def test_deleted_and_recovered_cohorts_do_not_fail(world: Cast):
 def test_a_cohort_without_a_name_is_told_by_its_number(world: Cast):
     made = failing(world)
     Cohort.objects.update(name=None)
-    assert f"cohort {made.pk} “” of project" in only("failing cohorts").told
+    assert f"cohort {made.pk} “” of project" in only("failing cohorts").message
 
 
 def test_a_hundred_failing_cohorts_are_summed_up_with_five_and_no_more_queries(world: Cast):
@@ -382,16 +382,16 @@ def test_a_hundred_failing_cohorts_are_summed_up_with_five_and_no_more_queries(w
     asked_of_many, found = look()
     assert asked_of_many == asked
     of_failing = [each for each in found if each.name == "failing cohorts"]
-    assert of_failing[0].told == "100 cohorts fail; the latest 5 follow"
+    assert of_failing[0].message == "100 cohorts fail; the latest 5 follow"
     assert len(of_failing) == 6
     of_waiting = [each for each in found if each.name == "waiting cohorts"]
-    assert (len(of_waiting), of_waiting[-1].told[:3]) == (6, "50 ")
+    assert (len(of_waiting), of_waiting[-1].message[:3]) == (6, "50 ")
 
 
 def test_the_whole_asks_as_much_of_many_as_of_few(world: Cast):
     def look() -> int:
         with CaptureQueriesContext(connection) as queries:
-            diagnosis.findings()
+            doctor.findings()
         return len(queries)
 
     failing(world)
@@ -405,7 +405,7 @@ def test_the_whole_asks_as_much_of_many_as_of_few(world: Cast):
 def test_every_statement_only_reads(world: Cast):
     failing(world)
     with CaptureQueriesContext(connection) as queries:
-        diagnosis.findings()
+        doctor.findings()
     harmless = ("SELECT", "SAVEPOINT", "ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
     assert [each["sql"] for each in queries if not each["sql"].lstrip().startswith(harmless)] == []
 
@@ -414,8 +414,8 @@ def test_a_cohort_that_calculates_without_a_job_is_told(world: Cast):
     made = cohort(world, is_calculating=True)
     found = only("waiting cohorts")
     assert found.state == "bad"
-    assert f"cohort {made.pk}" in found.told
-    assert "no job for it is left" in found.told
+    assert f"cohort {made.pk}" in found.message
+    assert "no job for it is left" in found.message
     assert "frees it within a minute" in found.advice
 
 
@@ -424,7 +424,7 @@ def test_a_cohort_that_has_a_job_only_waits(world: Cast, status: str):
     made = cohort(world, is_calculating=True)
     execute(*job("a", lock=f"cohort:{made.pk}", status=status))
     found = only("waiting cohorts")
-    assert (found.state, found.told) == ("ok", "1 are to be computed")
+    assert (found.state, found.message) == ("ok", "1 are to be computed")
 
 
 def test_a_cohort_that_waits_for_one_that_has_a_job_only_waits(world: Cast):
@@ -432,7 +432,7 @@ def test_a_cohort_that_waits_for_one_that_has_a_job_only_waits(world: Cast):
     waits = cohort(world, "waits", is_calculating=True)
     Cohort.objects.filter(pk=waits.pk).update(filters=of_cohort(awaited.pk))
     execute(*job("a", lock=f"cohort:{awaited.pk}"))
-    assert only("waiting cohorts").told == "2 are to be computed"
+    assert only("waiting cohorts").message == "2 are to be computed"
 
 
 def test_a_cohort_that_waits_for_one_that_fails_is_told_with_it(world: Cast):
@@ -444,8 +444,8 @@ def test_a_cohort_that_waits_for_one_that_fails_is_told_with_it(world: Cast):
     execute(*job("a", lock=f"cohort:{cause.pk}"))
     found = only("waiting cohorts")
     assert found.state == "warning"
-    assert f"cohort {waits.pk} “waits”" in found.told
-    assert f"builds on cohort {cause.pk} “cause”" in found.told
+    assert f"cohort {waits.pk} “waits”" in found.message
+    assert f"builds on cohort {cause.pk} “cause”" in found.message
     assert found.advice == "Correct the latter first."
 
 
@@ -483,8 +483,8 @@ def test_a_calculation_that_takes_too_long_is_told(world: Cast, settings: Any):
     execute("UPDATE cohorts_calculation SET started_at = now() - interval '5 min'")
     found = only("long calculations")
     assert found.state == "bad"
-    assert f"cohort {made.pk}" in found.told
-    assert "for 5 min" in found.told
+    assert f"cohort {made.pk}" in found.message
+    assert "for 5 min" in found.message
     execute("UPDATE cohorts_calculation SET finished_at = now()")
     assert only("long calculations").state == "ok"
 
@@ -496,7 +496,7 @@ def test_many_calculations_that_take_too_long_are_summed_up(world: Cast):
     execute("UPDATE cohorts_calculation SET started_at = now() - interval '1 h'")
     found = ask("long calculations")
     assert len(found) == 6
-    assert found[-1].told.startswith("8 calculations")
+    assert found[-1].message.startswith("8 calculations")
 
 
 # Other connections.
@@ -517,10 +517,10 @@ def test_a_transaction_in_which_nothing_happens_is_told(world: Cast, monkeypatch
         cursor.execute("SELECT pg_backend_pid()")
         process = cursor.fetchone()[0]
         assert only("idle transactions").state == "ok"
-        monkeypatch.setattr(diagnosis, "IDLE_SECONDS", -3600)
+        monkeypatch.setattr(activity, "IDLE_SECONDS", -3600)
         found = ask("idle transactions")
         assert {each.state for each in found} == {"bad"}
-        (named,) = [each for each in found if f"process {process} of" in each.told]
+        (named,) = [each for each in found if f"process {process} of" in each.message]
         assert named.advice == f"It keeps its locks. End it: SELECT pg_terminate_backend({process})."
 
 
@@ -541,12 +541,12 @@ def test_a_statement_that_runs_for_long_is_told_but_not_what_it_says(
     thread.start()
     try:
         assert begun.wait(10)
-        monkeypatch.setattr(diagnosis, "STATEMENT_RUNS_SECONDS", -3600)
+        monkeypatch.setattr(activity, "STATEMENT_RUNS_SECONDS", -3600)
         found = wait_until(lambda: [each for each in ask("long statements") if each.state != "ok"], "statement")
         assert [each.state for each in found] == ["warning"]
-        assert f"process {told[0]} of" in found[0].told
-        assert "(SELECT)" in found[0].told
-        assert "nobody is to see" not in found[0].told
+        assert f"process {told[0]} of" in found[0].message
+        assert "(SELECT)" in found[0].message
+        assert "nobody is to see" not in found[0].message
         assert found[0].advice == f"If nobody needs it: SELECT pg_cancel_backend({told[0]})."
     finally:
         execute(f"SELECT pg_terminate_backend({told[0]})")
@@ -571,10 +571,10 @@ def test_who_waits_for_a_lock_is_told_with_who_holds_it(committed_cast: Cast, mo
         process = cursor.fetchone()[0]
         thread = threading.Thread(target=wait)
         thread.start()
-        monkeypatch.setattr(diagnosis, "STATEMENT_RUNS_SECONDS", -3600)
+        monkeypatch.setattr(activity, "STATEMENT_RUNS_SECONDS", -3600)
 
         def blocked() -> list[Finding]:
-            return [each for each in ask("long statements") if f"waits for process {process}" in each.told]
+            return [each for each in ask("long statements") if f"waits for process {process}" in each.message]
 
         (found,) = wait_until(blocked, "statement that waits")
         assert f"SELECT pg_terminate_backend({process})" in found.advice
@@ -583,7 +583,7 @@ def test_who_waits_for_a_lock_is_told_with_who_holds_it(committed_cast: Cast, mo
 
 
 def test_a_table_that_is_locked_holds_nothing_up(committed_cast: Cast, deployed: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(diagnosis, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(doctor, "LOCK_SECONDS", 0.1)
     with other_connection() as holder, holder.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("LOCK TABLE cohorts_calculation")
@@ -592,7 +592,7 @@ def test_a_table_that_is_locked_holds_nothing_up(committed_cast: Cast, deployed:
         assert time.monotonic() - began < 2
         cursor.execute("ROLLBACK")
     assert found.state == "bad"
-    assert "could not be looked at: OperationalError: canceling statement due to lock timeout" in found.told
+    assert "could not be looked at: OperationalError: canceling statement due to lock timeout" in found.message
     assert only("long calculations").state == "ok"
 
 
@@ -622,14 +622,14 @@ def test_limits_do_not_stay_on_the_connection(committed_cast: Cast, deployed: An
 def test_connections_that_are_used_up(
     world: Cast, monkeypatch: pytest.MonkeyPatch, most: float, worst: float, state: str
 ):
-    monkeypatch.setattr(diagnosis, "USED_CONNECTIONS", most)
-    monkeypatch.setattr(diagnosis, "MOST_USED_CONNECTIONS", worst)
+    monkeypatch.setattr(postgres, "USED_CONNECTIONS", most)
+    monkeypatch.setattr(postgres, "MOST_USED_CONNECTIONS", worst)
     found = only("connections")
     assert (found.state, bool(found.advice)) == (state, state != "ok")
 
 
 def test_a_database_that_is_too_old(world: Cast, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(diagnosis, "OLDEST_POSTGRES", 99)
+    monkeypatch.setattr(postgres, "OLDEST_POSTGRES", 99)
     found = only("database")
     assert (found.state, found.advice) == ("bad", "Use PostgreSQL 99 or later.")
 
@@ -638,17 +638,17 @@ def test_a_database_that_is_too_old(world: Cast, monkeypatch: pytest.MonkeyPatch
     ("skew", "state"), [(0.0, "ok"), (0.5, "ok"), (2.0, "warning"), (-2.0, "warning"), (40.0, "bad"), (-7200.0, "bad")]
 )
 def test_clocks_that_differ(world: Cast, monkeypatch: pytest.MonkeyPatch, skew: float, state: str):
-    monkeypatch.setattr(diagnosis, "time", SimpleNamespace(time=lambda: time.time() + skew))
+    monkeypatch.setattr(postgres, "time", SimpleNamespace(time=lambda: time.time() + skew))
     found = only("clock")
     assert (found.state, "NTP" in found.advice) == (state, state != "ok")
 
 
 def test_dead_rows(world: Cast, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(diagnosis, "FEW_DEAD_ROWS", -1)
-    monkeypatch.setattr(diagnosis, "DEAD_SHARE", -1)
+    monkeypatch.setattr(activity, "FEW_DEAD_ROWS", -1)
+    monkeypatch.setattr(activity, "DEAD_SHARE", -1)
     found = ask("vacuum")
-    assert len(found) == diagnosis.EXAMPLES
-    assert all("dead rows beside" in each.told and "VACUUM" in each.advice for each in found)
+    assert len(found) == texts.EXAMPLES
+    assert all("dead rows beside" in each.message and "VACUUM" in each.advice for each in found)
 
 
 # Without the database.
@@ -673,7 +673,7 @@ def test_a_full_disk(deployed: Any, monkeypatch: pytest.MonkeyPatch, free: float
 
 def test_the_disk_of_a_directory_that_is_not_there_yet(deployed: Any):
     deployed.DATA_DIRECTORY = Path("/tmp/no/such/directory")
-    assert only("disk").told.endswith(" at /tmp")
+    assert only("disk").message.endswith(" at /tmp")
 
 
 #: What the settings are, the state, a part of what is told and of the advice.
@@ -698,7 +698,7 @@ def test_a_setting_that_is_not_well(deployed: Any, given: dict[str, Any], state:
         setattr(deployed, name, value)
     found = only("settings")
     assert found.state == state
-    assert told in found.told
+    assert told in found.message
     assert advice in found.advice
     assert is_sentence(found.advice)
 
@@ -713,7 +713,7 @@ def test_on_one_machine_for_its_own_use_more_will_do(deployed: Any, given: dict[
     deployed.IS_EMBEDDED, deployed.IS_PRODUCTION, deployed.IS_BEHIND_PROXY = True, False, False
     for name, value in given.items():
         setattr(deployed, name, value)
-    assert only("settings").told == "as they should be for one machine"
+    assert only("settings").message == "as they should be for one machine"
 
 
 def test_without_a_secret_key_before_the_first_start(deployed: Any):
@@ -739,7 +739,7 @@ def embedded(deployed: Any) -> Iterator[Path]:
 
 def test_files_that_are_well(embedded: Path):
     found = only("data directory")
-    assert (found.state, found.told) == ("ok", str(embedded))
+    assert (found.state, found.message) == ("ok", str(embedded))
 
 
 @pytest.mark.parametrize("name", ["pgpass", "secret_key", "demo_key"])
@@ -754,13 +754,13 @@ def test_a_directory_of_another_major_version(embedded: Path):
     (embedded / "postgres" / "PG_VERSION").write_text("12\n")
     found = only("data directory")
     assert found.state == "bad"
-    assert "PostgreSQL 12" in found.told
+    assert "PostgreSQL 12" in found.message
 
 
 def test_a_directory_that_is_not_there(deployed: Any):
     deployed.IS_EMBEDDED, deployed.DATA_DIRECTORY = True, Path("/tmp/no/such/directory")
     found = only("data directory")
-    assert (found.state, "holds no database" in found.told) == ("bad", True)
+    assert (found.state, "holds no database" in found.message) == ("bad", True)
     assert only("serve").state == "bad"
     assert ask("web server") == []
 
@@ -784,7 +784,7 @@ def test_a_command_that_owns_the_directory_is_no_serve(embedded: Path):
         found = only("serve")
         assert ask("web server") == []
     assert found.state == "warning"
-    assert f"process {os.getpid()}" in found.told
+    assert f"process {os.getpid()}" in found.message
 
 
 @contextmanager
@@ -811,13 +811,13 @@ def answering(body: bytes, status: str) -> Iterator[str]:
 
 
 def of_web(url: str) -> list[Finding]:
-    return [each for each in diagnosis.findings(url) if each.name == "web server"]
+    return [each for each in doctor.findings(url) if each.name == "web server"]
 
 
 def test_a_web_server_whose_address_is_given(world: Cast):
     with answering(b"{}", "200 OK") as url:
         found = of_web(f"{url}/")
-    assert [(each.state, each.told.split(" answered")[0]) for each in found] == [
+    assert [(each.state, each.message.split(" answered")[0]) for each in found] == [
         ("ok", f"{url}/_livez"),
         ("ok", f"{url}/_readyz"),
     ]
@@ -828,7 +828,7 @@ def test_a_web_server_that_is_not_ready_tells_why(world: Cast):
     with answering(json.dumps(body).encode(), "503 Service Unavailable") as url:
         found = of_web(url)
     assert [each.state for each in found] == ["bad", "bad"]
-    assert found[1].told == f"{url}/_readyz answered 503: database: did not answer; ***"
+    assert found[1].message == f"{url}/_readyz answered 503: database: did not answer; ***"
 
 
 def test_a_web_server_that_is_away(world: Cast):
@@ -836,21 +836,21 @@ def test_a_web_server_that_is_away(world: Cast):
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
     found = of_web(url)
     assert [each.state for each in found] == ["bad", "bad"]
-    assert "did not answer: " in found[0].told
+    assert "did not answer: " in found[0].message
 
 
 def test_a_web_server_that_hangs(world: Cast, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(diagnosis, "HEALTH_SECONDS", 0.1)
+    monkeypatch.setattr(machine, "HEALTH_SECONDS", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = of_web(f"http://127.0.0.1:{server.getsockname()[1]}")
     assert [each.state for each in found] == ["bad", "bad"]
-    assert "did not answer: " in found[0].told
-    assert "timed out" in found[0].told
+    assert "did not answer: " in found[0].message
+    assert "timed out" in found[0].message
 
 
 def test_what_answers_is_no_json_object(world: Cast):
     with answering(b'["odd"]', "500 Oh") as url:
-        assert of_web(url)[0].told == f'{url}/_livez answered 500: ["odd"]'
+        assert of_web(url)[0].message == f'{url}/_livez answered 500: ["odd"]'
 
 
 def test_an_address_that_is_none(world: Cast):
@@ -862,8 +862,8 @@ def test_the_address_follows_from_the_command_line():
     words = ["python", "-m", "core6.serving", "core6.wsgi:application", "--host", "::", "--port", "8000"]
     web: Any = SimpleNamespace(cmdline=lambda: words)
     other: Any = SimpleNamespace(cmdline=lambda: ["python", "manage.py", "worker"])
-    assert diagnosis._web_address([other, web]) == ("::", "8000")
-    assert diagnosis._web_address([other]) is None
+    assert machine._web_address([other, web]) == ("::", "8000")
+    assert machine._web_address([other]) is None
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -872,19 +872,19 @@ def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
         assert f"The server listens on {host} without a proxy" in server.stderr
         rows = told(rows_of(server.directory, 0), "web server")
         assert [row["state"] for row in rows] == ["warning", "ok", "ok"]
-        assert f"listens on {host} without a proxy" in rows[0]["told"]
+        assert f"listens on {host} without a proxy" in rows[0]["message"]
         assert "IS_BEHIND_PROXY=true" in rows[0]["advice"]
 
 
 # Questions that fail, and what is shown.
 
 
-def replaced(monkeypatch: pytest.MonkeyPatch, *questions: diagnosis.Question) -> None:
-    monkeypatch.setattr(diagnosis, "QUESTIONS", questions)
+def replaced(monkeypatch: pytest.MonkeyPatch, *questions: Question) -> None:
+    monkeypatch.setattr(doctor, "QUESTIONS", questions)
 
 
-def raising(error: Exception) -> Callable[[], Iterator[diagnosis.Told]]:
-    def look() -> Iterator[diagnosis.Told]:
+def raising(error: Exception) -> Callable[[], Iterator[Report]]:
+    def look() -> Iterator[Report]:
         yield "ok", "so far", ""
         raise error
 
@@ -898,47 +898,47 @@ def test_a_question_that_raises_is_a_bad_finding(
 ):
     replaced(
         monkeypatch,
-        diagnosis.Question("odd one", raising(error), needs_database),
-        diagnosis.Question("next", lambda: iter([("ok", "fine", "")])),
+        Question("odd one", raising(error), needs_database),
+        Question("next", lambda: iter([("ok", "fine", "")])),
     )
-    first, second = diagnosis.findings()
+    first, second = doctor.findings()
     assert (first.name, first.state) == ("odd one", "bad")
-    assert first.told.startswith(f"could not be looked at: {type(error).__name__}: ")
+    assert first.message.startswith(f"could not be looked at: {type(error).__name__}: ")
     assert second == Finding("next", "ok", "fine")
 
 
 def test_a_statement_that_fails_does_not_spoil_the_next(world: Cast, monkeypatch: pytest.MonkeyPatch):
-    def look() -> Iterator[diagnosis.Told]:
+    def look() -> Iterator[Report]:
         execute("SELECT 1 / 0")
         yield "ok", "never", ""
 
-    replaced(monkeypatch, diagnosis.Question("one", look), diagnosis.QUESTIONS[NAMES.index("jobs")])
-    first, second = diagnosis.findings()
-    assert "DataError: division by zero" in first.told
+    replaced(monkeypatch, Question("one", look), doctor.QUESTIONS[NAMES.index("jobs")])
+    first, second = doctor.findings()
+    assert "DataError: division by zero" in first.message
     assert second.state == "ok"
 
 
 def test_a_question_cannot_write(world: Cast, monkeypatch: pytest.MonkeyPatch):
-    def look() -> Iterator[diagnosis.Told]:
+    def look() -> Iterator[Report]:
         execute("UPDATE cohorts_cohort SET count = 1")
         yield "ok", "never", ""
 
-    replaced(monkeypatch, diagnosis.Question("writer", look))
-    (found,) = diagnosis.findings()
-    assert "read-only transaction" in found.told
+    replaced(monkeypatch, Question("writer", look))
+    (found,) = doctor.findings()
+    assert "read-only transaction" in found.message
 
 
 def test_a_database_that_goes_away_ends_its_questions_alone(world: Cast, monkeypatch: pytest.MonkeyPatch):
     replaced(
         monkeypatch,
-        diagnosis.Question("jobs", raising(OperationalError("server closed the connection"))),
-        diagnosis.Question("never", raising(ValueError())),
-        diagnosis.Question("still", lambda: iter([("ok", "fine", "")]), needs_database=False),
+        Question("jobs", raising(OperationalError("server closed the connection"))),
+        Question("never", raising(ValueError())),
+        Question("still", lambda: iter([("ok", "fine", "")]), needs_database=False),
     )
-    away, still = diagnosis.findings()
+    away, still = doctor.findings()
     assert (away.name, away.state, still.name) == ("database", "bad", "still")
-    assert "server closed the connection" in away.told
-    assert PASSWORD not in away.told
+    assert "server closed the connection" in away.message
+    assert PASSWORD not in away.message
     assert "DATABASE_URL" in away.advice
 
 
@@ -947,14 +947,14 @@ def test_tables_that_are_still_to_come_are_no_second_trouble(world: Cast):
         "DELETE FROM django_migrations WHERE app = 'cohorts'",
         "ALTER TABLE cohorts_cohort RENAME COLUMN errors_calculating TO later",
     )
-    found = diagnosis.findings()
+    found = doctor.findings()
     assert {each.name for each in found if each.state == "bad"} == {"migrations"}
     assert "failing cohorts" not in {each.name for each in found}
 
 
 def test_a_table_that_is_lacking_although_all_is_applied_is_told(world: Cast):
     execute("ALTER TABLE cohorts_cohort RENAME COLUMN errors_calculating TO later")
-    assert "errors_calculating" in only("failing cohorts").told
+    assert "errors_calculating" in only("failing cohorts").message
 
 
 def test_no_secret_is_shown(world: Cast, deployed: Any, monkeypatch: pytest.MonkeyPatch):
@@ -965,8 +965,8 @@ def test_no_secret_is_shown(world: Cast, deployed: Any, monkeypatch: pytest.Monk
     failing(world, f"a name with {key}", " ".join([*secrets, address]))
     replaced(
         monkeypatch,
-        *diagnosis.QUESTIONS,
-        diagnosis.Question("odd", raising(ValueError(" ".join(secrets)))),
+        *doctor.QUESTIONS,
+        Question("odd", raising(ValueError(" ".join(secrets)))),
     )
     for arguments in ((), ("--json",)):
         out = io.StringIO()
@@ -983,38 +983,38 @@ def test_no_secret_is_shown(world: Cast, deployed: Any, monkeypatch: pytest.Monk
 def test_secrets_of_the_data_directory_are_not_shown(embedded: Path, monkeypatch: pytest.MonkeyPatch):
     (embedded / "secret_key").write_text("generated-secret-key\n")
     error = ValueError(f"{PASSWORD} and generated-secret-key")
-    replaced(monkeypatch, diagnosis.Question("odd", raising(error), needs_database=False))
-    (found,) = diagnosis.findings()
-    assert found.told == "could not be looked at: ValueError: *** and ***"
+    replaced(monkeypatch, Question("odd", raising(error), needs_database=False))
+    (found,) = doctor.findings()
+    assert found.message == "could not be looked at: ValueError: *** and ***"
 
 
 def test_a_short_secret_is_cut_out_of_the_words_of_others_alone(deployed: Any, monkeypatch: pytest.MonkeyPatch):
     deployed.SECRET_KEY = "short"
     replaced(
         monkeypatch,
-        diagnosis.QUESTIONS[NAMES.index("settings")],
-        diagnosis.Question("odd", raising(ValueError("the key is short")), needs_database=False),
+        doctor.QUESTIONS[NAMES.index("settings")],
+        Question("odd", raising(ValueError("the key is short")), needs_database=False),
     )
-    own, others = diagnosis.findings()
-    assert "it is short, a placeholder" in own.told
-    assert others.told == "could not be looked at: ValueError: the key is ***"
+    own, others = doctor.findings()
+    assert "it is short, a placeholder" in own.message
+    assert others.message == "could not be looked at: ValueError: the key is ***"
 
 
 def test_a_password_that_is_the_name_as_well_leaves_the_name(deployed: Any, monkeypatch: pytest.MonkeyPatch):
     for name, value in {"NAME": "core6-name", "USER": "core6", "PASSWORD": "core6-name"}.items():
         monkeypatch.setitem(connection.settings_dict, name, value)
-    assert diagnosis._safe("core6-name on this machine") == "core6-name on this machine"
+    assert texts.masked_line("core6-name on this machine") == "core6-name on this machine"
     monkeypatch.setitem(connection.settings_dict, "PASSWORD", "of-its-own")
-    assert diagnosis._safe("core6-name by of-its-own") == "core6-name by ***"
+    assert texts.masked_line("core6-name by of-its-own") == "core6-name by ***"
 
 
 def test_texts_of_others_are_one_short_line_without_control_characters(world: Cast):
     failing(world, "a\x1b[2Jname\nof two lines" + "n" * 300, "\x1b]0;title\x07" + "e" * 5000)
     found = only("failing cohorts")
-    assert "\x1b" not in found.told
-    assert "\n" not in found.told
-    assert "a [2Jname of two lines" in found.told
-    assert len(found.told) < 650
+    assert "\x1b" not in found.message
+    assert "\n" not in found.message
+    assert "a [2Jname of two lines" in found.message
+    assert len(found.message) < 650
 
 
 def test_brackets_are_no_markup(world: Cast):
@@ -1031,7 +1031,7 @@ def test_brackets_are_no_markup(world: Cast):
     [(-3, "0 s"), (0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (259200, "3 days")],
 )
 def test_times_are_said_as_people_do(seconds: float, text: str):
-    assert diagnosis._span(seconds) == text
+    assert texts.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -1073,7 +1073,7 @@ def test_programs_get_every_finding(world: Cast):
     assert row == {
         "name": "failing cohorts",
         "state": "bad",
-        "told": f"cohort {made.pk} “broken” of project {world.web.pk} failed once: timed out",
+        "message": f"cohort {made.pk} “broken” of project {world.web.pk} failed once: timed out",
         "advice": "Use fewer conditions or shorter times.",
     }
 
@@ -1103,7 +1103,7 @@ def test_a_database_that_is_away_or_silent(listens: bool):
     assert [row["name"] for row in rows] == ["settings", "disk", "database"]
     (row,) = told(rows, "database")
     assert row["state"] == "bad"
-    assert "core6 on 127.0.0.1 cannot be reached" in row["told"]
+    assert "core6 on 127.0.0.1 cannot be reached" in row["message"]
     assert PASSWORD not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert took < 5 + 3  # the start of the command among it
@@ -1149,10 +1149,10 @@ def test_beside_a_running_server(directory: Path):
         assert time.monotonic() - began < 60
         (row,) = [row for row in rows if row["state"] != "ok"]
         assert row["name"] == "failing cohorts"
-        assert f"cohort {body['id']} “stuck” of project {server.told('project')}" in row["told"]
-        assert "A bracket in a regular expression is not closed" in row["told"]
-        assert told(rows, "serve")[0]["told"].startswith(f"process {server.process.pid}, for ")
-        assert [row["told"].split(" answered")[0] for row in told(rows, "web server")] == [
+        assert f"cohort {body['id']} “stuck” of project {server.told('project')}" in row["message"]
+        assert "A bracket in a regular expression is not closed" in row["message"]
+        assert told(rows, "serve")[0]["message"].startswith(f"process {server.process.pid}, for ")
+        assert [row["message"].split(" answered")[0] for row in told(rows, "web server")] == [
             f"{server.url}/_livez",
             f"{server.url}/_readyz",
         ]
@@ -1191,4 +1191,4 @@ def test_a_server_that_was_stopped(directory: Path):
         ("database", "bad"),
     ]
     assert rows[2]["advice"] == "Start it with `manage.py serve`."
-    assert rows[3]["told"].startswith("not running")
+    assert rows[3]["message"].startswith("not running")

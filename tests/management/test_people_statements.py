@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core6.analytics import loading
-from core6.diagnosis import findings, integrity
+from core6.diagnosis import doctor, integrity
 from core6.provisioning import provision as provisioning
 from core6.provisioning import world
 from projects.models import Project
@@ -88,7 +88,7 @@ def test_no_check_asks_a_question_about_each_row_of_people_where_they_are(db: No
 
 def test_doctor_looks_at_no_people(cast: Cast, queries: CaptureQueriesContext):
     with queries:
-        findings.findings()
+        doctor.findings()
     assert len(queries) > 10
     assert statements(queries) == []
 

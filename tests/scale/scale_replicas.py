@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core6.diagnosis import findings
+from core6.diagnosis.findings import Finding
 from tests.chaos.clients import Line
 from tests.chaos.invariants import NOTHING, Allowed
 from tests.chaos.stage import KEY
@@ -128,21 +128,21 @@ def test_the_replica_is_killed_and_comes_back(machines: Machines, pair: Pair, te
     tell(f"{readers.figures()}; {figures(crowd.calls)}; read from again {back:.1f} s after its start")
 
 
-def doctor(machines: Machines, **given: str) -> findings.Finding:
+def doctor(machines: Machines, **given: str) -> Finding:
     urls = {"DATABASE_URL": machines.given["DATABASE_URL"], "REPLICA_URL": machines.given["REPLICA_URL"]}
     code = (
-        "import django; django.setup(); from core6.management import diagnosis as d;"
-        "(f,) = [f for q in d.QUESTIONS if q.name == 'replica' for f in d.answer(q)]; print(f.state, '|', f.told)"
+        "import django; django.setup(); from core6.diagnosis import doctor as d;"
+        "(f,) = [f for q in d.QUESTIONS if q.name == 'replica' for f in d.answer(q)]; print(f.state, '|', f.message)"
     )
     done = manage(machines.parent / "look", "shell", "-v", "0", "-c", code, SECRET_KEY=SECRET, **urls, **given)
     state, _, told = done.stdout.strip().partition(" | ")
-    return findings.Finding("replica", state, told)  # type: ignore[arg-type]  # one of the states
+    return Finding("replica", state, told)  # type: ignore[arg-type]  # one of the states
 
 
 def test_the_doctor_knows_the_replica(machines: Machines, pair: Pair):
     assert doctor(machines).state == "ok"
     pair.replica.ask("SELECT pg_wal_replay_pause()")
-    assert "paused" in doctor(machines).told
+    assert "paused" in doctor(machines).message
     pair.replica.ask("SELECT pg_wal_replay_resume()")
 
 
@@ -160,7 +160,7 @@ def test_the_replica_is_promoted(machines: Machines, pair: Pair, tell: Callable[
         pair.replica.ask("SELECT pg_promote()")
         machines.direct = pair.replica.url("replicas")
         machines.given["DATABASE_URL"] = machines.direct
-        assert "takes writes of its own" in doctor(machines).told
+        assert "takes writes of its own" in doctor(machines).message
         machines.given["REPLICA_URL"] = ""
         for place in range(2):
             machines.restart_web(place)

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from core6.diagnosis import findings as diagnosis
+from core6.diagnosis import doctor
+from core6.diagnosis.findings import Finding
 from core6.terminal.progress import progress
 
 _WIDTH = 140
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         if options["url"] and not options["url"].startswith(("http://", "https://")):
             raise CommandError("--url is no address: use http://host:port")
         with progress("Looking"):
-            found = diagnosis.findings(options["url"])
+            found = doctor.findings(options["url"])
         self.stdout.write(
             json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
         )
@@ -35,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(f"{bad} of {len(found)} findings {'is' if bad == 1 else 'are'} bad")
 
 
-def _as_text(found: list[diagnosis.Finding]) -> str:
+def _as_text(found: list[Finding]) -> str:
     from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -43,8 +44,8 @@ def _as_text(found: list[diagnosis.Finding]) -> str:
     table = Table("what", "how", "found, and what to do about it")
     for each in found:
         # Brackets in a message of the database are no markup.
-        told = f"{each.told}\n→ {each.advice}" if each.advice else each.told
-        table.add_row(Text(each.name), Text(each.state), Text(told))
+        found_and_advice = f"{each.message}\n→ {each.advice}" if each.advice else each.message
+        table.add_row(Text(each.name), Text(each.state), Text(found_and_advice))
     text = StringIO()
     Console(file=text, width=_WIDTH).print(table)
     return text.getvalue().rstrip()
