@@ -16,10 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.analytics.models import Person
-from core6.database import replica
+from core6.database import locks, replica
 from core6.diagnosis import doctor
 from core6.diagnosis.findings import Finding
-from core6.management.database_command import _ONE_MIGRATION_AT_A_TIME, _migrating_alone, unlimited
+from core6.management.database_command import _migrating_alone, unlimited
 from core6.terminal.progress import Work
 from roles.models import Role
 from tests.conftest import Caller, Cast
@@ -334,14 +334,14 @@ def test_the_doctor_tells_what_the_role_lacks_behind_a_pooler(db: None, settings
 
 def test_one_migrates_at_a_time_and_holds_up_no_index_that_is_built_beside_its_use(committed_cast: Cast):
     with _migrating_alone(Work("Bringing it up to date")), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+        cursor.execute(f"SELECT pg_try_advisory_xact_lock({locks.MIGRATION.key})")
         assert cursor.fetchone() == (False,)
         cursor.execute("SET statement_timeout = '5s'")
         cursor.execute("CREATE INDEX CONCURRENTLY beside ON annotations_annotation (content)")
         cursor.execute("DROP INDEX CONCURRENTLY beside")
         cursor.execute("RESET statement_timeout")
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
+        cursor.execute(f"SELECT pg_try_advisory_xact_lock({locks.MIGRATION.key})")
         assert cursor.fetchone() == (True,)
 
 

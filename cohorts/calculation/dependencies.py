@@ -4,19 +4,18 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-from django.db import connection
 from django.db.models import QuerySet, Sum
 
 from cohorts.criteria.errors import CriteriaError
 from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
 from core6.api.page_sizes import bytes_of
+from core6.database import locks
 
 References = Mapping[int, set[int]]
 LARGEST_ID = 2**63 - 1
 #: In bytes of JSON.
 _LARGEST_DEFINITIONS: Final = 10 * 1024**2
-_ONE_WRITER = 0x636F68  # "coh", the first number of advisory locks
 
 
 def lock_definitions(project_id: int) -> None:
@@ -25,8 +24,7 @@ def lock_definitions(project_id: int) -> None:
     Rows of related cohorts are written together: without one order for everybody, two writers would wait for each
     other.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_ONE_WRITER, project_id % 2**31])
+    locks.COHORT_DEFINITIONS.acquire(project_id % 2**31)
 
 
 def references_in(project_id: int) -> dict[int, set[int]]:

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from core6.analytics import person_merge
 from core6.analytics.record_values import BadRecord
 from core6.analytics.records import event_row, person_row
+from core6.database import locks
 
 #: Records with their positions, from 0.
 Records = Iterable[tuple[int, Any]]
@@ -97,7 +98,7 @@ def _begin(cursor: Any, project_id: int) -> None:
     """Let others wait who load into this project: two could each make a person for one name."""
     # Sorts and joins of millions; until the end of the transaction.
     cursor.execute("SET LOCAL work_mem = '64MB'")
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('core6.analytics.loading', %s))", [project_id])
+    locks.LOADING.acquire(project_id)
 
 
 def _rows(records: Records, row: Callable[[Any, int], str]) -> Iterator[str]:

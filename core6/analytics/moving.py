@@ -5,36 +5,32 @@ A statement that reads tables of both kinds is a hundred times slower, and holds
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
 
-from django.db import Error, connection, transaction
+from django.db import Error, transaction
 
-_LOCK: Final = "hashtextextended('core6.analytics.moving', 0)"
+from core6.database import locks
 
 
 @contextmanager
 def moving() -> Iterator[None]:
-    """Be the only one to move people: wait for the calculations that run, and for a move that runs.
+    """Be the only one to move people: wait for calculations in progress, and for another move.
 
-    The lock is the session's. It is kept when the client is killed, until the statement that moves a table has ended.
+    The lock belongs to the session. It is kept when the client is killed, until the statement that moves a table ends.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_lock({_LOCK})")
+    locks.MOVING.acquire_for_session()
     try:
         yield
     finally:
-        with suppress(Error), connection.cursor() as cursor:  # without a connection there is no lock either
-            cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+        with suppress(Error):  # without a connection there is no lock either
+            locks.MOVING.release()
 
 
 def are_moving() -> bool:
-    """Return whether people are being moved, or somebody waits to move them."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SELECT NOT pg_try_advisory_xact_lock_shared({_LOCK})")
-        return bool(cursor.fetchone()[0])
+    """Return whether people are being moved, or a move waits to begin."""
+    with transaction.atomic():
+        return not locks.MOVING.try_acquire_shared()
 
 
 def keep_in_place() -> None:
-    """Let people be moved only after the transaction in progress; wait for a move that runs."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
+    """Delay a move of people until the transaction in progress ends; wait for one that has begun."""
+    locks.MOVING.acquire_shared()

@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from core6.accounts.models import PersonalAPIKey
 from core6.api.exceptions import Conflict, IdempotencyKeyReused
 from core6.api.renderers import JSONRenderer
+from core6.database import locks
 from core6.idempotency.models import LONGEST, Answer
 
 #: The header of an answer that was given before.
@@ -99,10 +100,8 @@ def _body(kept: Answer) -> str:
 
 def _claim(api_key: PersonalAPIKey, name: str) -> None:
     """Keep others with the same key away until the end of the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"{api_key.pk} {name}"])
-        if not cursor.fetchone()[0]:
-            raise Conflict("A request with this Idempotency-Key is being answered: send it again a little later.")
+    if not locks.IDEMPOTENCY.try_acquire(f"{api_key.pk} {name}"):
+        raise Conflict("A request with this Idempotency-Key is being answered: send it again a little later.")
 
 
 def _fingerprint(request: Request, tenant: Mapping[str, Any]) -> str:

@@ -11,12 +11,10 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from psycopg.pq import TransactionStatus
 
-from core6.database import data_directory, embedded
+from core6.database import data_directory, embedded, locks
 from core6.management.commands.migrate import Command
 from core6.provisioning.world import WorldError
 from core6.terminal.progress import Work, progress
-
-_ONE_MIGRATION_AT_A_TIME = 0x636F726537
 
 
 class AttachedCommand(BaseCommand):
@@ -112,12 +110,11 @@ def _migrating_alone(work: Work) -> Iterator[None]:
 
 
 def _is_locked(holder: Any) -> bool:
+    is_locked = locks.MIGRATION.try_acquire(using=holder)
     with holder.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_MIGRATION_AT_A_TIME])
-        (is_locked,) = cursor.fetchone()
         # After it, so that nothing keeps its snapshot, which an index built beside its table's use would wait for.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        return bool(is_locked)
+    return is_locked
 
 
 @contextmanager

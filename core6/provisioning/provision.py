@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
 from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
+from core6.database import locks
 from core6.provisioning.projects import provision_project
 from core6.provisioning.rows import save, the_one
 from core6.provisioning.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
 from projects.models import Project
 from roles.models import Role, RoleMembership
-
-_ONE_AT_A_TIME = 0x636F726536  # "core6", the number of an advisory lock
 
 
 def provision(world: World, *, values: Mapping[str, str] | None = None, base: Path | None = None) -> dict[str, Any]:
@@ -47,8 +46,7 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
 
 def take_turns() -> None:
     """Wait, in the caller's transaction, until no other provisions the database, and let others wait for its end."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+    locks.PROVISIONING.acquire()
 
 
 def _user(entry: UserEntry, path: str) -> User:

@@ -6,8 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from core6.management import database_command
-from core6.provisioning import provision
+from core6.database import locks
 from tests.management.places import connect, place, somebody_elses_postgres, url_of
 from tests.management.serving import LIGHT, Serve, none_survives, serving, wait_until
 from tests.test_settings import SECRET
@@ -60,9 +59,9 @@ def test_one_that_is_asked_to_stop_ends_cleanly(made: str, delay: float):
             server.end()
 
 
-@pytest.mark.parametrize("lock", [database_command._ONE_MIGRATION_AT_A_TIME, provision._ONE_AT_A_TIME])
+@pytest.mark.parametrize("lock", [locks.MIGRATION.key, locks.PROVISIONING.key])
 def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
-    lock: int,
+    lock: str,
 ):
     """They are held at a lock until each has come to it; what each keeps of its own is elsewhere, as in containers."""
     name = f"empty{lock}"
@@ -83,7 +82,7 @@ def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
                 stack.callback(server.end)
             sessions = f"SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE datname = '{name}'".encode()
             wait_until(lambda: holder.execute(sessions).fetchone() == (4,), "sessions of all")
-            if lock == provision._ONE_AT_A_TIME:
+            if lock == locks.PROVISIONING.key:
                 waiting = b"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
                 wait_until(lambda: holder.execute(waiting).fetchone() == (3,), "servers that wait")
         for server in servers:

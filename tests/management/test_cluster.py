@@ -13,8 +13,8 @@ from django.db import connection
 
 from cohorts import tasks
 from cohorts.models import Cohort
-from core6.analytics import moving
 from core6.cluster.plan import plan
+from core6.database import locks
 from core6.database.cluster import nodes
 from core6.diagnosis import doctor
 from core6.management.commands import reset, restore
@@ -41,7 +41,7 @@ def coordinator(db: None, settings: Any) -> None:
 def somebody_moves_people() -> Iterator[psycopg.Connection[Any]]:
     """Hold the lock of `distribute` in another session, as one does whose client was killed."""
     with psycopg.connect(**connection.get_connection_params()) as other:
-        other.execute(f"SELECT pg_advisory_lock({moving._LOCK})")
+        other.execute(f"SELECT pg_advisory_lock({locks.MOVING.key})")
         yield other
         other.rollback()
         other.execute("SELECT pg_advisory_unlock_all()")
@@ -103,7 +103,7 @@ def test_distribute_waits_for_one_that_runs(coordinator: None):
 
 def test_distribute_waits_for_calculations(coordinator: None):
     with psycopg.connect(**connection.get_connection_params()) as other:
-        other.execute(f"SELECT pg_advisory_xact_lock_shared({moving._LOCK})")
+        other.execute(f"SELECT pg_advisory_xact_lock_shared({locks.MOVING.key})")
         timer = threading.Timer(0.5, other.rollback)
         timer.start()
         began = time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from core6.database import embedded
+from core6.database import embedded, locks
 from core6.management import database_command
 from core6.settings import BASE_DIR
 from core6.terminal import progress
@@ -23,7 +23,7 @@ from tests.management.places import connect, place
 from tests.management.serving import MANAGE, PATIENCE, environment, manage, wait_until
 from tests.management.test_provision_people import Terminal
 
-_MIGRATION = f"SELECT pg_advisory_lock({database_command._ONE_MIGRATION_AT_A_TIME})"
+_MIGRATION = f"SELECT pg_advisory_lock({locks.MIGRATION.key})"
 _COHORTS = "LOCK TABLE cohorts_cohort"
 
 

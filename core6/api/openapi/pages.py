@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import Any, Final, cast
 
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path, re_path
@@ -106,7 +106,7 @@ class RedocView(JSONErrors, SpectacularRedocView):
 class FaviconView(View):
     """`/favicon.ico`: browsers ask for it beside what names no icon, the schema for example."""
 
-    image = (Path(__file__).parent / "static" / "core6" / "favicon.svg").read_bytes()
+    image = (settings.BASE_DIR / "core6" / "static" / "core6" / "favicon.svg").read_bytes()
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(self.image, content_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
