@@ -10,6 +10,7 @@ from core6.database.query_counter import Spent
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
 
+_REQUEST_SECONDS: Final = (0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 25, 50, 75)
 _CALCULATION_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
@@ -17,6 +18,8 @@ class Families(NamedTuple):
     """What this process counts; where there are several, each has a file that the others read."""
 
     registry: "CollectorRegistry"
+    responses: "Counter"
+    request_seconds: "Histogram"
     statements: "Counter"
     statement_seconds: "Counter"
     calculation_seconds: "Histogram"
@@ -30,6 +33,20 @@ def families() -> Families:
     registry = CollectorRegistry()
     return Families(
         registry,
+        # The names, labels and buckets of django-prometheus: dashboards for Django use them.
+        Counter(
+            "django_http_responses_total_by_status_view_method",
+            "Count of responses by status, view, method.",
+            ["status", "view", "method"],
+            registry=registry,
+        ),
+        Histogram(
+            "django_http_requests_latency_seconds_by_view_method",
+            "Histogram of request processing time labelled by view.",
+            ["view", "method"],
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        ),
         Counter("core6_sql_statements_total", "SQL statements, by what sent them.", ["source"], registry=registry),
         Counter("core6_sql_seconds_total", "Seconds that SQL statements took.", ["source"], registry=registry),
         Histogram(

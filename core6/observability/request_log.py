@@ -1,11 +1,10 @@
-"""One line of the log for each request, once it is answered; installed only where LOG_LEVEL lets it pass."""
+"""One line of the log for each request, once it is answered; installed only where LOG_LEVEL shows it."""
 
 import logging
 import time
-from typing import Any, cast
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from django_structlog.middlewares import RequestMiddleware
 
 from core6.api.authentication import caller_of
 from core6.database.query_counter import spent
@@ -15,17 +14,17 @@ from core6.observability.routes import route_of
 logger = logger_of("core6.requests")
 
 
-class RequestLogMiddleware(RequestMiddleware):
-    """Says `request_finished` with the route, in place of the library's lines with the address: that may hold a key."""
+class RequestLogMiddleware:
+    """Logs `request_finished` with the route, and never with the address: a key may stand in that."""
 
-    async_capable = False
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         started, before = time.perf_counter(), spent()
-        response = cast("HttpResponse", self.get_response(request))
+        response = self.get_response(request)
         user_id, key = caller_of(request)
         logger.log(
-            # A refused request is the caller's news.
             logging.ERROR if response.status_code >= 500 else logging.INFO,
             "request_finished",
             method=request.method,
@@ -37,6 +36,3 @@ class RequestLogMiddleware(RequestMiddleware):
             **({"key": key} if key else {}),
         )
         return response
-
-    def process_got_request_exception(self, sender: type[Any], request: HttpRequest, **kwargs: Any) -> None:
-        """Leave the traceback to whoever has logged it already."""
