@@ -12,10 +12,10 @@ from typing import Final
 from django.conf import settings
 from django.db import Error, OperationalError, ProgrammingError, connection, transaction
 
+from core6.database.missing_migrations import missing_migrations
 from core6.diagnosis import activity, cohorts, jobs, machine, postgres
 from core6.diagnosis.findings import Finding, Question, Report
 from core6.diagnosis.machine import health_findings, serving_process
-from core6.diagnosis.postgres import missing_migrations
 from core6.diagnosis.queries import database_name
 from core6.diagnosis.texts import error_line, masked_line
 
@@ -94,7 +94,7 @@ def _is_connection_lost(error: Error) -> bool:
 
 def _has_missing_migrations() -> bool:
     with suppress(Error):
-        return bool(missing_migrations()[0])
+        return bool(missing_migrations())
     return False
 
 

@@ -6,9 +6,9 @@ from typing import Final
 
 from django.conf import settings
 from django.db import Error, connection, connections
-from django.db.migrations.executor import MigrationExecutor
 
 from core6.database import cluster, replica
+from core6.database.missing_migrations import missing_and_unknown_migrations
 from core6.diagnosis.findings import Question, Report, State
 from core6.diagnosis.queries import database_name, select
 from core6.diagnosis.texts import EXAMPLES, and_more, duration, error_line
@@ -34,17 +34,8 @@ def _database() -> Iterator[Report]:
         yield "ok", message, ""
 
 
-def missing_migrations() -> tuple[list[str], list[str]]:
-    """Return the names of those that are not applied, and of those that are and that this release does not know."""
-    loader = (executor := MigrationExecutor(connection)).loader
-    missing = [f"{each.app_label}.{each.name}" for each, _ in executor.migration_plan(loader.graph.leaf_nodes())]
-    unknown = [f"{app}.{name}" for app, name in loader.applied_migrations if app in loader.migrated_apps]
-    known = {f"{app}.{name}" for app, name in (*loader.disk_migrations, *loader.replacements)}
-    return missing, [each for each in unknown if each not in known]
-
-
 def _migrations() -> Iterator[Report]:
-    missing, unknown = missing_migrations()
+    missing, unknown = missing_and_unknown_migrations()
     if missing:
         named = ", ".join([*missing[:EXAMPLES], *and_more(len(missing), EXAMPLES)])
         yield "bad", f"not applied: {named}", "Start `serve` of this release, or run `manage.py migrate`."

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
 from psycopg.pq import TransactionStatus
 
 from core6.database import data_directory, embedded, locks
+from core6.database.missing_migrations import missing_migrations
 from core6.management.commands.migrate import Command
 from core6.provisioning.world import WorldError
 from core6.terminal.progress import Work, progress
@@ -83,8 +83,7 @@ def refuse_other_release() -> None:
     """Refuse a database that is not up to date, for a command that leaves it as it is."""
     if settings.IS_SECRET_KEY_GENERATED:
         settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if missing_migrations():
         raise CommandError("the database is not of this release: start this one, or run provision, and again")
 
 

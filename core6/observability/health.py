@@ -3,9 +3,9 @@
 from typing import Final
 
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse, JsonResponse
 
+from core6.database.missing_migrations import missing_migrations
 from core6.database.probe import Aside
 
 _READY_SECONDS: Final = 1.0
@@ -35,7 +35,6 @@ class Health:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
             return {}
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        self._is_migrated = not plan
-        return {"migrations": [f"{migration.app_label}.{migration.name}" for migration, _ in plan]} if plan else {}
+        missing = missing_migrations()
+        self._is_migrated = not missing
+        return {"migrations": missing} if missing else {}
