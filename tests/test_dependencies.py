@@ -15,8 +15,8 @@ from core6.settings import BASE_DIR
 PROJECT = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())
 DIRECT = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 LOCK = BASE_DIR / "requirements.lock"
-PIP_LOCKS = sorted(path for path in (*BASE_DIR.glob("*.lock"), *BASE_DIR.glob("tests/*/*.lock")))
-NPM_LOCKS = sorted(BASE_DIR.glob("tests/*/package-lock.json"))
+PIP_LOCKS = sorted(path for path in (*BASE_DIR.glob("*.lock"), *BASE_DIR.glob("tests/suites/*/*.lock")))
+NPM_LOCKS = sorted(BASE_DIR.glob("tests/suites/*/package-lock.json"))
 
 #: The first version without a known hole, and which that was.
 FLOORS = {

@@ -17,11 +17,11 @@ from core6.accounts.models import PersonalAPIKey, User
 from core6.analytics.models import Person
 from core6.api.openapi.schema import ENVIRONMENTS
 from roles.models import Role, RoleMembership
-from tests.api.answers_world import build, key
-from tests.api.strict_schema import Answers, components_of_answers
+from tests.api.test_permission_matrix import MATRIX, Operation
 from tests.conftest import Caller, Cast
-from tests.sampling import sampled
-from tests.test_permission_matrix import MATRIX, Operation
+from tests.support.api.answers_world import build, key
+from tests.support.api.strict_schema import Answers, components_of_answers
+from tests.support.sampling import sampled
 
 SCHEMA: Final = SchemaGenerator().get_schema(request=None, public=True)
 ANSWERS: Final = Answers(SCHEMA)

@@ -20,8 +20,9 @@ from core6.accounts.models import Level, Membership, Organization, PersonalAPIKe
 from core6.analytics.models import Dashboard, Person
 from projects.models import Project
 from roles.models import Role, RoleMembership
-from tests.api import bad_requests
-from tests.api.bad_requests import (
+from tests.conftest import Caller
+from tests.support.api import bad_requests
+from tests.support.api.bad_requests import (
     ACME,
     BOB,
     CAROL,
@@ -42,10 +43,9 @@ from tests.api.bad_requests import (
     Operation,
     operations,
 )
-from tests.conftest import Caller
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import IS_EVERY_CASE
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import IS_EVERY_CASE
 
 OPERATIONS: Final = operations()
 #: POST of a copy takes no fields.

@@ -13,9 +13,9 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.accounts.models import User
 from roles.models import Role, RoleMembership
-from tests.cohorts.people import all_of, leaf
+from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
-from tests.test_permission_matrix import MATRIX
+from tests.support.cohorts.people import all_of, leaf
 
 
 @pytest.fixture

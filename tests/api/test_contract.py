@@ -28,8 +28,8 @@ from core6.accounts.models import Level, Membership, Organization, PersonalAPIKe
 from core6.analytics.models import Dashboard, Insight, Person
 from projects.models import Project
 from roles.models import Role, RoleMembership
-from tests.api.contract_rules import is_the_servers_fault
-from tests.api.strict_schema import close_answers
+from tests.support.api.contract_rules import is_the_servers_fault
+from tests.support.api.strict_schema import close_answers
 
 #: How many examples of each operation; few and always the same ones where nobody says.
 ASKED = int(os.environ.get("CONTRACT_EXAMPLES", "0"))

@@ -12,8 +12,8 @@ from cohorts.models import Cohort
 from core6.analytics.models import Dashboard, Insight, Person
 from core6.api.ids import parse_uuid
 from core6.api.openapi.schema import ENVIRONMENTS
+from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
-from tests.test_permission_matrix import MATRIX
 
 FORM: Final = "application/x-www-form-urlencoded"
 ID: Final = 1_000_000_001

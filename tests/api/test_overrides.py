@@ -29,8 +29,8 @@ from core6.api.reads import List, Retrieve
 from core6.api.routers import Router
 from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
+from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
-from tests.test_permission_matrix import MATRIX
 
 #: Makes another class of one.
 Change = Callable[[type], type]

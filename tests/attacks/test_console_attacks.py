@@ -25,9 +25,9 @@ from projects.models import Project
 from roles.models import Role
 from tests.attacks.marked_world import MARK, World, taken_back
 from tests.console.conftest import Console, address, place
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import sampled
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 PASSWORD: Final = "a long and lovely password"  # of a test

@@ -13,13 +13,13 @@ from django.db import connection
 from annotations.models import Annotation
 from cohorts.models import Cohort, CohortMember
 from core6.analytics.models import DistinctId, Person
-from tests.api.bad_requests import operations
 from tests.attacks.marked_world import World, taken_back
-from tests.cohorts.people import NOW, all_of, did, leaf, person, work
 from tests.conftest import Caller
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import sampled
+from tests.support.api.bad_requests import operations
+from tests.support.cohorts.people import NOW, all_of, did, leaf, person, work
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 TEXTS: Final = (

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
-from tests.sampling import sampled
+from tests.support.places import place
+from tests.support.sampling import sampled
+from tests.support.serving import LIGHT, Serve, serving
 
 #: Of what is hidden: where one runs, the tests behind it still pass.
 NUMBERS: Final = count()

@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 from cohorts.models import Cohort
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Experiment, Insight
-from tests.cohorts.people import all_of, leaf, waiting, work
 from tests.conftest import Caller, Cast, invalid
+from tests.support.cohorts.people import all_of, leaf, waiting, work
 
 SUPPORTED = (
     "use an ActorsQuery with `properties` of persons, or SELECT person_id FROM cohort_people WHERE cohort_id = <id>."

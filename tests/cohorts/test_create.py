@@ -1,5 +1,5 @@
-from tests.cohorts.people import all_of, leaf, members, person, waiting, work
 from tests.conftest import Caller, Cast
+from tests.support.cohorts.people import all_of, leaf, members, person, waiting, work
 
 
 def url(cast: Cast) -> str:

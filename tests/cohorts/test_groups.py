@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from cohorts.models import Cohort
-from tests.cohorts.people import all_of, leaf, members, person, work
 from tests.conftest import Caller, Cast
+from tests.support.cohorts.people import all_of, leaf, members, person, work
 
 EVENT = {"type": "behavioral", "key": "e", "value": "performed_event", "event_type": "events"}
 

@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import User
 from core6.analytics.models import Experiment
-from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast, invalid
+from tests.support.cohorts.people import all_of, leaf
 
 
 def url(cast: Cast) -> str:

@@ -14,9 +14,9 @@ from cohorts.models import Cohort
 from core6.analytics import loading
 from core6.analytics.models import Person
 from projects.models import Project
-from tests.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
-from tests.cohorts.routing import NUMBER, REFERENCE, TABLES, statements, unbound
 from tests.conftest import Caller, Cast
+from tests.support.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
+from tests.support.cohorts.routing import NUMBER, REFERENCE, TABLES, statements, unbound
 
 EVENTS = {"type": "behavioral", "key": "$pageview", "event_type": "events", "time_value": 30, "time_interval": "day"}
 

@@ -17,7 +17,7 @@ from core6.tasks import forget_sessions
 from projects.models import Project
 from tests.conftest import Cast
 from tests.console.conftest import Console, address, place
-from tests.log_lines import logged
+from tests.support.log_lines import logged
 
 PASSWORD = "a long and lovely password"  # of a test
 LOGIN = "/admin/login/?next=/admin/"

@@ -6,8 +6,8 @@ from cohorts.models import CohortMember
 from core6.analytics.models import Dashboard, DistinctId, Event, Person
 from core6.demo import filling
 from projects.models import Project
-from tests.cohorts.people import waiting, work
 from tests.conftest import Caller, Cast, at_once, refused
+from tests.support.cohorts.people import waiting, work
 
 LIMIT = refused(
     "You have reached the maximum limit of allowed projects for your current plan."

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.clients import Call, Client, Crowd, Line, Outcome
-from tests.chaos.invariants import NOTHING, Allowed, damage
-from tests.chaos.stage import KEY, PERSONS, Stage, Totals, stage
-from tests.management.serving import wait_until
+from tests.suites.chaos.clients import Call, Client, Crowd, Line, Outcome
+from tests.suites.chaos.invariants import NOTHING, Allowed, damage
+from tests.suites.chaos.stage import KEY, PERSONS, Stage, Totals, stage
+from tests.support.serving import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from core6.accounts import keys
-from tests.management.places import ask, place
-from tests.management.serving import Serve, manage, refusal, serving
+from tests.support.places import ask, place
+from tests.support.serving import Serve, manage, refusal, serving
 
 FIXED_KEY = "phx_fixed_for_the_tests_of_ci"
 WORLD = f"""

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from tests.management.places import ask, connect, place
-from tests.management.serving import Serve, child, serving, survivors, wait_until
+from tests.support.places import ask, connect, place
+from tests.support.serving import Serve, child, serving, survivors, wait_until
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from core6.database import embedded
-from tests.management.places import ask, connect, place, somebody_elses_postgres, url_of
-from tests.management.serving import LIGHT, Serve, manage, refusal, serving
+from tests.support.places import ask, connect, place, somebody_elses_postgres, url_of
+from tests.support.serving import LIGHT, Serve, manage, refusal, serving
 from tests.test_settings import SECRET
 
 ALICE = ("--user", "alice@example.com", "--label", "ci", "--scopes", "*")

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import refusal, survivors
+from tests.support.places import place
+from tests.support.serving import refusal, survivors
 from tests.test_settings import SECRET
 
 

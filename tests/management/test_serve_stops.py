@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.management.places import connect, place
-from tests.management.serving import LIGHT, Serve, none_survives, serving, survivors, wait_until
+from tests.support.places import connect, place
+from tests.support.serving import LIGHT, Serve, none_survives, serving, survivors, wait_until
 
 
 @pytest.fixture(scope="module")

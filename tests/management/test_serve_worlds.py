@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.management.places import ask, place
-from tests.management.serving import LIGHT, manage, serving, survivors
+from tests.support.places import ask, place
+from tests.support.serving import LIGHT, manage, serving, survivors
 
 FIXED_KEY = "phx_fixed_for_the_tests_of_ci"
 WORLD = """

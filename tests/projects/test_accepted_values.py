@@ -2,7 +2,7 @@ import pytest
 
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast
-from tests.projects.stored import DURATION, ERRORS, FLAGS, NULLABLE_FLAGS, RATE, shown, store, url
+from tests.support.stored import DURATION, ERRORS, FLAGS, NULLABLE_FLAGS, RATE, shown, store, url
 
 UNCHECKED = (
     "test_account_filters",

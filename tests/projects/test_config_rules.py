@@ -2,7 +2,7 @@ import pytest
 
 from projects.modifiers import MODIFIERS
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import everything, url
+from tests.support.stored import everything, url
 
 NO_DICTIONARY = "Must provide a dictionary or None."
 FLAG = "session_recording_linked_flag"

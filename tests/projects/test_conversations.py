@@ -4,7 +4,7 @@ import pytest
 
 from projects.models import Project
 from tests.conftest import Caller, Cast
-from tests.projects.stored import FORM, everything, store, url
+from tests.support.stored import FORM, everything, store, url
 
 TOKEN = "a-token-of-43-characters-without-any-prefix"
 

@@ -8,7 +8,7 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.analytics.models import Person
 from tests.conftest import Caller, Cast, missing, refused
-from tests.routes import api_routes
+from tests.support.routes import api_routes
 
 PROJECTS, ENVIRONMENTS = "/api/projects/", "/api/environments/"
 

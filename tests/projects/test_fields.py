@@ -6,7 +6,7 @@ import pytest
 from core6.analytics.models import Dashboard
 from projects.models import Project
 from tests.conftest import Caller, Cast
-from tests.projects.stored import shown, url
+from tests.support.stored import shown, url
 
 READ_ONLY = {
     "id": 987654,

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.conftest import Caller, Cast, error, invalid
-from tests.projects.stored import FORM, everything, shown, url
+from tests.support.stored import FORM, everything, shown, url
 
 NO_JSON = "Value must be valid JSON."
 NUL = "Null characters are not allowed."

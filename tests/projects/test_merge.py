@@ -1,7 +1,7 @@
 import pytest
 
 from tests.conftest import Caller, Cast
-from tests.projects.stored import everything, shown, store, url
+from tests.support.stored import everything, shown, store, url
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import everything, store, url
+from tests.support.stored import everything, store, url
 
 REFUSAL = invalid(
     "invalid_input",

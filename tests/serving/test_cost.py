@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
+from tests.support.places import place
+from tests.support.serving import LIGHT, Serve, serving
 
 MB: Final = 2**20
 SIZE: Final = 10 * 1000 * 1000

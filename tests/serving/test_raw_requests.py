@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
-from tests.serving.received import answer_of
+from tests.support.places import place
+from tests.support.received import answer_of
+from tests.support.serving import LIGHT, Serve, serving
 
 #: So long does nobody wait who is told nothing.
 SILENCE: Final = 0.7

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
-from tests.serving.received import answer_of
+from tests.support.places import place
+from tests.support.received import answer_of
+from tests.support.serving import LIGHT, Serve, serving
 
 CSV: Final = b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\ndistinct_id\r\nann\r\n'
 MULTIPART: Final = b'--edge\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc\r\n--edge--\r\n'
