@@ -2,10 +2,7 @@ import pytest
 
 from core6.analytics.models import Dashboard, Insight
 from tests.conftest import Caller, Cast, invalid
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
+from tests.support.urls import annotations_url as url
 
 
 def test_every_field_has_its_default(cast: Cast, alice: Caller):

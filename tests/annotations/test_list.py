@@ -5,10 +5,7 @@ from annotations.models import Annotation
 from core6.accounts.models import User
 from core6.analytics.models import Dashboard, Insight
 from tests.conftest import Caller, Cast, invalid
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
+from tests.support.urls import annotations_url as url
 
 
 def note(cast: Cast, content: str, **fields: object) -> Annotation:

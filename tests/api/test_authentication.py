@@ -8,12 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey
 from tests.conftest import Caller, Cast, error
+from tests.support.urls import annotations_url as url
 
 NOT_PROVIDED = error("authentication_error", "not_authenticated", "Authentication credentials were not provided.")
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
 
 
 def invalid_in(place: str) -> dict:

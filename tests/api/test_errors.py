@@ -18,14 +18,11 @@ from core6.accounts import keys
 from core6.accounts.models import User
 from projects.models import Project
 from tests.conftest import Caller, Cast, error, invalid, missing
+from tests.support.urls import annotations_url as url
 from tests.test_settings import python
 
 KEY = keys.generate()
 FORM = "application/x-www-form-urlencoded"
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api/nonsense/", "/api/projects/1/nonsense", "/nonsense"])

@@ -8,14 +8,11 @@ from core6.activity.models import ActivityLog
 from core6.analytics.models import Experiment, Insight
 from tests.conftest import Caller, Cast, invalid
 from tests.support.cohorts.people import all_of, leaf, waiting, work
+from tests.support.urls import cohorts_url as url
 
 SUPPORTED = (
     "use an ActorsQuery with `properties` of persons, or SELECT person_id FROM cohort_people WHERE cohort_id = <id>."
 )
-
-
-def url(cast: Cast, cohort: Any = None, rest: str = "") -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/{rest}" if cohort else "")
 
 
 def create(cast: Cast, alice: Caller, **fields: Any) -> dict:

@@ -8,12 +8,9 @@ from django.db import connection
 from cohorts.models import Cohort
 from tests.conftest import Caller, Cast
 from tests.support.cohorts.people import all_of, leaf, members, person, work
+from tests.support.urls import cohorts_url as url
 
 EVENT = {"type": "behavioral", "key": "e", "value": "performed_event", "event_type": "events"}
-
-
-def url(cast: Cast, key: int | None = None) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{key}/" if key else "")
 
 
 def of(*leaves: Any) -> list[dict[str, Any]]:

@@ -8,10 +8,7 @@ from core6.accounts.models import User
 from core6.analytics.models import Experiment
 from tests.conftest import Caller, Cast, invalid
 from tests.support.cohorts.people import all_of, leaf
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/"
+from tests.support.urls import cohorts_url as url
 
 
 def cohort(cast: Cast, name: str | None, **fields: Any) -> Cohort:

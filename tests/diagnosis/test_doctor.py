@@ -1137,7 +1137,7 @@ def rows_of(directory: Path, code: int) -> list[dict[str, Any]]:
 def test_beside_a_running_server(directory: Path):
     """A cohort with a bad expression, computed by the real worker, and then migrations that are missing."""
     with serving(directory, "--workers", "1") as server:
-        cohorts = f"/api/projects/{server.told('project')}/cohorts/"
+        cohorts = server.path("cohorts")
         wait_until(lambda: workers_of(directory), "worker")
         assert {row["state"] for row in rows_of(directory, 0)} == {"ok"}
         filters = all_of(leaf("plan", "regex", "["))

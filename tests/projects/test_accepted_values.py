@@ -2,7 +2,8 @@ import pytest
 
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast
-from tests.support.stored import DURATION, ERRORS, FLAGS, NULLABLE_FLAGS, RATE, shown, store, url
+from tests.support.stored import DURATION, ERRORS, FLAGS, NULLABLE_FLAGS, RATE, shown, store
+from tests.support.urls import projects_url as url
 
 UNCHECKED = (
     "test_account_filters",

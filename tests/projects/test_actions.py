@@ -9,14 +9,11 @@ from projects.demo import request_demo_data
 from projects.models import ProductIntent, Project
 from projects.onboarding import MOST_CONTEXTS, PRODUCTS
 from tests.conftest import Caller, Cast, error, invalid, refused
+from tests.support.urls import action_url as url
 
 API_TOKEN = re.compile(r"phc_[0-9A-Za-z]{40,43}")
 SECRET = re.compile(r"phs_[0-9A-Za-z]{44,48}")
 FORM = "application/x-www-form-urlencoded"
-
-
-def url(cast: Cast, action: str = "") -> str:
-    return f"/api/organizations/{cast.acme.pk}/projects/{cast.web.pk}/" + (f"{action}/" if action else "")
 
 
 def act(caller: Caller, cast: Cast, action: str, body: Any = None, **extra: Any) -> Any:

@@ -6,7 +6,8 @@ import pytest
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast, missing
-from tests.support.stored import DURATION, RATE, store, url
+from tests.support.stored import DURATION, RATE, store
+from tests.support.urls import projects_url as url
 
 
 def rows(**filters: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from core6.analytics.models import Dashboard, GroupType
 from core6.security.encryption import signing_key
 from projects.models import ProductIntent, Project
 from tests.conftest import Caller, Cast
-from tests.support.stored import store, url
+from tests.support.stored import store
+from tests.support.urls import projects_url as url
 
 
 @pytest.mark.parametrize(("name", "level"), [("carol", 1), ("bob", 8), ("alice", 15)])

@@ -2,7 +2,8 @@ import pytest
 
 from projects.modifiers import MODIFIERS
 from tests.conftest import Caller, Cast, invalid
-from tests.support.stored import everything, url
+from tests.support.stored import everything
+from tests.support.urls import projects_url as url
 
 NO_DICTIONARY = "Must provide a dictionary or None."
 FLAG = "session_recording_linked_flag"

@@ -4,7 +4,8 @@ import pytest
 
 from projects.models import Project
 from tests.conftest import Caller, Cast
-from tests.support.stored import FORM, everything, store, url
+from tests.support.stored import FORM, everything, store
+from tests.support.urls import projects_url as url
 
 TOKEN = "a-token-of-43-characters-without-any-prefix"
 

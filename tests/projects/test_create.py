@@ -5,7 +5,8 @@ from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard
 from projects.models import Project
 from tests.conftest import Caller, Cast, invalid
-from tests.support.stored import everything, shown, url
+from tests.support.stored import everything, shown
+from tests.support.urls import projects_url as url
 
 HOST = {"key": "$host", "operator": "not_regex", "value": "^(localhost|127\\.0\\.0\\.1)($|:)", "type": "event"}
 

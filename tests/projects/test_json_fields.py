@@ -1,7 +1,8 @@
 import pytest
 
 from tests.conftest import Caller, Cast, error, invalid
-from tests.support.stored import FORM, everything, shown, url
+from tests.support.stored import FORM, everything, shown
+from tests.support.urls import projects_url as url
 
 NO_JSON = "Value must be valid JSON."
 NUL = "Null characters are not allowed."

@@ -4,7 +4,8 @@ import pytest
 import time_machine
 
 from tests.conftest import Caller, Cast, invalid
-from tests.support.stored import everything, store, url
+from tests.support.stored import everything, store
+from tests.support.urls import projects_url as url
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STAMP = "2026-03-01T12:00:00+00:00"

@@ -2,7 +2,8 @@ import pytest
 
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast, invalid, refused
-from tests.support.stored import ERRORS, everything, shown, store, url
+from tests.support.stored import ERRORS, everything, shown, store
+from tests.support.urls import projects_url as url
 
 NO_ERROR_LIST = f"Must provide a list for field: {ERRORS}."
 NO_ERROR_TEXTS = f"Must provide a list of strings to field: {ERRORS}."

@@ -1,7 +1,8 @@
 import pytest
 
 from tests.conftest import Caller, Cast, invalid
-from tests.support.stored import everything, store, url
+from tests.support.stored import everything, store
+from tests.support.urls import projects_url as url
 
 REFUSAL = invalid(
     "invalid_input",

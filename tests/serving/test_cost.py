@@ -170,7 +170,7 @@ def send(server: Serve, method: str, path: str, body: bytes, content_type: str, 
 
 
 def addresses(server: Serve) -> list[tuple[str, str]]:
-    project = f"/api/projects/{server.told('project')}/"
+    project = server.path()
     return [("POST", server.annotations), ("POST", f"{project}cohorts/"), ("PATCH", project)]
 
 

@@ -75,9 +75,9 @@ def send(
 
 def counts(server: Serve) -> list[Any]:
     """Return everything that the requests below could have changed."""
-    cohorts, notes = f"/api/projects/{server.told('project')}/cohorts/", server.annotations
+    cohorts, notes = server.path("cohorts"), server.annotations
     found = [server.call("GET", f"{path}?limit=100")[1] for path in (cohorts, notes)]
-    project = server.call("GET", f"/api/projects/{server.told('project')}/")[1]
+    project = server.call("GET", server.path())[1]
     return [*found, project["name"], project["api_token"]]
 
 

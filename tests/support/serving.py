@@ -139,9 +139,13 @@ class Serve:
         assert found, self.stdout
         return found[1]
 
+    def path(self, resource: str = "") -> str:
+        """Return the path of what the printed project holds, or of the project itself."""
+        return f"/api/projects/{self.told('project')}/" + (f"{resource}/" if resource else "")
+
     @property
     def annotations(self) -> str:
-        return f"/api/projects/{self.told('project')}/annotations/"
+        return self.path("annotations")
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
         """Send one request, by the printed key unless another is given; return the status and the JSON."""

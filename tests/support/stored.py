@@ -4,7 +4,6 @@ from core6.accounts.models import User
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard
 from projects.models import Project
-from tests.conftest import Cast
 
 FORM = "application/x-www-form-urlencoded"
 ERRORS = "autocapture_exceptions_errors_to_ignore"
@@ -25,10 +24,6 @@ NULLABLE_FLAGS = (
     "conversations_enabled",
 )
 FLAGS = ("anonymize_ips", "completed_snippet_onboarding", "is_demo", "session_recording_opt_in", "access_control")
-
-
-def url(cast: Cast, project: Project | None = None, rest: str = "") -> str:
-    return f"/api/organizations/{cast.acme.pk}/projects/" + (f"{project.pk}/{rest}" if project else "")
 
 
 def everything() -> list[list[dict[str, Any]]]:

@@ -13,10 +13,7 @@ from cohorts.models import Calculation, Cohort, CohortMember
 from tests.conftest import Caller, Cast
 from tests.support.cohorts.people import all_of, any_of, did, leaf, person, waiting, work
 from tests.support.cohorts.people import members as members_of
-
-
-def url(cast: Cast, cohort: dict | None = None) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/" if cohort else "")
+from tests.support.urls import cohorts_url as url
 
 
 def create(cast: Cast, alice: Caller, filters: dict, **fields: Any) -> dict:

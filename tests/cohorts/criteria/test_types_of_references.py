@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from cohorts.models import Cohort
 from tests.conftest import Caller, Cast
 from tests.support.cohorts.people import all_of, leaf
+from tests.support.urls import cohorts_url as url
 
 MB = 2**20
 PAID = leaf("plan", value="paid")
@@ -19,10 +20,6 @@ BOUGHT = {
     "time_value": 1,
     "time_interval": "day",
 }
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/"
 
 
 def of(cohort: Cohort) -> dict[str, Any]:

@@ -11,15 +11,12 @@ from core6.activity.models import ActivityLog
 from core6.analytics.models import Person
 from tests.conftest import Caller, Cast, error, invalid
 from tests.support.cohorts.people import all_of, leaf, members, person, waiting, work
+from tests.support.urls import cohorts_url as url
 
 NO_VALUE = (
     "CSV file contains no valid person IDs, distinct IDs, or email addresses. Please ensure your file has data rows"
     " with person IDs, distinct IDs, or email addresses."
 )
-
-
-def url(cast: Cast, cohort: Any = None, rest: str = "") -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/{rest}" if cohort else "")
 
 
 def create(cast: Cast, alice: Caller, **fields: Any) -> dict:

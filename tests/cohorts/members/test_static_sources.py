@@ -7,13 +7,10 @@ import pytest
 from cohorts.models import Cohort
 from tests.conftest import Caller, Cast, invalid
 from tests.support.cohorts.people import all_of, leaf, members, person, waiting, work
+from tests.support.urls import cohorts_url as url
 
 PRO = all_of(leaf("plan", value="pro"))
 COPY = "SELECT person_id FROM cohort_people WHERE cohort_id = {}"
-
-
-def url(cast: Cast, cohort: Any = None, rest: str = "") -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/{rest}" if cohort else "")
 
 
 def create(cast: Cast, alice: Caller, **fields: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def memory(processes: list[psutil.Process]) -> int:
 @pytest.mark.parametrize("key", [KEY, "phx_unknown"], ids=["a caller", "a stranger"])
 def test_others_are_answered_meanwhile(scene: Stage, key: str):
     web = scene.server.web_processes()
-    project = f"/api/projects/{scene.projects['Doomed']}/"
+    project = scene.path(project="Doomed")
     addresses = [("POST", f"{project}annotations/"), ("POST", f"{project}cohorts/"), ("PATCH", project)]
     scene.ask("GET", project)
     before, statuses = memory(web), set[int]()

@@ -21,7 +21,7 @@ _FROZEN_SECONDS = 16
 
 def create(scene: Stage, limit: int, project: str = "Jobs") -> str:
     """Make a cohort that is computed; return its path."""
-    path = f"/api/projects/{scene.projects[project]}/cohorts/"
+    path = scene.path("cohorts", project)
     body = scene.ask("POST", path, {"name": "broken", "filters": numbers_below(limit)}, 201)
     return settled(scene, f"{path}{body['id']}/")
 
@@ -147,7 +147,7 @@ def test_a_poison_cohort_stops_no_other(scene: Stage):
     with scene.survive("a poison cohort", clients=4):
         poison = numbers_below(1)
         poison["properties"]["values"][0]["values"][0] |= {"key": "email", "operator": "regex", "value": "(("}
-        cohorts = f"/api/projects/{scene.projects['Jobs']}/cohorts/"
+        cohorts = scene.path("cohorts")
         bad = scene.ask("POST", cohorts, {"name": "poison", "filters": poison}, 201)
         scene.ask("PATCH", path, {"filters": numbers_below(70)})
         is_right(scene, path, 70)

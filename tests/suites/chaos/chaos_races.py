@@ -46,7 +46,7 @@ def test_one_role_name_is_taken_once(scene: Stage):
 
 def test_each_rotation_gives_another_token(scene: Stage):
     with scene.survive("16 rotations of one project", clients=2):
-        project = f"/api/projects/{scene.projects['Jobs']}/"
+        project = scene.path()
         for name, action in (("api_token", "reset_token"), ("secret_api_token", "rotate_secret_token")):
             calls = at_once(scene, "PATCH", f"{project}{action}/", {}, times=5)
             assert {call.status for call in calls} == {200}
@@ -60,7 +60,7 @@ def test_each_rotation_gives_another_token(scene: Stage):
 
 def test_one_idempotency_key_makes_one_row(scene: Stage):
     with scene.survive("16 requests of one Idempotency-Key", clients=2):
-        path = f"/api/projects/{scene.projects['Jobs']}/annotations/"
+        path = scene.path("annotations")
         for number in range(10):
             key, body = uuid.uuid4().hex, {"content": f"the same {number}", "scope": "project"}
             calls = at_once(scene, "POST", path, body, times=3, Idempotency_Key=key)

@@ -42,23 +42,19 @@ def bring_back(scene: Stage) -> None:
     scene.recover()
 
 
-def path(scene: Stage, name: str, project: str = "Jobs") -> str:
-    return f"/api/projects/{scene.projects[project]}/{name}/"
-
-
 def note(scene: Stage, content: str) -> int:
     body = {"content": content, "scope": "project"}
-    return int(scene.ask("POST", path(scene, "annotations"), body, 201)["id"])
+    return int(scene.ask("POST", scene.path("annotations"), body, 201)["id"])
 
 
 def notes(scene: Stage) -> list[str]:
-    return [row["content"] for row in scene.ask("GET", path(scene, "annotations"))["results"]]
+    return [row["content"] for row in scene.ask("GET", scene.path("annotations"))["results"]]
 
 
 def computed(scene: Stage, limit: int) -> dict[str, Any]:
     """Make a cohort and wait for its job: the worker lost its connections, and is started again."""
-    made = scene.ask("POST", path(scene, "cohorts"), {"name": "new", "filters": numbers_below(limit)}, 201)
-    at = f"{path(scene, 'cohorts')}{made['id']}/"
+    made = scene.ask("POST", scene.path("cohorts"), {"name": "new", "filters": numbers_below(limit)}, 201)
+    at = f"{scene.path('cohorts')}{made['id']}/"
     found: dict[str, Any] = wait_until(
         lambda: (row := scene.ask("GET", at))["count"] is not None and not row["is_calculating"] and row,
         "count",
@@ -68,7 +64,7 @@ def computed(scene: Stage, limit: int) -> dict[str, Any]:
 
 
 def test_the_saved_state_comes_back_each_time(scene: Stage):
-    web = f"/api/projects/{scene.projects['Jobs']}/"
+    web = scene.path()
     # Signed anew each time.
     before, ids = {**scene.ask("GET", web), "live_events_token": None}, []
     for turn in range(3):
@@ -101,7 +97,7 @@ def tag(scene: Stage, known: str = "-") -> tuple[int, str | None]:
     """Return the status and the tag of the list, to who has it with a tag already."""
     with closing(HTTPConnection(scene.address, timeout=15)) as asked:
         headers = {"Authorization": f"Bearer {KEY}", "If-None-Match": known}
-        asked.request("GET", path(scene, "annotations"), headers=headers)
+        asked.request("GET", scene.path("annotations"), headers=headers)
         answer = asked.getresponse()
         return answer.status, answer.headers["ETag"]
 

@@ -36,7 +36,7 @@ def scene() -> Iterator[Stage]:
 
 
 def notes(scene: Stage) -> str:
-    return f"/api/projects/{scene.projects['Jobs']}/annotations/"
+    return scene.path("annotations")
 
 
 def connect(scene: Stage) -> socket.socket:
@@ -62,7 +62,7 @@ class Others:
         self.wrong: list[str] = []
         calls = {
             "GET": ("GET", f"{notes(scene)}?limit=1", None, 200),
-            "POST": ("POST", f"/api/projects/{scene.projects['Client 0']}/annotations/", {"content": "x"}, 201),
+            "POST": ("POST", scene.path("annotations", "Client 0"), {"content": "x"}, 201),
             "ready": ("GET", "/_readyz", None, 200),
         }
         self._threads = [threading.Thread(target=self._call, args=(name, *call)) for name, call in calls.items()]
@@ -190,7 +190,7 @@ def test_an_honest_writer_at_1_mb_a_second_is_served(scene: Stage):
     body = json.dumps({"content": "honest"}).encode()
     body += b" " * (9 * MB)
     with connect(scene) as client:
-        path = f"/api/projects/{scene.projects['Client 0']}/annotations/"
+        path = scene.path("annotations", "Client 0")
         client.sendall(head(scene, f"POST {path}", "Content-Type: application/json", f"Content-Length: {len(body)}"))
         for start in range(0, len(body), MB // 4):
             client.sendall(body[start : start + MB // 4])

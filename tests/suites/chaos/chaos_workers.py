@@ -69,7 +69,7 @@ class Shop:
 
     def __init__(self, server: Serve) -> None:
         self.server = server
-        self.cohorts = f"/api/projects/{server.told('project')}/cohorts/"
+        self.cohorts = server.path("cohorts")
 
     def call(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
         answer = self.server.call(method, path, body)

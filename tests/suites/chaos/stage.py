@@ -97,6 +97,10 @@ class Stage:
         assert call.status == status, str(call)
         return call.body
 
+    def path(self, resource: str = "", project: str = "Jobs") -> str:
+        """Return the path of what a project holds, or of the project itself."""
+        return f"/api/projects/{self.projects[project]}/" + (f"{resource}/" if resource else "")
+
     def connect(self) -> "psycopg.Connection[Any]":
         return connect(self.directory)
 
@@ -124,7 +128,7 @@ class Stage:
         wait_until(lambda: line.call("GET", "/_readyz").status == 200, "ready server", 30)
         line.close()
         began, line = time.monotonic(), self.line()
-        while (call := line.call("GET", f"/api/projects/{self.projects['Jobs']}/")).status != 200:
+        while (call := line.call("GET", self.path())).status != 200:
             assert time.monotonic() - began < 3, str(call)
             time.sleep(0.05)
         assert time.monotonic() - began < 3, str(call)
