@@ -15,7 +15,6 @@ from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import Level, Membership, PersonalAPIKey, User
 from core6.analytics.models import Dashboard, Experiment, GroupType, Insight
-from core6.api import kept
 from core6.api.reads import List, Retrieve
 from core6.revisions.models import Revision, watched_tables
 from projects.models import ProductIntent, Project
@@ -299,9 +298,11 @@ def test_a_kept_page_opens_nothing_to_whoever_is_refused(world: Cast):
     assert Client().get(path).status_code == 401
 
 
-def test_a_page_too_large_to_keep_is_read_anew(world: Cast, queries: CaptureQueriesContext, monkeypatch):
+def test_a_page_too_large_to_keep_is_read_anew(world: Cast, queries: CaptureQueriesContext):
     path, alice = tags(world, "annotations")
-    monkeypatch.setattr(kept, "_LARGEST", 10)
+    Annotation.objects.bulk_create(  # more than 1 MB
+        Annotation(organization=world.acme, project=world.web, content="x" * 20_000) for _ in range(100)
+    )
     alice.get(path)
     first = alice.get(path)
     with queries:

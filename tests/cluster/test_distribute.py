@@ -71,20 +71,18 @@ def test_a_second_run_does_nothing(citus: None, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == ""
 
 
-def test_after_an_interruption_the_rest_is_done(citus: None, monkeypatch: pytest.MonkeyPatch):
-    runs = distribute.Command._run_statement
-    left = [2]
+def test_after_an_interruption_the_rest_is_done(citus: None):
+    begun = []
 
-    def interrupted(command: distribute.Command, statement: str) -> None:
-        if left == [0]:
-            raise KeyboardInterrupt
-        left[0] -= 1
-        runs(command, statement)
+    def interrupted(execute: Any, sql: str, *arguments: Any) -> Any:
+        if sql.startswith("SELECT create_distributed_table("):
+            begun.append(sql)
+            if len(begun) == 3:
+                raise KeyboardInterrupt
+        return execute(sql, *arguments)
 
-    monkeypatch.setattr(distribute.Command, "_run_statement", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with connection.execute_wrapper(interrupted), pytest.raises(KeyboardInterrupt):
         run()
-    monkeypatch.undo()
     assert calls() == DISTRIBUTED[:2]
     assert run() == "2 of 4 tables put in their places, the others were there."
     assert calls() == DISTRIBUTED

@@ -118,9 +118,9 @@ def test_a_job_that_fails_leaves_nothing_and_is_over(cast: Cast, alice: Caller, 
     project = create(cast, alice)
 
     def fail(*args: object) -> None:
-        raise RuntimeError("no events today")
+        raise RuntimeError("no cohorts today")
 
-    monkeypatch.setattr(filling, "_objects", fail)
+    monkeypatch.setattr(filling, "parse", fail)
     with pytest.raises(RuntimeError):
         work()
     assert not is_generating(cast, alice, project)
