@@ -70,7 +70,7 @@ def test_the_floors_are_of_what_is_installed():
 
 
 def test_django_is_safe_however_it_is_installed():
-    """Whoever installs without the lock gets no version from below the floor either."""
+    """An installation without the lock gets no version from below the floor either."""
     django = next(each for each in DIRECT if each.name == "django")
     assert not django.specifier.contains("5.2.18")
     assert django.specifier.contains("5.2.19")

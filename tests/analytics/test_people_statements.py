@@ -48,10 +48,10 @@ def test_provisioning_keeps_to_one_project(numbered: Project, queries: CaptureQu
     with queries:
         for _ in range(2):
             provision(persons=persons, events=events)
-    told = statements(queries)
-    assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
+    sent = statements(queries)
+    assert {sql: unbound(sql) for sql in sent if unbound(sql)} == {}
     # Citus passes it on to every shard.
-    others = {sql for sql in told if not REFERENCE.search(sql)}
+    others = {sql for sql in sent if not REFERENCE.search(sql)}
     assert others == {"ANALYZE analytics_person, analytics_distinctid", "ANALYZE analytics_event"}
 
 
@@ -63,10 +63,10 @@ def test_a_project_and_its_people_are_deleted_by_its_number(
     with queries:
         assert alice.delete(f"/api/projects/{NUMBER}/").status_code == 204
         assert work() == 1
-    told = statements(queries)
-    deleted = [sql for sql in told if sql.startswith("DELETE")]
+    sent = statements(queries)
+    deleted = [sql for sql in sent if sql.startswith("DELETE")]
     assert {table for sql in deleted for table in re.findall(TABLES, sql)} == set(TABLES.split("|"))
-    assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
+    assert {sql: unbound(sql) for sql in sent if unbound(sql)} == {}
 
 
 def test_verify_reads_all_projects_with_a_few_checks_that_have_a_name(db: None):
@@ -80,9 +80,9 @@ def test_verify_reads_all_projects_with_a_few_checks_that_have_a_name(db: None):
 
 
 def test_no_check_asks_a_question_about_each_row_of_people_where_they_are(db: None):
-    """Only the coordinator has the small tables: EXISTS of one of them, with a value of the row, cannot be asked."""
-    asked = [each.offenders for each in integrity.CHECKS if each.name in OF_ALL_PROJECTS]
-    assert [sql for sql in asked if "EXISTS" in str(sql)] == []
+    """Only the coordinator has the small tables: EXISTS of one of them, with a value of the row, is impossible."""
+    offenders = [each.offenders for each in integrity.CHECKS if each.name in OF_ALL_PROJECTS]
+    assert [sql for sql in offenders if "EXISTS" in str(sql)] == []
 
 
 def test_doctor_looks_at_no_people(cast: Cast, queries: CaptureQueriesContext):

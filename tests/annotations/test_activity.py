@@ -100,7 +100,7 @@ def test_unknown_and_foreign_annotations_have_none(cast: Cast, alice: Caller):
     assert alice.get(url(cast, rest="activity/")).json()["total_count"] == 0
 
 
-def test_it_needs_its_own_scope(cast: Cast):
+def test_a_caller_needs_the_scope_of_the_activity(cast: Cast):
     carol = cast.caller(cast.carol, "annotation:write")
     response = carol.get(url(cast, rest="activity/"))
     assert (response.status_code, response.json()) == (
@@ -110,7 +110,7 @@ def test_it_needs_its_own_scope(cast: Cast):
     assert cast.caller(cast.carol, "activity_log:read").get(url(cast, rest="activity/")).status_code == 200
 
 
-def test_it_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+def test_the_activity_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
     alice.post(url(cast), {})
     for _ in range(2):
         with queries:

@@ -61,7 +61,7 @@ def test_fast_answers_have_them(cast: Cast, alice: Caller):
 
 @pytest.mark.parametrize("accept", ["application/json", "application/json;q=0.9"], ids=["fast", "ordinary"])
 @pytest.mark.parametrize("place", ["annotations/", "annotations/{annotation}/", "cohorts/", ""])
-def test_what_has_a_tag_is_asked_about_each_time(cast: Cast, alice: Caller, place: str, accept: str):
+def test_an_answer_with_a_tag_is_revalidated_each_time(cast: Cast, alice: Caller, place: str, accept: str):
     project = f"/api/projects/{cast.web.pk}/"
     annotation = alice.post(f"{project}annotations/", {"content": "x", "scope": "project"}).json()["id"]
     path = project + place.format(annotation=annotation)

@@ -107,14 +107,14 @@ def test_another_project_of_the_organization_is_another_one(cast: Cast, alice: C
 
 
 @pytest.mark.parametrize(("path", "body"), CURRENT)
-def test_who_left_gets_the_ordinary_refusal(cast: Cast, alice: Caller, path: str, body: Any):
+def test_a_user_who_left_gets_the_ordinary_refusal(cast: Cast, alice: Caller, path: str, body: Any):
     post(alice, path, "one", body)
     Membership.objects.filter(user=cast.alice).delete()
     answer, plain = post(alice, path, "one", body), alice.post(path, body)
     assert (answer.status_code, answer.json()) == (404, plain.json())
 
 
-def test_who_left_the_organization_of_an_id_gets_the_ordinary_refusal(cast: Cast, alice: Caller):
+def test_a_user_who_left_the_organization_of_an_id_gets_the_ordinary_refusal(cast: Cast, alice: Caller):
     post(alice, url(cast), "one")
     Membership.objects.filter(user=cast.alice).delete()
     answer = post(alice, url(cast), "one")
@@ -151,7 +151,7 @@ def test_keys_are_each_callers_own(cast: Cast, alice: Caller):
     assert post(alice, url(cast), "one").json()["id"] != post(bob, url(cast), "one").json()["id"]
 
 
-def test_refusals_come_first(cast: Cast, alice: Caller):
+def test_a_refusal_comes_before_a_kept_answer(cast: Cast, alice: Caller):
     post(alice, url(cast), "one")
     key = PersonalAPIKey.objects.get(user=cast.alice)
     PersonalAPIKey.objects.filter(pk=key.pk).update(scopes=["annotation:read"])
@@ -161,7 +161,7 @@ def test_refusals_come_first(cast: Cast, alice: Caller):
     assert not Answer.objects.exists()  # goes with its key
 
 
-def test_it_is_forgotten_after_a_day(cast: Cast, alice: Caller):
+def test_a_kept_answer_is_forgotten_after_a_day(cast: Cast, alice: Caller):
     first = post(alice, url(cast), "one").json()
     Answer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
     second = post(alice, url(cast), "one", {**BODY, "content": "another day"})
@@ -207,7 +207,7 @@ def test_secrets_of_an_answer_are_not_readable_in_the_database(cast: Cast, alice
 
 
 def test_sixteen_at_once_make_one(committed_cast: Cast):
-    """Each is answered as the first, or told that the first is being answered; which one it is, is chance."""
+    """Each gets the answer of the first, or 409 while the first is under way; which of both is chance."""
     cast = committed_cast
     alice = cast.caller(cast.alice)
     answers = at_once(16, lambda _: post(alice, url(cast), "one"))
@@ -220,7 +220,7 @@ def test_sixteen_at_once_make_one(committed_cast: Cast):
     assert Annotation.objects.filter(project=cast.web).count() == 1
 
 
-def test_one_that_is_under_way_is_told_so(committed_cast: Cast):
+def test_a_repetition_of_a_request_under_way_is_refused(committed_cast: Cast):
     cast = committed_cast
     alice = cast.caller(cast.alice)
     pk = PersonalAPIKey.objects.get(user=cast.alice).pk

@@ -25,7 +25,7 @@ Answer = tuple[int, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Operation:
-    """One row: what the operation needs, and what it answers to whoever may."""
+    """One row: what the operation needs, and what it answers to a caller who may."""
 
     method: str
     path: str
@@ -338,7 +338,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("operation", "caller"), CASES)
-def test_permission(cast: Cast, operation: str, caller: str):
+def test_a_caller_gets_the_answer_of_the_matrix(cast: Cast, operation: str, caller: str):
     row, (make, answer) = MATRIX[operation], CALLERS[caller]
     response = row.call(make(row, cast), cast)
     expected = answer(row, cast)
@@ -357,7 +357,7 @@ UNKNOWN = ["999999", "abc", "1.5", "9" * 19, "phc_token", "01a20e5b-7a93-7462-a4
     ("operation", "segment"),
     sampled([(name, each) for name, row in MATRIX.items() if row.place in PARENTS for each in UNKNOWN], 3),
 )
-def test_an_unknown_parent_is_404_before_any_scope_is_asked_for(cast: Cast, operation: str, segment: str):
+def test_an_unknown_parent_is_404_before_any_scope_is_checked(cast: Cast, operation: str, segment: str):
     row = MATRIX[operation]
     path = row.path.format(project_id=segment, organization_id=segment, role_id="1", id=1)
     refusal = cast.caller(cast.alice, "person:read").request(row.method, path, {})
@@ -378,7 +378,7 @@ def test_an_unknown_object_is_404(cast: Cast, operation: str, segment: str):
     assert path != known
     response = cast.caller(cast.alice).request(row.method, path, row.sent(cast))
     if row.place == "itself":
-        # The project is the parent of its own paths, too: no scope is asked for.
+        # The project is the parent of its own paths, too: no scope is checked.
         assert cast.caller(cast.alice, "person:read").request(row.method, path, {}).json() == missing()
     if row.success == 405:
         assert response.status_code == 405  # a hard delete is refused without looking

@@ -124,7 +124,7 @@ def test_a_post_without_a_token_is_refused(world: World, staff: User, pattern: s
 
 
 @pytest.mark.parametrize("pattern", sampled(PATTERNS, 4))
-def test_who_is_no_user_of_the_console_sees_no_page(world: World, pattern: str):
+def test_a_caller_who_is_no_user_of_the_console_sees_no_page(world: World, pattern: str):
     """A member without the right, by a session and by a key, and nobody: all are led to the login."""
     path = filled(pattern, rows(world))
     member = Client()

@@ -283,7 +283,7 @@ def test_what_no_database_stores_is_refused_or_chooses_nobody(stage: Stage, text
 
 
 @pytest.mark.parametrize("size", [401, 10_000, 1_000_000])
-def test_long_texts(stage: Stage, size: int):
+def test_a_long_text_is_refused_or_only_a_value(stage: Stage, size: int):
     """A key or an event is refused beyond 400 characters; a value of any length is only a value."""
     text = "x'\\%" * (size // 4 + 1)
     for long in (leaf(text, "exact", "x"), behavior(key=text), leaf("value", text, "x")):

@@ -55,7 +55,7 @@ def head(server: Serve, *headers: bytes, method: str = "POST", target: str = "",
     lines = [
         f"{method} {target or server.annotations} HTTP/{version}".encode(),
         f"Host: {urlsplit(server.url).netloc}".encode(),
-        f"Authorization: Bearer {server.told('API key')}".encode(),
+        f"Authorization: Bearer {server.printed('API key')}".encode(),
         b"Content-Type: application/json",
         *headers,
     ]

@@ -71,10 +71,10 @@ def with_key_of(directory: Path, new: Path) -> Path:
 
 @dataclass
 class Dump:
-    """A backup, what it told, and what there was when it was made."""
+    """A backup, what the command printed, and what there was when it was made."""
 
     file: Path
-    told: str
+    output: str
     contents: dict[str, Any]
     secret_token: str
     web: int
@@ -147,10 +147,10 @@ def moved(scene: Stage, dump: Dump, parent: Path, real_server: Path, password: s
     return given
 
 
-def test_a_backup_tells_what_belongs_to_it(scene: Stage, dump: Dump):
+def test_a_backup_says_what_to_keep_beside_it(scene: Stage, dump: Dump):
     assert stat.S_IMODE(dump.file.stat().st_mode) == 0o600
     assert not dump.file.with_name("quiet.dump.part").exists()
-    first, second = dump.told.strip().splitlines()
+    first, second = dump.output.strip().splitlines()
     assert first.startswith(f"{dump.file} holds the database (")
     assert first.endswith(f"). To bring it back: manage.py restore {dump.file}")
     assert f"Keep {scene.directory / 'secret_key'} in another place" in second
@@ -168,7 +168,7 @@ def test_a_backup_leaves_extensions_out(dump: Dump):
     assert "hstore" not in listed
 
 
-def test_everything_comes_back(scene: Stage, dump: Dump, parent: Path):
+def test_restore_brings_everything_back(scene: Stage, dump: Dump, parent: Path):
     directory = with_key_of(scene.directory, parent / "again")
     done = manage(directory, "restore", str(dump.file))
     assert (done.returncode, done.stderr) == (0, ""), done
@@ -229,17 +229,17 @@ def test_triggers_come_back_as_they_were_enabled(scene: Stage, moved: dict[str, 
     assert ("roles_role", "revise_on_truncate", "A") in expected
 
 
-def test_what_is_there_is_not_replaced_unasked(
+def test_restore_replaces_nothing_without_force(
     dump: Dump, moved: dict[str, str], real_server: Path, parent: Path, scene: Stage
 ):
-    told = refusal(parent / "none", "restore", str(dump.file), **moved)
-    assert "holds organizations already: replace everything in it with --force" in told
+    message = refusal(parent / "none", "restore", str(dump.file), **moved)
+    assert "holds organizations already: replace everything in it with --force" in message
     with connect(real_server):
-        told = refusal(parent / "none", "restore", "--force", str(dump.file), **moved)
-        assert "the database has other connections (1): stop `serve`" in told
+        message = refusal(parent / "none", "restore", "--force", str(dump.file), **moved)
+        assert "the database has other connections (1): stop `serve`" in message
     assert contents(real_server) == dump.contents
-    told = refusal(scene.directory, "restore", "--force", str(dump.file))
-    assert f"process {scene.server.process.pid} uses {scene.directory}: stop it" in told
+    message = refusal(scene.directory, "restore", "--force", str(dump.file))
+    assert f"process {scene.server.process.pid} uses {scene.directory}: stop it" in message
     assert scene.server.is_answering()
 
 
@@ -253,8 +253,8 @@ def test_a_damaged_backup_changes_nothing(dump: Dump, moved: dict[str, str], rea
         before = contents(real_server)
         for length in (len(whole) - 1, len(whole) - 2000):
             file.write_bytes(whole[:length])
-            told = refusal(parent / "none", "restore", "--force", str(file), **moved)
-            assert f"{file} is damaged: take another" in told
+            message = refusal(parent / "none", "restore", "--force", str(file), **moved)
+            assert f"{file} is damaged: take another" in message
             assert contents(real_server) == before
     finally:
         with connect(real_server) as connected:
@@ -291,16 +291,16 @@ def test_a_backup_of_a_newer_release_is_refused(dump: Dump, moved: dict[str, str
     with connect(real_server) as connected:
         connected.execute("DELETE FROM django_migrations WHERE name = '0999_next'")
     before = contents(real_server)
-    told = refusal(parent / "none", "restore", "--force", str(file), **moved)
-    assert f"{file} is of a newer release, which has cohorts.0999_next" in told
+    message = refusal(parent / "none", "restore", "--force", str(file), **moved)
+    assert f"{file} is of a newer release, which has cohorts.0999_next" in message
     assert contents(real_server) == before
 
 
-def test_secrets_of_another_key_are_told(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
+def test_restore_names_secrets_of_another_key(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
     given = {**moved, "SECRET_KEY": SECRET}
-    told = refusal(parent / "none", "restore", "--force", str(dump.file), **given)
-    assert "the data are restored, but the secrets in them were encrypted with another key" in told
-    assert "bring back SECRET_KEY or ENCRYPTION_KEYS of the server" in told
+    message = refusal(parent / "none", "restore", "--force", str(dump.file), **given)
+    assert "the data are restored, but the secrets in them were encrypted with another key" in message
+    assert "bring back SECRET_KEY or ENCRYPTION_KEYS of the server" in message
 
 
 def test_an_account_without_rights_changes_nothing(
@@ -311,9 +311,9 @@ def test_an_account_without_rights_changes_nothing(
         connected.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO guest")
     before = contents(real_server)
     given = {**moved, "DATABASE_URL": moved["DATABASE_URL"].replace("core6:", "guest:", 1)}
-    told = refusal(parent / "none", "restore", "--force", str(dump.file), **given)
-    assert "nothing was changed, since the database refuses" in told
-    assert "must be owner of schema public" in told
+    message = refusal(parent / "none", "restore", "--force", str(dump.file), **given)
+    assert "nothing was changed, since the database refuses" in message
+    assert "must be owner of schema public" in message
     assert contents(real_server) == before
 
 
@@ -331,8 +331,8 @@ def test_an_owner_of_a_database_needs_no_more_rights(
 
 
 def test_a_pooler_is_refused(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
-    told = refusal(parent / "none", "restore", "--force", str(dump.file), **moved, IS_BEHIND_POOLER="true")
-    assert "DATABASE_URL is of a pooler: give the address of the database" in told
+    message = refusal(parent / "none", "restore", "--force", str(dump.file), **moved, IS_BEHIND_POOLER="true")
+    assert "DATABASE_URL is of a pooler: give the address of the database" in message
 
 
 def pg_dump_of(parent: int) -> psutil.Process | None:
@@ -366,12 +366,12 @@ def test_an_interrupted_backup_leaves_no_file(
                 assert not any(password in argument for argument in process.cmdline())
         assert stat.S_IMODE(part.stat().st_mode) == 0o600
         if number == signal.SIGTERM:
-            told = refusal(nowhere, "backup", str(file), **moved)
-            assert f"{part} is being written by another backup" in told
+            message = refusal(nowhere, "backup", str(file), **moved)
+            assert f"{part} is being written by another backup" in message
         running.send_signal(number)
-        _, told = running.communicate(timeout=20)
-        assert running.returncode == code, told
-        assert told == ("" if code < 0 else f"CommandError: stopped: {file} was not written\n")
+        _, output = running.communicate(timeout=20)
+        assert running.returncode == code, output
+        assert output == ("" if code < 0 else f"CommandError: stopped: {file} was not written\n")
         wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "end of pg_dump")
     assert not file.exists()
     assert part.exists() == (number == signal.SIGKILL)
@@ -382,8 +382,8 @@ def test_what_a_killed_backup_left_is_begun_anew(dump: Dump, moved: dict[str, st
     file.write_text("something else")
     part.write_bytes(b"x" * 10_000_000)
     part.chmod(0o644)
-    told = refusal(nowhere, "backup", str(file), **moved)
-    assert f"{file} exists: choose another FILE, or replace it with --force" in told
+    message = refusal(nowhere, "backup", str(file), **moved)
+    assert f"{file} exists: choose another FILE, or replace it with --force" in message
     assert file.read_text() == "something else"
     assert manage(nowhere, "backup", "--force", str(file), **moved).returncode == 0
     assert file.read_bytes()[:5] == b"PGDMP"
@@ -413,7 +413,7 @@ def refused(command: Any, *arguments: str, **options: Any) -> str:
     return str(caught.value)
 
 
-def test_places_that_cannot_be_written_are_told(tmp_path: Path, settings: Any, db: None):
+def test_places_that_cannot_be_written_are_refused(tmp_path: Path, settings: Any, db: None):
     settings.DATA_DIRECTORY = tmp_path / "data"
     settings.IS_EMBEDDED = True
     assert refused(backup, "x") == f"there is no database in {tmp_path / 'data'}: nothing to back up"
@@ -432,14 +432,14 @@ def test_places_that_cannot_be_written_are_told(tmp_path: Path, settings: Any, d
 
 
 @pytest.mark.parametrize("content", [b"", b"PGDMP", b"SELECT 1;\n", b"\0" * 5000, b"PGDMP\x01\x10\x00\x04\x08"])
-def test_what_is_no_backup_is_told(tmp_path: Path, db: None, content: bytes):
+def test_a_file_that_is_no_backup_is_refused(tmp_path: Path, db: None, content: bytes):
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises(CommandError, match=r"is no whole backup: name a file that `manage\.py backup` wrote \(.+\)$"):
         dumps.known_contents(file)
 
 
-def test_dumps_of_others_are_told(tmp_path: Path, db: None, dump: Dump):
+def test_dumps_of_others_are_refused(tmp_path: Path, db: None, dump: Dump):
     dumps.known_contents(dump.file)
     file = tmp_path / "file"
     given = {**dumps.environment(), "PGDATABASE": "postgres"}
@@ -491,8 +491,8 @@ def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.Monke
 
 
 def test_the_reason_is_what_was_complained_of_first():
-    told = b"pg_dump: detail: x\npg_dump: error: connection failed\npg_dump: error: more\n"
-    assert dumps.reason(told) == "error: connection failed"
+    output = b"pg_dump: detail: x\npg_dump: error: connection failed\npg_dump: error: more\n"
+    assert dumps.reason(output) == "error: connection failed"
     assert dumps.reason(b"psql:<stdin>:7: ERROR:  must be owner\n") == "ERROR:  must be owner"
     assert dumps.reason(b"") == "it said nothing"
 

@@ -17,7 +17,7 @@ from tests.test_settings import SECRET
 
 #: Runs a command of the operating system, which leaves a file.
 _HARM = "CREATE TEMP TABLE IF NOT EXISTS x (y text); COPY x FROM PROGRAM 'touch {marker}';"
-#: Under names of our own, so that no table of contents tells.
+#: Under names of our own, so that the table of contents does not show it.
 _HIDDEN = f"""
 CREATE FUNCTION revise_everywhere(bigint) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN {_HARM} RETURN true; END$$;
 CREATE OR REPLACE FUNCTION revise_accounts_user() RETURNS trigger LANGUAGE plpgsql
@@ -80,14 +80,14 @@ class Target:
     def refused(self) -> str:
         """Return what the file is refused with, of which nothing may have run."""
         before = contents(self.directory)
-        told = refusal(self.parent / "none", "restore", "--force", str(self.file), **self.given)
-        assert "nothing was changed" in told
+        message = refusal(self.parent / "none", "restore", "--force", str(self.file), **self.given)
+        assert "nothing was changed" in message
         assert contents(self.directory) == before
         assert not self.marker.exists()
         with connect(self.directory) as connected:
             beside = "SELECT count(*) FROM pg_namespace WHERE nspname = 'public_being_restored'"
             assert connected.execute(beside).fetchone() == (0,)
-        return told
+        return message
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +106,9 @@ def test_what_is_not_ours_is_refused(target: Target, made: str, removed: str, na
         target.back_up()
     finally:
         target.execute(removed)
-    told = target.refused()
-    assert "holds what no release of this application makes" in told
-    assert named in told
+    message = target.refused()
+    assert "holds what no release of this application makes" in message
+    assert named in message
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def citus(server: None) -> None:
 def calls() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT call FROM calls ORDER BY number")
-        return [told for (told,) in cursor.fetchall()]
+        return [call for (call,) in cursor.fetchall()]
 
 
 def run(*arguments: str) -> Any:
@@ -102,7 +102,7 @@ def test_a_table_of_every_node_comes_first(citus: None):
     assert calls() == ["copy projects_project", *DISTRIBUTED]
 
 
-def test_a_table_that_lies_otherwise_is_told(citus: None):
+def test_a_table_that_lies_otherwise_is_refused(citus: None):
     execute("INSERT INTO pg_dist_partition VALUES ('analytics_person', 'n', NULL, 2, 't')")
     with pytest.raises(CommandError) as refused:
         run()
@@ -112,7 +112,7 @@ def test_a_table_that_lies_otherwise_is_told(citus: None):
     )
 
 
-def test_what_citus_refuses_is_told_with_what_to_do(citus: None):
+def test_what_citus_refuses_is_reported_with_what_to_do(citus: None):
     execute(
         "DROP FUNCTION create_distributed_table", "CREATE FUNCTION create_distributed_table() RETURNS void RETURN NULL"
     )
@@ -168,7 +168,7 @@ def test_the_output_of_a_dry_run_is_a_script(citus: None):
     assert run().startswith("0 of 4")
 
 
-def test_it_is_a_command(transactional_db: None, settings: Any, capsys: pytest.CaptureFixture[str]):
+def test_distribute_is_a_command(transactional_db: None, settings: Any, capsys: pytest.CaptureFixture[str]):
     settings.IS_EMBEDDED = settings.IS_SECRET_KEY_GENERATED = False
     call_command("distribute", "--dry-run")
     assert capsys.readouterr().out.count("SELECT create_distributed_table(") == 4
@@ -176,9 +176,9 @@ def test_it_is_a_command(transactional_db: None, settings: Any, capsys: pytest.C
 
 def test_where_there_is_nothing_nothing_is_made():
     with place() as parent:
-        told = refusal(Path(parent) / "data", "distribute", "--dry-run")
-        assert "there is no database in" in told
-        assert told.endswith("nothing to distribute")
+        message = refusal(Path(parent) / "data", "distribute", "--dry-run")
+        assert "there is no database in" in message
+        assert message.endswith("nothing to distribute")
         assert not (parent / "data").exists()
 
 

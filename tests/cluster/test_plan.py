@@ -57,8 +57,10 @@ def test_people_are_the_tables_whose_keys_begin_with_the_project():
 
 
 def test_the_small_tables_that_are_joined_with_people_are_those_of_verify():
-    asked = [check.offenders for check in CHECKS if isinstance(check.offenders, str)]
-    found = {name for sql in asked if any(table in sql for table in PEOPLE) for name in re.findall(r"\w+_\w+", sql)}
+    statements = [check.offenders for check in CHECKS if isinstance(check.offenders, str)]
+    found = {
+        name for sql in statements if any(table in sql for table in PEOPLE) for name in re.findall(r"\w+_\w+", sql)
+    }
     tables = set(connection.introspection.table_names())
     assert found & tables - set(PEOPLE) == set(JOINED)
 
@@ -82,7 +84,7 @@ def test_a_joined_table_without_triggers_is_copied_to_every_node_before_people_a
 
 
 _FROM_MEMBERS = "ALTER TABLE cohorts_cohortmember ADD CONSTRAINT broken FOREIGN KEY"
-#: A rule, what breaks it, and what is told.
+#: A rule, what breaks it, and the message.
 BREAKS = [
     (
         "kind",
@@ -209,10 +211,10 @@ SOUND = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "statement", "told"), BREAKS)
-def test_a_broken_rule_is_told_in_one_sentence(rule: str, statement: str, told: str):
+@pytest.mark.parametrize(("rule", "statement", "message"), BREAKS)
+def test_a_broken_rule_is_reported_in_one_sentence(rule: str, statement: str, message: str):
     execute(statement)
-    assert broken(plan()) == [told]
+    assert broken(plan()) == [message]
 
 
 @pytest.mark.parametrize("statement", SOUND)

@@ -136,7 +136,7 @@ def test_a_whole_cohort_can_be_sent_back_and_copied(cast: Cast, alice: Caller):
     assert copy.json()["_create_in_folder"] == "Mine"
 
 
-def test_groups_become_filters(cast: Cast, alice: Caller):
+def test_groups_of_a_new_cohort_become_filters(cast: Cast, alice: Caller):
     body = create(cast, alice, groups=[{"properties": {"team_id": "5"}}])
     assert body["filters"] == {
         "properties": {
@@ -224,7 +224,7 @@ def test_what_is_used_cannot_be_deleted(cast: Cast, alice: Caller):
     assert alice.get(url(cast, cohort)).json()["deleted"] is False
 
 
-def test_activity_tells_what_changed(cast: Cast, alice: Caller):
+def test_activity_lists_what_changed(cast: Cast, alice: Caller):
     cohort = create(cast, alice, name="A")
     alice.patch(url(cast, cohort), {"name": "B", "description": "text"})
     updated, created = alice.get(url(cast, cohort, "activity/")).json()["results"]

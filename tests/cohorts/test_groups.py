@@ -143,7 +143,7 @@ def test_stored_groups_from_before_stay_and_may_be_echoed(cast: Cast, alice: Cal
     assert (response.status_code, response.json()["groups"]) == (200, groups)
 
 
-def test_the_references_stand_in_a_column(cast: Cast, alice: Caller):
+def test_the_references_are_in_a_column(cast: Cast, alice: Caller):
     target = create(cast, alice, filters=all_of(leaf("plan", value="pro")))
     leaves = refer(target["id"])[0]["properties"]
     for body, expected in (

@@ -132,7 +132,7 @@ def test_no_file_and_an_empty_one_hold_no_secret(tmp_path: Path):
     assert data_directory.read_private(tmp_path / "empty") is None
 
 
-def test_a_private_file_of_another_account_is_told(tmp_path: Path):
+def test_a_private_file_of_another_account_is_refused(tmp_path: Path):
     data_directory.write_private(tmp_path / "secret", "text")
     (tmp_path / "secret").chmod(0)
     tmp_path.chmod(0o755)

@@ -56,7 +56,7 @@ def test_only_its_owner_can_read_the_secrets(server: Server):
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (server.directory, *found)}
     assert modes == {
         "data": 0o711,
-        "owner.lock": 0o600,  # whoever can open it can lock it
+        "owner.lock": 0o600,  # an account that can open it can lock it
         "pgpass": 0o600,
         "postgres": 0o700,
         "postgres.log": 0o600,

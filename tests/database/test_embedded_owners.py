@@ -73,16 +73,16 @@ def test_attached_waits_for_an_owner_that_ends(server: Server, monkeypatch):
 
 def test_attached_does_not_wait_for_ever(server: Server, monkeypatch):
     monkeypatch.setattr("core6.database.embedded._START_SECONDS", 0)
-    told = f"process {os.getpid()} owns .*, but its database does not answer: stop that process"
+    message = f"process {os.getpid()} owns .*, but its database does not answer: stop that process"
     with (
         closing(data_directory.lock(server.directory)),
-        pytest.raises(Unusable, match=told),
+        pytest.raises(Unusable, match=message),
         attached(server.directory),
     ):
         pass
 
 
-def test_who_started_the_database_does_not_stop_it_under_another(server: Server):
+def test_the_process_that_started_the_database_does_not_stop_it_under_another(server: Server):
     with attached_elsewhere(server.directory) as other:
         assert other.stdout is not None
         assert other.stdin is not None
@@ -148,7 +148,7 @@ def test_what_a_killed_first_start_left_is_removed(server: Server):
     assert not leftover.exists()
 
 
-def test_the_reason_of_a_failed_start_is_told(server: Server):
+def test_the_reason_of_a_failed_start_is_named(server: Server):
     note = server.data / "postgresql.auto.conf"
     before = note.read_text()
     note.write_text("max_connections = many\n")

@@ -1,4 +1,4 @@
-"""What stands in a database of an earlier release stays, and the earlier release can go on writing meanwhile."""
+"""Migrations keep the data of an earlier release, which can go on writing meanwhile."""
 
 import uuid
 from collections.abc import Iterator

@@ -31,7 +31,7 @@ def second(committed_cast: Cast, settings: Any) -> Iterator[dict[str, Any]]:
     connections.settings[replica.ALIAS] = given
     made = connections[replica.ALIAS]
 
-    def ensure_connection() -> None:  # as Django's own, which in tests refuses a database that it was not told of
+    def ensure_connection() -> None:  # as Django's own, which in tests refuses a database that is not listed
         if made.connection is None:
             with made.wrap_database_errors:
                 made.connect()
@@ -150,7 +150,7 @@ def test_a_replica_that_has_everything_is_read(world: Cast, second: Any, setting
         assert answer.content == without.content
 
 
-def test_a_page_that_is_kept_is_asked_of_nobody(world: Cast, second: Any):
+def test_a_kept_page_needs_no_query_of_its_own(world: Cast, second: Any):
     path, alice = paths(world)["annotations"], caller(world)
     first = alice.get(path)
     with Statements() as statements:
@@ -166,7 +166,7 @@ def test_whatever_is_no_list_or_object_of_one_state_is_read_on_the_primary(world
     assert statements.counts[1] == 0
 
 
-def test_who_has_written_sees_it_while_the_replica_is_behind(world: Cast, frozen: Callable[[], None]):
+def test_a_caller_who_has_written_sees_it_while_the_replica_is_behind(world: Cast, frozen: Callable[[], None]):
     there, alice = paths(world), caller(world)
     frozen()
     assert alice.get(there["annotations"]).json()["results"][0]["content"] == "first"
@@ -320,7 +320,7 @@ def test_the_doctor_sees_that_a_replica_was_promoted_or_is_away(second: Any):
     assert "cannot be reached" in found.told
 
 
-def test_the_doctor_tells_what_the_role_lacks_behind_a_pooler(db: None, settings: Any):
+def test_the_doctor_names_what_the_role_lacks_behind_a_pooler(db: None, settings: Any):
     assert ask("pooler") == []
     settings.IS_BEHIND_POOLER = True
     assert [each.state for each in ask("pooler")] == ["ok"]

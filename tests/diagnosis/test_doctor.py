@@ -1149,7 +1149,7 @@ def test_beside_a_running_server(directory: Path):
         assert time.monotonic() - began < 60
         (row,) = [row for row in rows if row["state"] != "ok"]
         assert row["name"] == "failing cohorts"
-        assert f"cohort {body['id']} “stuck” of project {server.told('project')}" in row["told"]
+        assert f"cohort {body['id']} “stuck” of project {server.printed('project')}" in row["told"]
         assert "A bracket in a regular expression is not closed" in row["told"]
         assert told(rows, "serve")[0]["told"].startswith(f"process {server.process.pid}, for ")
         assert [row["told"].split(" answered")[0] for row in told(rows, "web server")] == [
@@ -1161,7 +1161,7 @@ def test_beside_a_running_server(directory: Path):
                 "DELETE FROM django_migrations WHERE app = 'idempotency' RETURNING app, name, applied"
             )
             applied = gone.fetchone()
-        key = server.told("API key")
+        key = server.printed("API key")
         shown = manage(directory, "doctor").stdout
         assert "“stuck”" in shown
         assert "not applied: idempotency." in shown

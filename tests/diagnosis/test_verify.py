@@ -1,4 +1,4 @@
-"""`manage.py verify`: sound worlds pass, each broken rule is told, nothing is changed."""
+"""`manage.py verify`: sound worlds pass, each broken rule is reported, nothing is changed."""
 
 import json
 from collections.abc import Iterator
@@ -266,7 +266,7 @@ SOUND = [
     "UPDATE cohorts_cohort SET deleted = true",
     f"{_CALCULATING.format('{dynamic}')};{job('x', lock='cohort:{dynamic}')}",
     f"{_CALCULATING.format('{dynamic}')};{job('x', lock='cohort:{dynamic}', status='doing')}",
-    # Whoever depends on another waits for it.
+    # A cohort that depends on another waits for it.
     f"UPDATE cohorts_cohort SET is_calculating = true WHERE NOT is_static;{job('x', lock='cohort:{dynamic}')}",
     f"{_UNFINISHED};{job('x', lock='cohort:{dynamic}', status='doing')}",
     f"{_GONE};{job('core6.tasks.delete_people', project_id=987654)}",
@@ -295,7 +295,7 @@ def test_an_empty_database_passes(db: None):
 
 
 @pytest.mark.parametrize(("statement", "name", "example"), BREAKS)
-def test_a_broken_rule_is_told(world: World, statement: str, name: str, example: str):
+def test_a_broken_rule_is_reported(world: World, statement: str, name: str, example: str):
     world.execute(statement)
     found = broken()
     assert list(found) == [name]
@@ -321,7 +321,7 @@ def test_checks_have_names_of_their_own_and_sentences():
         assert check.wrong.endswith(".")
 
 
-def test_a_transaction_in_which_nothing_happens_is_told(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_a_transaction_in_which_nothing_happens_is_reported(world: World, monkeypatch: pytest.MonkeyPatch):
     # Not the tests' own transaction, which is at work while it asks.
     other = connections.create_connection("default")
     try:
@@ -347,7 +347,7 @@ def test_all_are_counted_and_five_are_named(world: World):
     assert found.examples == [f"distinct id d{i} of project {world.cast.web.pk}" for i in range(1, 6)]
 
 
-def test_of_what_python_finds_five_are_named(world: World):
+def test_verify_names_five_of_what_python_finds(world: World):
     Cohort.objects.bulk_create(Cohort(project=world.cast.web, is_calculating=True, is_static=True) for _ in range(7))
     found = broken()["cohorts_calculating"]
     assert (found.count, len(found.examples)) == (7, 5)
@@ -390,7 +390,7 @@ def tables() -> dict[str, Any]:
     return found
 
 
-def test_it_changes_nothing(committed: World, capsys: pytest.CaptureFixture[str]):
+def test_verify_changes_nothing(committed: World, capsys: pytest.CaptureFixture[str]):
     committed.execute("UPDATE cohorts_cohort SET count = 77, is_calculating = true")
     before = tables()
     with pytest.raises(CommandError, match=rf"^2 of {len(NAMES)} rules are broken$"):
@@ -399,17 +399,17 @@ def test_it_changes_nothing(committed: World, capsys: pytest.CaptureFixture[str]
 
 
 def test_its_transaction_can_only_read_and_sees_one_moment(committed: World, monkeypatch: pytest.MonkeyPatch):
-    told: list[Any] = []
+    states: list[Any] = []
 
     def look() -> Iterator[str]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')")
-            told.append(cursor.fetchone())
+            states.append(cursor.fetchone())
         yield from ()
 
     monkeypatch.setattr(integrity, "CHECKS", (integrity.Check("look", "Never.", look),))
     run()
-    assert told == [("repeatable read", "on")]
+    assert states == [("repeatable read", "on")]
 
 
 def test_the_text_names_what_is_wrong(committed: World, capsys: pytest.CaptureFixture[str]):
@@ -497,14 +497,14 @@ def test_where_there_is_nothing_nothing_is_made():
         assert not (parent / "data").exists()
 
 
-def test_a_key_that_is_lacking_is_told(committed: World, settings: Any, capsys: pytest.CaptureFixture[str]):
+def test_a_key_that_is_lacking_is_reported(committed: World, settings: Any, capsys: pytest.CaptureFixture[str]):
     settings.SECRET_KEY = "another key than what the tokens were written with"
     with pytest.raises(CommandError, match="1 of"):
         run()
     assert "ENCRYPTION_KEYS" in capsys.readouterr().out
 
 
-def test_it_is_a_command(committed: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+def test_verify_is_a_command(committed: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     # The tests' own database, as DATABASE_URL would name it.
     monkeypatch.setattr("django.conf.settings.IS_EMBEDDED", False)
     monkeypatch.setattr("django.conf.settings.IS_SECRET_KEY_GENERATED", False)

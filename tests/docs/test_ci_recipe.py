@@ -1,4 +1,4 @@
-"""What core6/docs/operation.md tells users of CI to paste works when it is pasted."""
+"""The files for CI in core6/docs/operation.md work when they are pasted."""
 
 import os
 import re

@@ -17,7 +17,7 @@ LINES = [
     line for code in re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL) for line in code.split("\n")
 ]
 TITLES = [tuple(line.removeprefix("# ").rsplit(": ", 1)) for line in LINES if line.startswith("# ")]
-#: What stands in the document for what the page leaves open, longest first.
+#: What the document has in place of what the page leaves open, longest first.
 PLACES = {
     "$POSTHOG_HOST": "<ph_app_host>",
     "projects/@current/annotations": "projects/:project_id/annotations",
@@ -49,7 +49,7 @@ def test_the_document_has_the_lines_and_the_statuses_of_the_page():
 def test_each_line_gives_the_page_s_status_in_a_shell():
     statuses = []
     with place() as directory, serving(directory / "data", *LIGHT) as server:
-        given = {"POSTHOG_HOST": server.url, "POSTHOG_PERSONAL_API_KEY": server.told("API key")}
+        given = {"POSTHOG_HOST": server.url, "POSTHOG_PERSONAL_API_KEY": server.printed("API key")}
         environment = {**os.environ, **given}
         for line in LINES:
             if line.startswith("curl"):

@@ -53,6 +53,6 @@ def test_the_environment_is_settings():
     given = dict(line.split("=", 1) for line in lines)
     assert set(given) <= set(ENVIRONMENT)
     assert given["IS_BEHIND_PROXY"] == "true"
-    assert given["SECRET_KEY"] == "", "a secret stands in the documentation"
+    assert given["SECRET_KEY"] == "", "a secret is in the documentation"
     assert given["CORE6_DATA_DIR"] == f"/var/lib/{unit('core6-web.service')['Service']['StateDirectory']}"
     assert f"server_name {given['ALLOWED_HOSTS']};" in files()["/etc/nginx/conf.d/core6.conf"]

@@ -32,17 +32,17 @@ def mentions(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def mistakes(text: str) -> list[str]:
-    told = []
+    found = []
     for name, options in mentions(text):
         if name not in get_commands():
-            told.append(f"there is no command {name}")
+            found.append(f"there is no command {name}")
             continue
         known = parser(name)._option_string_actions
-        told += [f"{name} does not know {option}" for option in options if option not in known]
+        found += [f"{name} does not know {option}" for option in options if option not in known]
     # An option alone, as in "(`--json`)", is one of some command.
     anybodys = {option for name in OURS for option in parser(name)._option_string_actions}
     alone = re.findall(r"`(--[a-z-]+)[^`]*`", text)
-    return told + [f"no command knows {option}" for option in alone if option not in anybodys]
+    return found + [f"no command knows {option}" for option in alone if option not in anybodys]
 
 
 @pytest.mark.parametrize("page", [README, OPERATION, BASE_DIR / "SECURITY.md"], ids=lambda page: page.name)
@@ -64,7 +64,7 @@ def test_every_command_says_what_it_does(name: str):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("Run `manage.py serve --no-worker` first.", []),
         ("Run `manage.py serve --no-workers` first.", ["serve does not know --no-workers"]),
@@ -72,11 +72,11 @@ def test_every_command_says_what_it_does(name: str):
         ("    python manage.py backup \\\n        --froce\n", ["backup does not know --froce"]),
         ("`reset --safe` keeps a state", ["reset does not know --safe"]),
         ("`manage.py bakcup FILE`", ["there is no command bakcup"]),
-        ("tells it (`--jsno`)", ["no command knows --jsno"]),
+        ("says it (`--jsno`)", ["no command knows --jsno"]),
         ('`make run ARGS="--redy-file x"`', ["serve does not know --redy-file"]),
         ("    manage.py reset   # not --anything\n", []),
         ("`manage.py migrate --check`; other --options", []),
     ],
 )
-def test_a_mistake_is_seen(text: str, told: list[str]):
-    assert mistakes(text) == told
+def test_a_mistake_is_seen(text: str, expected: list[str]):
+    assert mistakes(text) == expected

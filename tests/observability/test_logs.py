@@ -49,7 +49,7 @@ class Logged:
 
     def __init__(self, server: Serve) -> None:
         self.server = server
-        self.key = server.told("API key")
+        self.key = server.printed("API key")
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> int:
         headers = {"X-Request-Id": "mine", "Content-Type": "application/json", **headers}
@@ -94,7 +94,7 @@ def server() -> Iterator[Logged]:
 
 def test_a_request_is_one_line(server: Logged):
     path, who = server.server.annotations, {"user_id": 1, "key": keys.mask(server.key)}
-    told = {**REQUEST, "route": ANNOTATIONS}
+    common = {**REQUEST, "route": ANNOTATIONS}
     in_body, in_query = {"personal_api_key": server.key}, f"?personal_api_key={server.key}"
     one = {"content": "x", "scope": "project"}
     for method, address, body, headers, expected in (
@@ -114,13 +114,13 @@ def test_a_request_is_one_line(server: Logged):
         ("GET", "/", None, {}, {"status": 200, "sql": 0, "route": "/"}),
     ):
         lines = server.lines_of(lambda: server.call(method, address, body, **headers))  # noqa: B023  # called at once
-        assert lines == [{**told, "method": method, **expected}], (method, address)
+        assert lines == [{**common, "method": method, **expected}], (method, address)
 
 
 def test_an_answer_that_the_client_has_is_a_line_too(server: Logged):
-    asked = {**server.bearer(), "If-None-Match": "*"}
-    server.call("GET", server.server.annotations, **asked)  # of this state it is kept from then on
-    lines = server.lines_of(lambda: server.call("GET", server.server.annotations, **asked))
+    headers = {**server.bearer(), "If-None-Match": "*"}
+    server.call("GET", server.server.annotations, **headers)  # of this state it is kept from then on
+    lines = server.lines_of(lambda: server.call("GET", server.server.annotations, **headers))
     assert [(line["status"], line["sql"], line["user_id"]) for line in lines] == [(304, 1, 1)]
 
 
@@ -186,7 +186,7 @@ def test_no_secret_is_in_the_log(server: Logged):
         assert secret not in server.server.stderr
 
 
-def test_every_route_isreadable():
+def test_every_route_is_readable():
     def patterns(found: Any, before: str = "") -> Iterator[str]:
         for each in found:
             whole = before + str(each.pattern)
@@ -202,7 +202,7 @@ CODE = (
     "import django, logging; django.setup()\n"
     "from core6.observability.logs import logger_of\n"
     f"logger_of('core6.test').warning('spoken', number=1, key='{KEY}')\n"
-    "logging.getLogger('core6.test').info('not told')\n"
+    "logging.getLogger('core6.test').info('not logged')\n"
     "try:\n"
     f"    raise ValueError('{KEY}')\n"
     "except ValueError:\n"
@@ -233,14 +233,14 @@ def test_a_terminal_getsreadable_lines_and_whatever_else_json(tmp_path: Path, is
     else:
         first, second = [json.loads(line) for line in text.splitlines()]
         del first["timestamp"]
-        told = {"level": "warning", "logger": "core6.test", "event": "spoken", "number": 1, "key": "phx_…"}
-        assert first == told
+        expected = {"level": "warning", "logger": "core6.test", "event": "spoken", "number": 1, "key": "phx_…"}
+        assert first == expected
         assert list(second) == ["timestamp", "level", "logger", "event", "exception"]
         assert second["exception"].splitlines()[-1] == "ValueError: phx_…"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (f"a {FIXED_KEY}, b", "a phx_…, b"),
         ("%20phs_abcdefgh1&x=1", "%20phs_…&x=1"),
@@ -261,8 +261,8 @@ def test_a_terminal_getsreadable_lines_and_whatever_else_json(tmp_path: Path, is
         ("Failing row contains (1, hunter", "Failing row contains …"),
     ],
 )
-def test_a_secret_is_masked_wherever_it_stands(text: str, told: str):
-    assert masked(text).startswith(told)
+def test_a_secret_is_masked_anywhere_in_a_text(text: str, expected: str):
+    assert masked(text).startswith(expected)
     assert "hunter" not in masked(text)
     with logged() as lines:
         nested = {"a": [{"b": (text, text.encode(), ValueError(text))}], text: 1}
@@ -274,7 +274,7 @@ def test_a_secret_is_masked_wherever_it_stands(text: str, told: str):
     assert "hunter2" not in json.dumps(lines) + json.dumps(lines, ensure_ascii=False)
 
 
-def test_a_line_that_json_cannot_hold_is_told_all_the_same():
+def test_a_line_that_json_cannot_hold_is_logged_all_the_same():
     with logged() as lines:
         logger_of("core6.test").warning("half \ud800", number=2**70, nothing=None)
     assert (lines[0]["event"], lines[0]["number"], lines[0]["nothing"]) == ("half \ud800", 2**70, None)
@@ -306,7 +306,7 @@ def test_an_error_outside_every_view_has_its_traceback(nobody: Caller, settings:
     assert line["exception"].endswith("RuntimeError: outside")
 
 
-def test_an_error_within_a_view_is_told_once(cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch):
+def test_an_error_within_a_view_is_logged_once(cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch):
     def fail(*args: object) -> None:
         raise RuntimeError("within")
 
@@ -373,11 +373,11 @@ def test_a_job_that_succeeds_is_one_line_without_its_arguments():
 
 def test_a_job_that_fails_is_a_warning_when_it_is_tried_again_and_an_error_when_it_is_given_up():
     first, last = run(("bad", None, {}))[-2:]
-    told = {**FINISHED, "task": "bad", "sql": 0}
+    common = {**FINISHED, "task": "bad", "sql": 0}
     error = "OperationalError: away, says phx_…"
-    assert first == {**told, "level": "warning", "attempt": 1, "status": "to_be_tried_again", "error": error}
+    assert first == {**common, "level": "warning", "attempt": 1, "status": "to_be_tried_again", "error": error}
     assert last.pop("exception").splitlines()[-1] == f"psycopg.{error}"
-    assert last == {**told, "level": "error", "attempt": 2, "status": "failed"}
+    assert last == {**common, "level": "error", "attempt": 2, "status": "failed"}
 
 
 def test_a_job_that_is_aborted_is_no_warning():

@@ -99,7 +99,7 @@ def scrape(counting: None, transactional_db: None) -> Callable[[], Samples]:
         {"Authorization": "Bearer tökén"},
     ],
 )
-def test_they_are_told_to_nobody_without_the_token(counting: None, client: Client, headers: dict[str, str]):
+def test_a_caller_without_the_token_gets_no_metrics(counting: None, client: Client, headers: dict[str, str]):
     answer = client.get("/metrics", headers=headers)
     assert (answer.status_code, answer.json()) == (401, REFUSAL)
     assert answer["WWW-Authenticate"] == "Bearer"
@@ -232,7 +232,7 @@ def defer(
     queue("UPDATE procrastinate_events SET at = now() - interval '2 hours'")
 
 
-def test_an_empty_queue_is_told(queue: Callable[..., Any]):
+def test_an_empty_queue_has_metrics(queue: Callable[..., Any]):
     assert collected() == {
         "core6_database_up": 1,
         "core6_job_oldest_waiting_seconds": 0,
@@ -240,7 +240,7 @@ def test_an_empty_queue_is_told(queue: Callable[..., Any]):
     }
 
 
-def test_jobs_are_told_by_task_and_status(queue: Callable[..., Any]):
+def test_jobs_are_counted_by_task_and_status(queue: Callable[..., Any]):
     for task, status in (("a", "todo"), ("a", "todo"), ("a", "failed"), ("b", "doing")):
         defer(queue, task, status)
     found = collected()
@@ -269,7 +269,9 @@ def test_a_worker_without_a_sign_of_life_is_none(queue: Callable[..., Any]):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_is_away_is_told_and_the_rest_as_ever(committed_cast: Cast, scrape: Callable[[], Samples]):
+def test_a_database_that_is_away_is_reported_with_all_other_metrics(
+    committed_cast: Cast, scrape: Callable[[], Samples]
+):
     committed_cast.caller(committed_cast.alice).get("/api/users/@me/")
     host = connection.settings_dict["HOST"]
     connection.settings_dict["HOST"] = "/nonexistent"

@@ -1,4 +1,4 @@
-"""Metrics of several processes: any web worker tells of all of them, and of those that are no more."""
+"""Metrics of several processes: any web worker has those of all of them, and of those that have ended."""
 
 import json
 import re
@@ -72,7 +72,7 @@ def counting() -> Iterator[Counting]:
         yield Counting(server)
 
 
-def test_any_web_worker_tells_of_all(counting: Counting):
+def test_any_web_worker_has_the_metrics_of_all(counting: Counting):
     counting.reach_all()
     before = counting.scrape()[MARKED]
     counting.call_unknown(30)
@@ -95,7 +95,7 @@ def test_a_web_worker_that_is_killed_takes_no_count_with_it(counting: Counting):
     assert {counting.scrape()[MARKED] for _ in range(5)} == {before + 20}
 
 
-def test_the_job_worker_is_told_of_as_well(counting: Counting):
+def test_the_metrics_of_the_job_worker_are_there_too(counting: Counting):
     name = 'core6_cohort_calculation_seconds_count{outcome="success"}'
     path = counting.server.annotations.replace("annotations", "cohorts")
     for number in (1, 2):
@@ -112,16 +112,16 @@ def test_the_job_worker_is_told_of_as_well(counting: Counting):
     assert found["core6_job_workers"] >= 1
 
 
-def test_at_the_default_level_only_what_fails_is_told(counting: Counting):
+def test_at_the_default_level_only_what_fails_is_logged(counting: Counting):
     counting.call_unknown(1)
     path = counting.server.annotations.replace("annotations", "cohorts")
     filters = all_of(leaf("plan", "regex", value="["))
     status, made = counting.server.call("POST", path, {"name": "n", "filters": filters})
     assert status == 201
-    told = wait_until(
+    lines = wait_until(
         lambda: re.findall(r"^.*cohort_calculation_failed.*$", counting.server.stderr, re.MULTILINE), "line"
     )
-    assert len(told) == 1
+    assert len(lines) == 1
     for part in (
         '"level":"warning"',
         f'"cohort_id":{made["id"]}',
@@ -129,7 +129,7 @@ def test_at_the_default_level_only_what_fails_is_told(counting: Counting):
         '"code":"invalid_regex"',
         '"error":',
     ):
-        assert part in told[0]
+        assert part in lines[0]
     assert "request_finished" not in counting.server.stderr
     assert "job_finished" not in counting.server.stderr
     assert TOKEN not in counting.server.stderr + counting.server.stdout
@@ -137,14 +137,14 @@ def test_at_the_default_level_only_what_fails_is_told(counting: Counting):
 
 @pytest.fixture
 def alone(counting: Counting) -> Iterator[Any]:
-    """A job worker as on another machine, and the address where it tells its metrics."""
+    """A job worker as on another machine, and the address of its metrics."""
     given = environment(counting.server.directory, {"METRICS_TOKEN": TOKEN})
     command = [*MANAGE, "worker", "--metrics", "127.0.0.1:0"]
     process = psutil.Popen(command, cwd=BASE_DIR, env=given, stdout=-1, text=True)
     try:
-        told = process.stdout.readline()
-        found = re.fullmatch(r"Metrics are told at (http://127\.0\.0\.1:\d+)/metrics\n", told)
-        assert found, told
+        line = process.stdout.readline()
+        found = re.fullmatch(r"Metrics are told at (http://127\.0\.0\.1:\d+)/metrics\n", line)
+        assert found, line
         yield found[1]
     finally:
         process.kill()
@@ -152,11 +152,11 @@ def alone(counting: Counting) -> Iterator[Any]:
         process.stdout.close()
 
 
-def test_a_worker_alone_tells_the_same_to_the_same(counting: Counting, alone: str):
+def test_a_worker_alone_has_the_same_metrics_for_the_same_callers(counting: Counting, alone: str):
     place = urlsplit(alone).netloc
     assert "is no HOST:PORT" in refusal(counting.server.directory, "worker", "--metrics", "9100", METRICS_TOKEN=TOKEN)
-    told = refusal(counting.server.directory, "worker", "--metrics", place, METRICS_TOKEN=TOKEN)
-    assert told.endswith(f"{place} cannot be listened on (Address already in use): choose another for --metrics")
+    message = refusal(counting.server.directory, "worker", "--metrics", place, METRICS_TOKEN=TOKEN)
+    assert message.endswith(f"{place} cannot be listened on (Address already in use): choose another for --metrics")
     with pytest.raises(urllib.error.HTTPError) as refused:
         scraped(alone, "wrong")
     with refused.value as answer:
@@ -171,8 +171,8 @@ def test_a_worker_alone_tells_the_same_to_the_same(counting: Counting, alone: st
 
 
 def test_a_worker_without_the_token_is_refused(tmp_path: Path):
-    told = refusal(tmp_path, "worker", "--metrics", "127.0.0.1:0")
-    assert told.endswith("--metrics needs METRICS_TOKEN: set it to a long random text (openssl rand -base64 48)")
+    message = refusal(tmp_path, "worker", "--metrics", "127.0.0.1:0")
+    assert message.endswith("--metrics needs METRICS_TOKEN: set it to a long random text (openssl rand -base64 48)")
 
 
 def test_what_is_counted_goes_with_the_server(counting: Counting):

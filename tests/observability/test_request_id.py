@@ -20,9 +20,9 @@ def test_a_valid_one_is_echoed(client: Client, sent: str):
 
 
 @pytest.mark.parametrize("sent", ["", " ", "x" * 129, "two words", "line\r\nbreak", "ünïcode", '<script>"', "a;b"])
-def test_another_is_replaced(client: Client, sent: str):
-    told = client.get("/", HTTP_X_REQUEST_ID=sent)["X-Request-Id"]
-    assert re.fullmatch("[0-9a-f]{32}", told)
+def test_an_id_of_another_form_is_replaced(client: Client, sent: str):
+    answered = client.get("/", HTTP_X_REQUEST_ID=sent)["X-Request-Id"]
+    assert re.fullmatch("[0-9a-f]{32}", answered)
 
 
 def test_each_request_gets_its_own(client: Client):

@@ -101,7 +101,7 @@ WRITABLE_FLAGS = sorted({*FLAGS, *NULLABLE_FLAGS} - {"access_control"})
         ("session_recording_masking_config", None, None),
     ],
 )
-def test_accepted_values(cast: Cast, alice: Caller, field: str, sent: object, kept: object):
+def test_a_valid_value_is_kept_and_read_again(cast: Cast, alice: Caller, field: str, sent: object, kept: object):
     store(cast.web, **BEFORE)
     response = alice.patch(url(cast, cast.web), {field: sent})
     assert (response.status_code, response.json().get(field)) == (200, kept)

@@ -40,7 +40,7 @@ def test_the_root_list_is_of_every_organization_of_the_caller(cast: Cast, alice:
     assert names(alice.get("/api/projects?limit=1")) == ["Web"]
 
 
-def test_whoever_belongs_nowhere_lists_nothing(cast: Cast, alice: Caller):
+def test_a_caller_without_an_organization_lists_nothing(cast: Cast, alice: Caller):
     Membership.objects.all().delete()
     assert alice.get(ROOT).json() == {"count": 0, "next": None, "previous": None, "results": []}
 
@@ -181,7 +181,7 @@ def test_a_key_of_organizations_lists_these_alone(cast: Cast):
         assert (response.status_code, response.json()) == (403, refusal)
 
 
-def test_an_unreadable_body_is_told_before_a_missing_object(cast: Cast, alice: Caller):
+def test_an_unreadable_body_is_refused_before_a_missing_object(cast: Cast, alice: Caller):
     path = f"/api/projects/{cast.web.pk}/annotations/999999/"
     assert alice.patch(path, "{").json()["code"] == "parse_error"
     assert alice.patch(path, {}).json() == missing()

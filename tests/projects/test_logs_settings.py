@@ -22,7 +22,7 @@ def change(caller: Caller, cast: Cast, settings: object) -> dict:
     return response.json()["logs_settings"]
 
 
-def test_they_are_replaced_whole(cast: Cast, alice: Caller):
+def test_logs_settings_are_replaced_whole(cast: Cast, alice: Caller):
     assert change(alice, cast, {"a": {"x": 1}, "b": 2}) == {"a": {"x": 1}, "b": 2}
     assert change(alice, cast, {"a": {"y": 1}}) == {"a": {"y": 1}}
     assert change(alice, cast, None) is None

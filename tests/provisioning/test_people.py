@@ -146,7 +146,7 @@ def test_an_emoji_that_json_escapes_is_kept():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"persons": 5}, f"{AT}.persons: expected a list, or the path of an NDJSON file"),
         ({"events": None}, f"{AT}.events: expected a list, or the path of an NDJSON file"),
@@ -172,10 +172,10 @@ def test_an_emoji_that_json_escapes_is_kept():
         ({"events": "a\0b"}, f"{AT}.events: the text has a character that cannot be stored"),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, given: dict[str, Any], told: str):
+def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, given: dict[str, Any], message: str):
     with pytest.raises(world.WorldError) as error:
         provision(tmp_path, **{"persons": PEOPLE, **given})
-    assert str(error.value) == told
+    assert str(error.value) == message
     assert not Project.objects.exists()
     assert not Person.objects.exists()
     assert not Event.objects.exists()
@@ -183,7 +183,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, given: di
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (b'{"distinct_id": "a", "event": "b", "timestamp": "soon"}', "timestamp: 'soon' is no ISO 8601 time"),
         (b'{"distinct_id": "a", "event": "b"}', "timestamp: this property is required"),
@@ -195,12 +195,12 @@ def test_what_is_wrong_is_named_and_nothing_is_written(tmp_path: Path, given: di
         (b"[]", "expected an object, got a list"),
     ],
 )
-def test_a_bad_line_is_named_and_nothing_is_written(tmp_path: Path, line: bytes, told: str):
+def test_a_bad_line_is_named_and_nothing_is_written(tmp_path: Path, line: bytes, message: str):
     good = json.dumps(EVENTS[0]).encode()
     (tmp_path / "events.ndjson").write_bytes(b"\n".join([good, b"", line, good]))
     with pytest.raises(world.WorldError) as error:
         provision(tmp_path, events="events.ndjson")
-    assert str(error.value).startswith(f"{AT}.events: line 3 of events.ndjson: {told}")
+    assert str(error.value).startswith(f"{AT}.events: line 3 of events.ndjson: {message}")
     assert "\n" not in str(error.value)
     assert not Event.objects.exists()
 
@@ -225,8 +225,8 @@ def test_a_terminal_sees_how_much_of_a_file_is_read(tmp_path: Path, monkeypatch:
 
     def load_and_wait(project_id: int, records: loading.Records, *, now: datetime) -> None:
         load(project_id, records, now=now)
-        told = r"events\[1\]\.ndjson: storing.*100% (\d+) bytes/\1 bytes"
-        wait_until(lambda: re.search(told, terminal.getvalue()), "bar")
+        pattern = r"events\[1\]\.ndjson: storing.*100% (\d+) bytes/\1 bytes"
+        wait_until(lambda: re.search(pattern, terminal.getvalue()), "bar")
 
     monkeypatch.setattr(loading, "load_events", load_and_wait)
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
@@ -283,8 +283,8 @@ def test_200000_events_need_less_than_300_megabytes(directory: Path, tmp_path: P
 def test_the_command_reads_files_beside_its_own_and_undoes_all_on_an_error(directory: Path, tmp_path: Path):
     write_lines(tmp_path / "events.ndjson", *EVENTS, {})
     (tmp_path / "world.json").write_text(json.dumps(declared(persons=PEOPLE, events="events.ndjson")))
-    told = refusal(directory, "provision", str(tmp_path / "world.json"))
-    assert told.endswith(f"{AT}.events: line 3 of events.ndjson: event: this property is required")
+    message = refusal(directory, "provision", str(tmp_path / "world.json"))
+    assert message.endswith(f"{AT}.events: line 3 of events.ndjson: event: this property is required")
     write_lines(tmp_path / "events.ndjson", *EVENTS)
     done = manage(directory, "provision", str(tmp_path / "world.json"))
     assert web(json.loads(done.stdout))["event_count"] == 2

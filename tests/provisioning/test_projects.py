@@ -105,7 +105,7 @@ AT = "organizations[0].projects[0]"
 
 
 @pytest.mark.parametrize(
-    ("project", "told"),
+    ("project", "message"),
     [
         ({"nonsense": 1}, f"{AT}.nonsense: unknown property"),
         ({"uuid": "x"}, f"{AT}.uuid: unknown property"),
@@ -122,10 +122,10 @@ AT = "organizations[0].projects[0]"
         ),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_written(project: dict, told: str):
+def test_what_is_wrong_is_named_and_nothing_is_written(project: dict, message: str):
     with pytest.raises(world.WorldError) as refusal:
         provision(**project)
-    assert str(refusal.value) == told
+    assert str(refusal.value) == message
     assert not Project.objects.exists()
 
 

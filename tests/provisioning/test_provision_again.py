@@ -130,37 +130,37 @@ def test_projects_of_one_name_in_two_organizations_are_two():
 
 
 def test_another_value_of_a_key_is_refused():
-    told = refusal('api_keys: [{label: made, user: alice@example.com, scopes: ["*"], value: phx_of_somebody_else}]')
-    assert told.startswith("api_keys[0].value: ")
-    assert "phx_of_somebody_else" not in told
+    message = refusal('api_keys: [{label: made, user: alice@example.com, scopes: ["*"], value: phx_of_somebody_else}]')
+    assert message.startswith("api_keys[0].value: ")
+    assert "phx_of_somebody_else" not in message
 
 
 def test_the_value_of_another_key_is_refused():
-    told = refusal(f'api_keys: [{{label: two, user: bob@example.com, scopes: ["*"], value: {FIXED_KEY}}}]')
-    assert told.startswith("api_keys[0].value: ")
+    message = refusal(f'api_keys: [{{label: two, user: bob@example.com, scopes: ["*"], value: {FIXED_KEY}}}]')
+    assert message.startswith("api_keys[0].value: ")
 
 
 def test_the_token_of_another_project_is_refused():
-    told = refusal("organizations: [{name: Globex, projects: [{name: Shop, api_token: phc_fixed}]}]")
-    assert told.startswith("organizations[0].projects[0]")
-    assert "api_token" in told
+    message = refusal("organizations: [{name: Globex, projects: [{name: Shop, api_token: phc_fixed}]}]")
+    assert message.startswith("organizations[0].projects[0]")
+    assert "api_token" in message
 
 
 def test_a_name_of_two_organizations_is_refused():
     Organization.objects.create(name="Acme")
-    told = "two organizations have this name: rename one of them"
-    assert refusal("organizations: [{name: Globex}, {name: Acme}]") == f"organizations[1]: {told}"
+    message = "two organizations have this name: rename one of them"
+    assert refusal("organizations: [{name: Globex}, {name: Acme}]") == f"organizations[1]: {message}"
     text = 'api_keys: [{label: x, user: bob@example.com, scopes: ["*"], scoped_organizations: [Globex, Acme]}]'
-    assert refusal(text) == f"api_keys[0].scoped_organizations[1]: {told}"
+    assert refusal(text) == f"api_keys[0].scoped_organizations[1]: {message}"
 
 
 def test_a_name_of_two_projects_is_refused():
     Project.objects.create(organization=Organization.objects.get(name="Acme"), name="Web")
-    told = "two projects have this name: rename one of them"
+    message = "two projects have this name: rename one of them"
     text = "organizations: [{name: Acme, projects: [{name: App}, {name: Web}]}]"
-    assert refusal(text) == f"organizations[0].projects[1]: {told}"
+    assert refusal(text) == f"organizations[0].projects[1]: {message}"
     text = 'api_keys: [{label: x, user: bob@example.com, scopes: ["*"], scoped_projects: [Acme/Web]}]'
-    assert refusal(text) == f"api_keys[0].scoped_projects[0]: {told}"
+    assert refusal(text) == f"api_keys[0].scoped_projects[0]: {message}"
 
 
 KEY = 'label: x, user: bob@example.com, scopes: ["*"]'

@@ -54,7 +54,7 @@ def test_the_default_role_can_be_another_or_none():
 
 
 @pytest.mark.parametrize(
-    ("organization", "told"),
+    ("organization", "message"),
     [
         (
             "roles: [{name: Makers, members: [bob@example.com]}]",
@@ -66,10 +66,10 @@ def test_the_default_role_can_be_another_or_none():
         ("roles: [{}]", "organizations[0].roles[0].name: this property is required"),
     ],
 )
-def test_what_is_wrong_is_named_and_nothing_is_written(organization: str, told: str):
+def test_what_is_wrong_is_named_and_nothing_is_written(organization: str, message: str):
     with pytest.raises(world.WorldError) as refusal:
         provision(organization)
-    assert str(refusal.value) == told
+    assert str(refusal.value) == message
     assert not Organization.objects.exists()
 
 

@@ -119,7 +119,7 @@ def test_a_label_that_stands_twice_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("users: [", NOT_A_WORLD),
         ("a: b: c", NOT_A_WORLD),
@@ -135,8 +135,8 @@ def test_a_label_that_stands_twice_is_refused():
         ("3", ""),
     ],
 )
-def test_junk_is_refused_with_one_line(text: str, told: str):
-    assert told in refusal(text)
+def test_junk_is_refused_with_one_line(text: str, message: str):
+    assert message in refusal(text)
 
 
 def bomb(levels: int) -> str:
@@ -165,7 +165,7 @@ def test_aliases_that_never_end_are_refused_at_once(text: str):
     assert time.monotonic() - started < 5
 
 
-def test_aliases_are_understood():
+def test_a_world_may_have_aliases_of_yaml():
     text = """
     users:
       - &a {email: a@x.io, is_staff: true}
@@ -193,7 +193,7 @@ def test_text_that_no_database_can_hold_is_refused(text: str):
     refusal(text)
 
 
-def test_a_name_of_two_lines_is_told_in_one():
+def test_a_name_of_two_lines_is_refused_in_one_line():
     refusal(json.dumps({"users": [{"email": "a@x.io", "first\nname": "A"}]}))
 
 
@@ -211,7 +211,7 @@ def test_files_and_standard_input_are_read(tmp_path, monkeypatch):
         assert "Zoë" in read_text("-")
 
 
-def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path):
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(tmp_path):
     (tmp_path / "latin").write_bytes(b"users: [\xff]")
     for name, reason in (("none", "No such file"), (".", "Is a directory"), ("latin", "utf-8")):
         with pytest.raises(CommandError, match=f"cannot be read.*{reason}"):

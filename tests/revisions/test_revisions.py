@@ -235,8 +235,8 @@ def test_truncate_of_any_table_is_noted_in_every_organization(rows: dict[str, An
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     for table in watched_tables():
         with transaction.atomic():
-            asked = (cast.acme, cast.globex, other, Organization(name="of nobody"))
-            assert changed(asked, f"TRUNCATE {table} CASCADE") == [True] * 4, table
+            organizations = (cast.acme, cast.globex, other, Organization(name="of nobody"))
+            assert changed(organizations, f"TRUNCATE {table} CASCADE") == [True] * 4, table
             assert Revision.objects.filter(organization_id=EVERYWHERE).exists()
             transaction.set_rollback(True)
 

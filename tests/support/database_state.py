@@ -1,4 +1,4 @@
-"""What stands in the database: a digest of each table, to see whether a request left a trace."""
+"""The state of the database: a digest of each table, to see whether a request left a trace."""
 
 from functools import cache
 

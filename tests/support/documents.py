@@ -1,4 +1,4 @@
-"""The files that a page of documentation tells to write."""
+"""The files that a page of documentation contains."""
 
 import re
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Something that looks like Citus to our code: no package of it can be had where the tests run."""
 
-#: What of Citus the command knows, noting what it is asked for.
+#: What of Citus the command knows, noting each call.
 FAKE = (
     """
     CREATE TEMPORARY TABLE pg_dist_partition (

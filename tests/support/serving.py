@@ -133,7 +133,7 @@ class Serve:
     def url(self) -> str:
         return self.ready_file["url"]
 
-    def told(self, name: str) -> str:
+    def printed(self, name: str) -> str:
         """Return what stands behind a name in the lines that it prints once it is ready."""
         found = re.search(rf"^  {name} +(.+)$", self.stdout, re.MULTILINE)
         assert found, self.stdout
@@ -141,7 +141,7 @@ class Serve:
 
     def path(self, resource: str = "") -> str:
         """Return the path of what the printed project holds, or of the project itself."""
-        return f"/api/projects/{self.told('project')}/" + (f"{resource}/" if resource else "")
+        return f"/api/projects/{self.printed('project')}/" + (f"{resource}/" if resource else "")
 
     @property
     def annotations(self) -> str:
@@ -149,7 +149,7 @@ class Serve:
 
     def call(self, method: str, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
         """Send one request, by the printed key unless another is given; return the status and the JSON."""
-        headers = {"Authorization": f"Bearer {key or self.told('API key')}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {key or self.printed('API key')}", "Content-Type": "application/json"}
         with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=15)) as connection:
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             answer = connection.getresponse()
@@ -193,7 +193,7 @@ class Serve:
                 process.kill()
         for file in self._files:
             file.close()
-        # Standard output tells the key of the demo, to people.
+        # Standard output shows the key of the demo, to people.
         for log in (self.notes / "stderr", self.directory / "postgres.log"):
             if log.exists():
                 assert lines_with_keys(log.read_text(errors="replace")) == [], f"a key was logged in {log.name}"

@@ -47,7 +47,7 @@ class Seen:
     stderr: str
 
 
-def held_up(directory: Path, lock: str, told: str, *command: str, is_terminal: bool = True) -> Seen:
+def held_up(directory: Path, lock: str, text: str, *command: str, is_terminal: bool = True) -> Seen:
     """Run a command while a lock is held, until its stderr shows a text; without a terminal until it must have."""
     ours, theirs = pty.openpty() if is_terminal else os.pipe()
     os.set_blocking(ours, False)
@@ -73,7 +73,7 @@ def held_up(directory: Path, lock: str, told: str, *command: str, is_terminal: b
         os.close(theirs)
         try:
             if is_terminal:
-                wait_until(lambda: reads(told), f"sight of {told!r}", 20)
+                wait_until(lambda: reads(text), f"sight of {text!r}", 20)
             else:
                 with pytest.raises(subprocess.TimeoutExpired):
                     process.wait(progress.QUIET_SECONDS + 3)
@@ -88,7 +88,7 @@ def held_up(directory: Path, lock: str, told: str, *command: str, is_terminal: b
 
 
 @pytest.mark.parametrize(
-    ("lock", "told", "command"),
+    ("lock", "text", "command"),
     [
         (_COHORTS, "Checking: cohort_counts", ["verify", "--json"]),
         (_COHORTS, "Writing the backup", ["backup", "FILE"]),
@@ -96,11 +96,11 @@ def held_up(directory: Path, lock: str, told: str, *command: str, is_terminal: b
     ],
 )
 def test_a_terminal_sees_what_a_command_is_at(
-    directory: Path, tmp_path: Path, lock: str, told: str, command: list[str]
+    directory: Path, tmp_path: Path, lock: str, text: str, command: list[str]
 ):
-    seen = held_up(directory, lock, told, *(str(tmp_path / "file") if part == "FILE" else part for part in command))
+    seen = held_up(directory, lock, text, *(str(tmp_path / "file") if part == "FILE" else part for part in command))
     assert seen.code == 0, seen
-    assert told not in seen.stdout
+    assert text not in seen.stdout
     assert seen.stderr.count("\x1b[?25h") == seen.stderr.count("\x1b[?25l") == 1  # the cursor is shown again
     if "--json" in command:
         json.loads(seen.stdout)

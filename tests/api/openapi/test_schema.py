@@ -145,8 +145,8 @@ def test_every_field_says_what_it_is(schema: dict[str, Any]):
     silent = [
         f"{name}.{field}"
         for name, component in schema["components"]["schemas"].items()
-        for field, told in component.get("properties", {}).items()
-        if not told.get("description")
+        for field, part in component.get("properties", {}).items()
+        if not part.get("description")
     ]
     assert silent == []
 
@@ -168,8 +168,8 @@ def texts(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for each in (*operation.get("parameters", ()), *operation["responses"].values()):
             yield f"{method} {path} {each.get('name')}", each["description"]
     for name, component in schema["components"]["schemas"].items():
-        for field, told in {"": component, **component.get("properties", {})}.items():
-            text = told.get("description", "").partition("* `")[0].strip()
+        for field, part in {"": component, **component.get("properties", {})}.items():
+            text = part.get("description", "").partition("* `")[0].strip()
             if text and not (field == "" and name.removeprefix("Patched").removesuffix("Request") in REWRITTEN_LATER):
                 yield f"{name}.{field}", text
 
@@ -280,13 +280,13 @@ def test_every_route_is_in_the_schema_and_every_operation_is_called(schema: dict
 
 
 @pytest.mark.parametrize(("query", "accept"), [("?format=json", "*/*"), ("", "application/json")])
-def test_it_is_served_as_json(schema: dict[str, Any], client, query: str, accept: str):
+def test_the_schema_is_served_as_json(schema: dict[str, Any], client, query: str, accept: str):
     response = client.get(f"/api/schema/{query}", headers={"Accept": accept})
     assert response.status_code == 200
     assert json.loads(response.content)["paths"].keys() == schema["paths"].keys()
 
 
-def test_it_is_served_as_yaml_without_a_key(schema: dict[str, Any], client):
+def test_the_schema_is_served_as_yaml_without_a_key(schema: dict[str, Any], client):
     response = client.get("/api/schema")
     assert response.status_code == 200
     assert yaml.safe_load(response.content)["components"].keys() == schema["components"].keys()
@@ -319,10 +319,10 @@ def test_the_samples_name_the_host_of_the_request(client, settings, headers: dic
     assert [each for each in found if each != [host]] == []
 
 
-def test_it_is_made_once_whoever_asks(client, settings, monkeypatch: pytest.MonkeyPatch):
+def test_the_schema_is_made_once_for_all_callers(client, settings, monkeypatch: pytest.MonkeyPatch):
     settings.ALLOWED_HOSTS = ["*"]
     before = {each: client.get(f"/api/schema/?format={each}", headers={"Host": "one.example"}) for each in FORMATS}
-    monkeypatch.setattr(SchemaGenerator, "get_schema", None)  # whoever makes it again fails
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)  # making it again fails
     for name, first in before.items():
         again = client.get(f"/api/schema/?format={name}", headers={"Host": "one.example"})
         assert (again.status_code, again.content, again["ETag"]) == (200, first.content, first["ETag"])
@@ -376,7 +376,7 @@ def test_the_python_samples_work(
     for method, path, operation in operations(schema):
         if method == "delete" and re.search(r"/(projects|environments)/\{id\}/", path):
             continue  # the world would be gone
-        # Whoever makes a project goes there.
+        # The user who makes a project switches to it.
         User.objects.update(current_project=cast.web)
         for name, value in _ids(cast, path).items():
             monkeypatch.setenv(name, str(value))
@@ -384,12 +384,12 @@ def test_the_python_samples_work(
         file = tmp_path / "sample.py"
         file.write_text(source.replace(PLACEHOLDER, live_server.url))
         runpy.run_path(str(file))
-        told = capsys.readouterr().out
-        status = told.split()[0]
+        output = capsys.readouterr().out
+        status = output.split()[0]
         expected = [each for each in operation["responses"] if each < "300"] or ["405"]
-        # What a sample names that this world does not have is told as such.
+        # What a sample names and this world does not have is answered as unknown.
         unknown = ["400", "404"] if "memberships" in path or "person" in path else []
-        assert status in [*expected, *unknown], (method, path, told)
+        assert status in [*expected, *unknown], (method, path, output)
         calls += 1
     assert calls > 50
 

@@ -74,7 +74,7 @@ def test_an_unchanged_cohort_writes_nothing(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize(
-    ("criterion", "told"),
+    ("criterion", "message"),
     [
         (leaf("name", "regex", "["), "invalid regular expression"),
         (leaf("name", value="a", negation=True), "An error occurred while calculating this cohort"),
@@ -93,7 +93,7 @@ def test_an_unchanged_cohort_writes_nothing(cast: Cast, alice: Caller):
         ),
     ],
 )
-def test_a_failure_is_counted_and_told_and_keeps_the_members(cast: Cast, alice: Caller, criterion: dict, told: str):
+def test_a_failure_is_counted_and_shown_and_keeps_the_members(cast: Cast, alice: Caller, criterion: dict, message: str):
     person(cast.web, name="a")
     good = all_of(leaf("name", value="a"))
     cohort = create(cast, alice, good)
@@ -102,7 +102,7 @@ def test_a_failure_is_counted_and_told_and_keeps_the_members(cast: Cast, alice: 
     work()
     body = alice.get(url(cast, cohort)).json()
     assert (body["is_calculating"], body["version"], body["pending_version"], body["count"]) == (False, 1, 2, 1)
-    assert (body["errors_calculating"], told in body["last_error_message"]) == (1, True)
+    assert (body["errors_calculating"], message in body["last_error_message"]) == (1, True)
     assert members_of(alice, cohort, cast.web) == {"a"}
     alice.patch(url(cast, cohort), {"filters": good})
     work()
@@ -110,7 +110,7 @@ def test_a_failure_is_counted_and_told_and_keeps_the_members(cast: Cast, alice: 
     assert (after["errors_calculating"], after["version"]) == (0, 3)
 
 
-def test_a_definition_beyond_one_statement_is_told_as_too_large(cast: Cast, alice: Caller):
+def test_a_definition_beyond_one_statement_fails_as_too_large(cast: Cast, alice: Caller):
     versions = [f"1.{i}.0" for i in range(9000)]
     cohort = create(cast, alice, all_of(leaf("v", "semver_caret", versions)))
     work()
@@ -160,8 +160,8 @@ def test_a_change_asks_for_relatives_and_not_for_siblings(cast: Cast, alice: Cal
     left, right = (create(cast, alice, all_of(*refer(base), leaf(key, value=1))) for key in "bc")
     work()
     alice.patch(url(cast, left), {"name": "x"})
-    asked = [arguments["cohort_id"] for _, arguments in waiting()]
-    assert asked == [base["id"], left["id"]]
+    queued = [arguments["cohort_id"] for _, arguments in waiting()]
+    assert queued == [base["id"], left["id"]]
     assert not state(cast, alice, right)[0]
 
 

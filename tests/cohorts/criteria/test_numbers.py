@@ -33,14 +33,14 @@ def post(cast: Cast, alice: Caller, **body: Any) -> Any:
 
 @pytest.mark.parametrize("field", LEAVES)
 @pytest.mark.parametrize("written", WRITTEN)
-def test_numbers_of_behavior(cast: Cast, alice: Caller, field: str, written: str):
+def test_digits_of_other_scripts_in_behavior_are_refused(cast: Cast, alice: Caller, field: str, written: str):
     assert post(cast, alice, filters=tree({**LEAVES[field], field: "3"})).status_code == 201
     answer = post(cast, alice, filters=tree({**LEAVES[field], field: WRITTEN[written]("3")}))
     assert (answer.status_code, answer.json()["attr"]) == (400, "filters")
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-def test_references(cast: Cast, alice: Caller, written: str):
+def test_digits_of_other_scripts_in_a_reference_are_refused(cast: Cast, alice: Caller, written: str):
     other = str(post(cast, alice).json()["id"])
     assert post(cast, alice, filters=tree(cohort(value=other))).status_code == 201
     answer = post(cast, alice, filters=tree(cohort(value=WRITTEN[written](other))))
@@ -60,7 +60,7 @@ def test_what_is_no_reference_keeps_no_cohort(cast: Cast, alice: Caller, written
 
 
 @pytest.mark.parametrize("written", WRITTEN)
-def test_numbers_of_groups(cast: Cast, alice: Caller, written: str):
+def test_digits_of_other_scripts_in_groups_are_refused(cast: Cast, alice: Caller, written: str):
     group = {"event_id": "paid", "days": 7, "count": 1, "count_operator": "gte"}
     assert post(cast, alice, groups=[{**group, "days": "3"}]).status_code == 201
     answer = post(cast, alice, groups=[{**group, "days": WRITTEN[written]("3")}])
@@ -72,14 +72,14 @@ def test_numbers_of_groups(cast: Cast, alice: Caller, written: str):
 
 @pytest.mark.parametrize("text", ["-3d", "2024-01-15", "January 15, 2024"])
 @pytest.mark.parametrize("written", ["Arabic", "full width", "superscript"])
-def test_dates(cast: Cast, alice: Caller, written: str, text: str):
+def test_digits_of_other_scripts_in_a_date_are_refused(cast: Cast, alice: Caller, written: str, text: str):
     assert post(cast, alice, filters=tree(person(operator="is_date_before", value=text))).status_code == 201
     answer = post(cast, alice, filters=tree(person(operator="is_date_before", value=WRITTEN[written](text))))
     assert (answer.status_code, answer.json()["attr"]) == (400, "filters")
 
 
 @pytest.mark.parametrize("written", ["Arabic", "full width", "superscript", "an underscore"])
-def test_bounds(cast: Cast, alice: Caller, written: str):
+def test_digits_of_other_scripts_in_a_bound_are_refused(cast: Cast, alice: Caller, written: str):
     path = f"/api/projects/{cast.web.pk}/cohorts/{post(cast, alice, is_static=True).json()['id']}/persons/"
 
     def narrowed(low: str) -> int:
@@ -90,7 +90,7 @@ def test_bounds(cast: Cast, alice: Caller, written: str):
 
 
 @pytest.mark.parametrize("written", ["Arabic", "full width"])
-def test_ids_of_persons(cast: Cast, alice: Caller, written: str):
+def test_digits_of_other_scripts_in_ids_of_persons_are_refused(cast: Cast, alice: Caller, written: str):
     found = stored_person(cast.web).uuid.hex
     assert post(cast, alice, is_static=True, _create_static_person_ids=[found]).status_code == 201
     answer = post(cast, alice, is_static=True, _create_static_person_ids=[WRITTEN[written](found)])

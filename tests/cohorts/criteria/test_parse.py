@@ -57,7 +57,7 @@ def test_what_the_grammar_does_not_know_is_listed(filters: Any, parts: list[str]
 
 
 @pytest.mark.parametrize("kind", ["event", "static-cohort", "group", "Person", "and", "bananas", "", 5])
-def test_an_unknown_type_of_leaf_is_told_the_known_ones(kind: Any):
+def test_an_unknown_type_of_leaf_is_refused_with_the_known_ones(kind: Any):
     detail = refusal(tree(person(type=kind))).detail
     assert "'union_tag_invalid'" in detail
     assert "'behavioral', 'cohort', 'person', 'AND', 'OR'" in detail
@@ -92,7 +92,7 @@ def test_a_missing_key_is_a_sentence(leaf: dict, detail: str):
         assert (error.detail, error.attr, error.code) == (detail, "filters", "invalid_input")
 
 
-def test_of_several_missing_keys_the_first_is_told():
+def test_of_several_missing_keys_the_first_is_named():
     filters = tree(person(operator=...), behavior(key=...))
     assert refusal(filters).detail == "Missing required keys for person filter: operator"
 

@@ -36,7 +36,9 @@ def chain(cast: Cast, last: dict[str, Any], length: int) -> Cohort:
 
 @pytest.mark.parametrize(("last", "type_"), [(PAID, "person_property"), (BOUGHT, "behavioral")])
 @pytest.mark.parametrize("length", [0, 1, 30])
-def test_it_is_that_of_what_it_refers_to(cast: Cast, alice: Caller, last: dict[str, Any], type_: str, length: int):
+def test_a_cohort_has_the_type_of_what_it_refers_to(
+    cast: Cast, alice: Caller, last: dict[str, Any], type_: str, length: int
+):
     filters = all_of(of(chain(cast, last, length)))
     for sent in ("person_property", "behavioral", "analytical"):
         response = alice.post(url(cast), {"filters": filters, "cohort_type": sent})

@@ -36,7 +36,7 @@ def state(cast: Cast, alice: Caller, cohort: dict) -> tuple[bool, int | None, in
     return body["is_calculating"], body["count"], body["errors_calculating"]
 
 
-def test_ids_are_put_in_at_once_and_those_really_added_are_told(cast: Cast, alice: Caller):
+def test_ids_are_put_in_at_once_and_the_answer_names_those_really_added(cast: Cast, alice: Caller):
     a, b = person(cast.web, name="a"), person(cast.web, name="b")
     foreign = person(cast.globex_web, name="foreign")
     ids = [str(a.uuid), str(b.uuid).upper(), str(a.uuid), str(uuid.uuid4()), str(foreign.uuid)]
@@ -99,7 +99,7 @@ def test_a_file_names_persons(cast: Cast, alice: Caller, content: str, found: st
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("", "CSV file is empty. Please upload a CSV file with at least one row of data."),
         (" \n\n", "CSV file is empty. Please upload a CSV file with at least one row of data."),
@@ -118,9 +118,9 @@ def test_a_file_names_persons(cast: Cast, alice: Caller, content: str, found: st
         ('"open', "CSV file format is invalid. Please check your file format and try again."),
     ],
 )
-def test_a_bad_file_leaves_no_trace(cast: Cast, alice: Caller, content: str | bytes, told: str):
+def test_a_bad_file_leaves_no_trace(cast: Cast, alice: Caller, content: str | bytes, message: str):
     response = upload(cast, alice, content)
-    assert (response.status_code, response.json()["detail"], response.json()["attr"]) == (400, told, "csv")
+    assert (response.status_code, response.json()["detail"], response.json()["attr"]) == (400, message, "csv")
     assert not Cohort.objects.exists()
 
 
@@ -189,7 +189,7 @@ ADD, REMOVE = "add_persons_to_static_cohort/", "remove_person_from_static_cohort
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "message"),
     [
         ({}, "person_ids must be a list"),
         ({"person_ids": "x"}, "person_ids must be a list"),
@@ -200,10 +200,10 @@ ADD, REMOVE = "add_persons_to_static_cohort/", "remove_person_from_static_cohort
         ({"person_ids": ["00000000-0000-4000-8000-000000000000"]}, "No valid users to add to cohort"),
     ],
 )
-def test_whom_cannot_be_added(cast: Cast, alice: Caller, sent: dict, told: str):
+def test_a_list_of_persons_that_cannot_be_added_is_refused(cast: Cast, alice: Caller, sent: dict, message: str):
     body = create(cast, alice)
     response = alice.patch(url(cast, body, ADD), sent)
-    assert (response.status_code, response.json()) == (400, invalid("invalid_input", told))
+    assert (response.status_code, response.json()) == (400, invalid("invalid_input", message))
     dynamic = alice.post(url(cast), {}).json()
     refusal = alice.patch(url(cast, dynamic, ADD), sent).json()
     assert refusal == invalid("invalid_input", "Can only add users to static cohorts")
@@ -223,7 +223,7 @@ def test_persons_are_added_by_hand(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "message"),
     [
         ({}, "person_id is required"),
         ({"person_id": ""}, "person_id is required"),
@@ -231,10 +231,10 @@ def test_persons_are_added_by_hand(cast: Cast, alice: Caller):
         ({"person_id": "x"}, "person_id must be a valid UUID"),
     ],
 )
-def test_whom_cannot_be_removed(cast: Cast, alice: Caller, sent: dict, told: str):
+def test_a_person_that_cannot_be_removed_is_refused(cast: Cast, alice: Caller, sent: dict, message: str):
     body = create(cast, alice)
     response = alice.patch(url(cast, body, REMOVE), sent)
-    assert (response.status_code, response.json()) == (400, invalid("invalid_input", told))
+    assert (response.status_code, response.json()) == (400, invalid("invalid_input", message))
     dynamic = alice.post(url(cast), {}).json()
     refusal = alice.patch(url(cast, dynamic, REMOVE), sent).json()
     assert refusal == invalid("invalid_input", "Can only remove users from static cohorts")

@@ -14,7 +14,7 @@ SEQUENCE = {"seq_event": "f", "seq_event_type": "events", "seq_time_value": 1, "
 RECENT = {"seq_time_value": 2, "seq_time_interval": "day"}
 
 
-def test_whoever_did_it_within_the_time_performed_it():
+def test_a_person_who_did_it_within_the_time_performed_it():
     people("never", events={"did": ago(5), "long_ago": ago(11), "other": ago(5, name="f"), "both": ago(5, 11)})
     assert found(behavior()) == {"did", "both"}
 
@@ -95,7 +95,7 @@ def test_a_sequence_is_of_one_person():
     assert found(behavior("performed_event_sequence", **SEQUENCE)) == set()
 
 
-def test_whoever_stopped_did_it_and_did_not_lately():
+def test_a_person_who_stopped_did_it_and_did_not_lately():
     events = {
         "stopped": ago(5),
         "goes_on": ago(5, 1),
@@ -109,7 +109,7 @@ def test_whoever_stopped_did_it_and_did_not_lately():
     assert found(behavior("stopped_performing_event", **RECENT)) == {"stopped", "bound", "will_again"}
 
 
-def test_whoever_restarted_did_it_lately_and_long_ago_and_not_between():
+def test_a_person_who_restarted_did_it_lately_and_long_ago_and_not_between():
     events = {
         "restarted": ago(1, 11),
         "bound": ago(1, 10),

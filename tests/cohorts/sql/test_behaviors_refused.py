@@ -45,7 +45,7 @@ def test_an_unknown_operator_of_a_count_is_refused(kind: str, operator: str):
     assert refused(leaf) == f"unknown operator {operator!r} of a count"
 
 
-def test_more_periods_than_there_are_cannot_be_asked_for():
+def test_more_active_periods_than_periods_are_refused():
     leaf = behavior("performed_event_regularly", **{**WHOLE, "min_periods": 2})
     assert refused(leaf) == "min_periods must not be above total_periods"
 

@@ -55,7 +55,7 @@ def test_more_than_one_statement_can_hold_is_too_large(nodes: list[dict[str, Any
     assert caught.value.code == "query_size"
 
 
-def test_no_criteria_are_told_apart():
+def test_no_criteria_have_an_error_of_their_own():
     with pytest.raises(NoCriteria) as caught:
         statement()
     assert (caught.value.code, caught.value.message) == ("no_properties", "Cohort has no properties defined")

@@ -13,7 +13,7 @@ EMPTY = "A group of conditions cannot be empty"
 
 @pytest.fixture
 def _people(db: None) -> None:
-    """Everybody has `all`; the names tell who has which of x, y, z."""
+    """Everybody has `all`; the names say who has which of x, y, z."""
     names = ["none", "x", "y", "z", "xy", "xz", "yz", "xyz"]
     letters = {name: set(name) if name != "none" else set() for name in names}
     people(properties={name: {"all": 1, **dict.fromkeys(found_in, 1)} for name, found_in in letters.items()})
@@ -102,7 +102,7 @@ def test_nonsense_is_refused_wherever_it_stands():
 
 
 @pytest.mark.usefixtures("_people")
-def test_whoever_lacks_the_property_is_left_by_a_negated_leaf():
+def test_a_person_without_the_property_is_left_by_a_negated_leaf():
     assert found(has("all"), prop("gt", 0, key="x", negation=True)) == {"none", "y", "z", "yz"}
 
 

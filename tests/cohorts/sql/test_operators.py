@@ -60,7 +60,7 @@ def test_is_not_and_not_in_with_a_list_mean_none_of_it_also_for_those_who_lack_t
     assert_meets(operator, ["x", 5], yes=["y", "", False, *LACKING], no=["x", "5", 5])
 
 
-def test_is_not_matches_whoever_lacks_the_property():
+def test_is_not_matches_a_person_without_the_property():
     assert_meets("is_not", "x", yes=["X", "", 0, [], *LACKING], no=["x"])
 
 

@@ -14,13 +14,13 @@ from cohorts.criteria.parse import load
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 from cohorts.sql.properties import CompileError
-from tests.support.cohorts.evaluator import NothingAsked, Refused, evaluate
+from tests.support.cohorts.evaluator import NoConditions, Refused, evaluate
 from tests.support.cohorts.populations import COHORTS, EVENTS, KEYS, NOW, Population, make_populations, store
 
 #: How many trees are tried; a number of one's own tries other ones than the last time.
 TREES = os.environ.get("CORE6_RANDOM_TREES", "")
 POPULATIONS = make_populations(60)
-# Each tree is asked of three of them.
+# Each tree is computed for three of them.
 APART = len(POPULATIONS) // 3
 
 VALUES: list[Any] = [
@@ -205,8 +205,8 @@ def clock_of(population: Population) -> Clock:
 def evaluated(tree: dict[str, Any], population: Population) -> set[str] | str:
     try:
         return evaluate(tree, population.people, clock_of(population), population.cohorts)
-    except NothingAsked:
-        return "nothing asked"
+    except NoConditions:
+        return "no conditions"
     except Refused:
         return "refused"
 
@@ -218,7 +218,7 @@ def computed(tree: dict[str, Any], population: Population) -> set[str] | str:
             load({"properties": tree}), project_id=project_id, clock=clock_of(population), cohorts=cohorts
         )
     except NoCriteria:
-        return "nothing asked"
+        return "no conditions"
     except CompileError:
         return "refused"
     return selected(statement, is_bound_by_server=project_id % 2 == 0)

@@ -52,7 +52,7 @@ def test_versions_are_written_in_several_ways(value: Any):
         ("wildcard", ["1.2.*", "3.*"], ["1.2.5", "3.3.3"], ["1.3", "2"]),
     ],
 )
-def test_ranges_of_versions(operator: str, value: Any, yes: list[str], no: list[str]):
+def test_a_range_meets_the_versions_in_it(operator: str, value: Any, yes: list[str], no: list[str]):
     assert_meets(f"semver_{operator}", value, yes=yes, no=[*no, *NO_VERSIONS])
 
 
@@ -63,7 +63,7 @@ def test_what_is_no_version_is_refused(operator: str, value: Any):
 
 
 @pytest.mark.parametrize("value", ["1.2.3", "1"])
-def test_a_wildcard_is_asked_for(value: str):
+def test_a_version_without_a_wildcard_is_refused(value: str):
     assert refused(prop("semver_wildcard", value)) == f"{value!r} is no version with a wildcard"
 
 

@@ -28,8 +28,8 @@ def main() -> None:
     if requests or not options.only:
         load.require()
         print("Requests: processor milliseconds a request (server + Postgres)")
-        found["requests"], told = web.measure(web.QUICK if options.quick else web.FULL, requests)
-        goals += told
+        found["requests"], reached = web.measure(web.QUICK if options.quick else web.FULL, requests)
+        goals += reached
     if "calculation" in options.only or not options.only:
         found["cohorts"] = cohorts.measure(100_000 if options.quick else 1_000_000)
         goals += cohorts.goals(found["cohorts"])

@@ -98,8 +98,8 @@ def _load(server: Serve, directory: Path) -> tuple[int, str, dict[str, float]]:
             time.sleep(0.1)
     assert process.returncode == 0, "provisioning failed"
     made = json.loads((directory / "provisioned.json").read_text())
-    told = {"seconds": time.monotonic() - began, "memory_mb": peak}
-    return made["organizations"]["Bench"]["projects"]["Bench"]["id"], made["api_keys"]["bench"]["value"], told
+    figures = {"seconds": time.monotonic() - began, "memory_mb": peak}
+    return made["organizations"]["Bench"]["projects"]["Bench"]["id"], made["api_keys"]["bench"]["value"], figures
 
 
 def _compare(server: Serve, peer: "_Peer", each: Try, project: int, key: str, expected: int) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _compare(server: Serve, peer: "_Peer", each: Try, project: int, key: str, ex
 
 
 def _calculation(server: Serve, path: str, key: str, expected: int) -> dict[str, Any]:
-    """Wait until the cohort is computed; return the statement's figures as its history tells them."""
+    """Wait until the cohort is computed; return the statement's figures from its history."""
 
     def done() -> Any:
         _, body = server.call("GET", path, key=key)

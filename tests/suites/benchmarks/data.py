@@ -21,7 +21,7 @@ _SHARED, _DELETED, _MEMBERS, _ROLES = 10, 100, 20, 10
 _EMAILS = [f"member{i}@example.com" for i in range(_MEMBERS)]
 _STARTS = "cart mail page shop user plan team data form file code host cash book news ship time road work home".split()
 _ENDS = "board flow link list sync mark view type grid pack desk rank stat port gate bell lane node clip tile".split()
-#: Every note has five of these 400 words, one of each 80, so that each word stands in 125 of 10,000 notes.
+#: Every note has five of these 400 words, one of each 80, so that each word is in 125 of 10,000 notes.
 WORDS = tuple(start + end for start in _STARTS for end in _ENDS)
 #: What a note says before and after it is changed.
 _BEFORE, AFTER = "We shall launch", "We launched late"

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Goal:
-    """One goal: a ratio that is to be at least `least`, or at most `most`; with neither it is only told."""
+    """One goal: a ratio that is to be at least `least`, or at most `most`; with neither it is only shown."""
 
     work: str
     ratio: float | None

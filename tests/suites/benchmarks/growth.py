@@ -66,10 +66,10 @@ def main() -> None:
         print(f"{'stored':44}" + "".join(f"{name:>12}" for name in lanes) + "   (CPU ms a request, c=16)")
         for before, size in pairwise((0, 10, 1_000, 100_000)):
             _insert(server, _OTHERS, before, size)
-            _told(f"{size:,} organizations, projects, users, keys", bench, lanes)
+            _show(f"{size:,} organizations, projects, users, keys", bench, lanes)
         for before, size in pairwise((10_000, 20_000, 100_000, 500_000)):
             _insert(server, _ANNOTATIONS, before, size, world)
-            _told(f"{size:,} annotations in the project", bench, lanes)
+            _show(f"{size:,} annotations in the project", bench, lanes)
 
 
 def _insert(server: Serve, statement: str, first: int, last: int, world: World | None = None) -> None:
@@ -79,7 +79,7 @@ def _insert(server: Serve, statement: str, first: int, last: int, world: World |
     steady(server.directory)
 
 
-def _told(stored: str, bench: web.Bench, lanes: dict[str, Lane]) -> None:
+def _show(stored: str, bench: web.Bench, lanes: dict[str, Lane]) -> None:
     figures = {}
     for name, lane in lanes.items():
         bench._round(lane, MIDDLE, bench.pace.milliseconds)

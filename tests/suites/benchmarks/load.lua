@@ -1,4 +1,4 @@
--- Sends requests for some milliseconds, then lets those under way be answered, and tells the figures as JSON.
+-- Sends requests for some milliseconds, then lets those under way be answered, and prints the figures as JSON.
 -- Cut off in the midst, requests would cost processor time and count for nothing.
 -- Arguments: milliseconds, connections, the method, a file of paths (one a line, another one each time), and the body.
 local ffi = require("ffi")
@@ -39,7 +39,7 @@ function init(args)
   end
 end
 
--- Asked before each request how long to wait with it; after the last answer wrk is told to end.
+-- Called before each request: how long to wait with it; after the last answer wrk is stopped.
 function delay()
   began = began or now()
   local since = now() - began

@@ -50,9 +50,9 @@ def run(
         command += [body] if body is not None else []
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST + 30, check=False)
     assert done.returncode == 0, (done.stdout, done.stderr)
-    told = json.loads(done.stdout.strip().splitlines()[-1])
-    refused, broken = told.pop("refused"), told.pop("broken")
+    figures = json.loads(done.stdout.strip().splitlines()[-1])
+    refused, broken = figures.pop("refused"), figures.pop("broken")
     assert not refused, f"{url}{paths[0]}: {refused} requests were refused"
     assert not broken, f"{url}{paths[0]}: requests got no answer: {broken}"
-    assert told["requests"], f"{url}{paths[0]}: no request was answered"
-    return Load(**told)
+    assert figures["requests"], f"{url}{paths[0]}: no request was answered"
+    return Load(**figures)

@@ -92,7 +92,7 @@ TRIES = (
             ),
         ),
         f"uuid IN ({_DEAR})",
-        lambda _, events: any(name == "purchased" and day < 30 and told["amount"] > 90 for name, day, told in events),
+        lambda _, events: any(each[0] == "purchased" and each[1] < 30 and each[2]["amount"] > 90 for each in events),
     ),
     Try(
         "nested",
@@ -122,8 +122,8 @@ def write(directory: Path, persons: int) -> dict[str, int]:
         for number, (properties, events) in enumerate(_invented(persons)):
             name = f"u{number}"
             people.write(orjson.dumps({"distinct_ids": [name], "properties": properties}) + b"\n")
-            for event, day, told in events:
-                row = {"distinct_id": name, "event": event, "timestamp": days[day], "properties": told}
+            for event, day, details in events:
+                row = {"distinct_id": name, "event": event, "timestamp": days[day], "properties": details}
                 happened.write(orjson.dumps(row) + b"\n")
             for each in TRIES:
                 counts[each.name] += each.meets(properties, events)

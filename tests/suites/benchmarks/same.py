@@ -45,13 +45,13 @@ def _answer(server: Running, lane: Lane, path: str, key: str) -> Any:
     assert answer.status == _STATUS[lane.method], (server.name, path, answer.status, answer.body[:500])
     content = answer.headers["content-type"].partition(";")[0]
     assert content == "application/json", (server.name, content)
-    told = json.loads(answer.body.replace(server.url.encode(), b"http://the-server"))
+    body = json.loads(answer.body.replace(server.url.encode(), b"http://the-server"))
     for name in _OWN[lane.method]:
-        told[name] = type(told[name]).__name__
-    if "live_events_token" in told:  # signed anew each time
-        claims = jwt.decode(told["live_events_token"], options={"verify_signature": False})
-        told["live_events_token"] = {**claims, "exp": type(claims["exp"]).__name__}
-    return told
+        body[name] = type(body[name]).__name__
+    if "live_events_token" in body:  # signed anew each time
+        claims = jwt.decode(body["live_events_token"], options={"verify_signature": False})
+        body["live_events_token"] = {**claims, "exp": type(claims["exp"]).__name__}
+    return body
 
 
 def _difference(one: Any, other: Any, path: str) -> str | None:

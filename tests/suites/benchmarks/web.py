@@ -1,7 +1,7 @@
 """Reads and writes: processor milliseconds a request, of our server and of the peers on the same database and data.
 
-The figure is utime and stime of a server's processes and of Postgres' while that server alone is asked. Servers take
-turns, round after round; told are the medians.
+The figure is utime and stime of a server's processes and of Postgres' while that server alone is called. Servers take
+turns, round after round; the medians are reported.
 """
 
 import json
@@ -128,8 +128,8 @@ class Bench:
             ratio = None
             if mine and theirs:
                 ratio = theirs.cpu_ms / mine.cpu_ms if aim.most is None else mine.cpu_ms / theirs.cpu_ms
-            told = {name: f"{each.cpu_ms:.2f} ms" for name, each in ((aim.ours, mine), (aim.of, theirs)) if each}
-            yield Goal(aim.work, ratio, aim.of, aim.least, aim.most, told, aim.is_later)
+            shown = {name: f"{each.cpu_ms:.2f} ms" for name, each in ((aim.ours, mine), (aim.of, theirs)) if each}
+            yield Goal(aim.work, ratio, aim.of, aim.least, aim.most, shown, aim.is_later)
 
 
 def etag(server: Running, lane: Lane, world: World) -> str:
@@ -155,8 +155,8 @@ def measure(pace: Pace, only: Collection[str]) -> tuple[dict[str, Any], list[Goa
         memory = {}
         if not only or "memory" in only:
             memory = _memory(bench)
-            told = {name: f"{memory[name]:.1f} MB" for name in ("core6", "f")}
-            goals.append(Goal("memory", memory["core6"] / memory["f"], "f", most=1.5, figures=told))
+            figures = {name: f"{memory[name]:.1f} MB" for name in ("core6", "f")}
+            goals.append(Goal("memory", memory["core6"] / memory["f"], "f", most=1.5, figures=figures))
         return {"medians": _plain(bench.found), "rounds": bench.rounds, "memory_mb": memory}, goals
 
 

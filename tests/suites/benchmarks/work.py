@@ -1,4 +1,4 @@
-"""The work that is measured: what is asked of whom, and what is aimed at."""
+"""The work that is measured: what is sent to whom, and what is aimed at."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ ALL, MIDDLE = (1, 16, 64), 16
 
 @dataclass(frozen=True)
 class Lane:
-    """One side of a comparison: a server and what is asked of it."""
+    """One side of a comparison: a server and what is sent to it."""
 
     label: str
     server: str
@@ -51,7 +51,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Aim:
-    """Our processor time of a work beside that of another lane; with neither bound it is only told."""
+    """Our processor time of a work beside that of another lane; with neither bound it is only shown."""
 
     work: str
     of: str
@@ -115,7 +115,7 @@ def works(world: World) -> Sequence[Work]:
     every, ours_and_a, writers = ("core6", "a", "f", "f-best"), ("core6", "a"), ("core6", "a", "f")
     return (
         Work("list-100", _lanes(every, page)),
-        # Never a page that was told lately, which we keep.
+        # Never a page that was answered lately, which we keep.
         Work("another page", _lanes(every, page_at, each=numbers(0, 9799))),
         Work("list-1", _lanes(every, f"{notes}?limit=1")),
         # Ten words by turns.

@@ -46,7 +46,7 @@ def session(browser: Browser, pictures: Path, server: Serve) -> StorageState:
 
 def parts(server: Serve) -> tuple[str, ...]:
     """Return what `serve` prints of the console: its address, an email, a password."""
-    found = re.fullmatch(r"(\S+), as (\S+) with the first password (\S+)", server.told("console"))
+    found = re.fullmatch(r"(\S+), as (\S+) with the first password (\S+)", server.printed("console"))
     assert found
     return found.groups()
 
@@ -125,7 +125,7 @@ def test_stored_markup_is_text(console: Watched, server: Serve):
 
 
 def test_a_button_asks_then_acts_and_says_so(console: Watched, server: Serve):
-    page, project = console.page, server.told("project")
+    page, project = console.page, server.printed("project")
     before = server.call("GET", f"/api/projects/{project}/")[1]
     page.goto(f"{server.url}/admin/projects/project/{project}/change/")
     page.get_by_role("link", name="Reset the project token").click()
@@ -162,7 +162,7 @@ def test_the_console_fits(
         assert watched.complaints == []
 
 
-def test_who_is_not_in_is_led_to_the_log_in_and_back(watched: Watched, server: Serve):
+def test_a_user_who_is_not_logged_in_is_led_to_the_login_and_back(watched: Watched, server: Serve):
     watched.page.goto(f"{server.url}/admin/cohorts/cohort/")
     expect(watched.page.get_by_role("button", name="Log in")).to_be_visible()
     assert "next=/admin/cohorts/cohort/" in watched.page.url

@@ -127,7 +127,7 @@ def test_the_line_of_the_first_page_works_when_it_is_pasted(watched: Watched, se
     watched.page.goto(server.url)
     line = watched.page.locator("pre").inner_text()
     assert server.url in line
-    environment = {**os.environ, "POSTHOG_PERSONAL_API_KEY": server.told("API key")}
+    environment = {**os.environ, "POSTHOG_PERSONAL_API_KEY": server.printed("API key")}
     done = subprocess.run(
         ["bash", "-c", line], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True
     )

@@ -44,8 +44,8 @@ def open_swagger_ui(watched: Watched, server: Serve) -> None:
 def test_a_list_is_shown_to_who_has_pasted_the_key(watched: Watched, server: Serve):
     server.note("seen in Swagger UI")
     open_swagger_ui(watched, server)
-    authorize(watched, server.told("API key"))
-    status, shown = try_out(watched, "annotations_list", server.told("project"))
+    authorize(watched, server.printed("API key"))
+    status, shown = try_out(watched, "annotations_list", server.printed("project"))
     assert status == "200"
     assert shown == server.call("GET", server.annotations)[1]
     assert "seen in Swagger UI" in {row["content"] for row in shown["results"]}
@@ -54,17 +54,17 @@ def test_a_list_is_shown_to_who_has_pasted_the_key(watched: Watched, server: Ser
 
 def test_the_key_stays_when_the_page_is_loaded_again(watched: Watched, server: Serve):
     open_swagger_ui(watched, server)
-    authorize(watched, server.told("API key"))
+    authorize(watched, server.printed("API key"))
     watched.page.reload()
-    assert try_out(watched, "annotations_list", server.told("project"))[0] == "200"
+    assert try_out(watched, "annotations_list", server.printed("project"))[0] == "200"
     assert watched.complaints == []
 
 
 def test_what_is_created_there_is_there(watched: Watched, server: Serve):
     open_swagger_ui(watched, server)
-    authorize(watched, server.told("API key"))
+    authorize(watched, server.printed("API key"))
     body = {"content": "made in Swagger UI", "scope": "project"}
-    status, shown = try_out(watched, "annotations_create", server.told("project"), body)
+    status, shown = try_out(watched, "annotations_create", server.printed("project"), body)
     assert status == "201"
     assert server.call("GET", f"{server.annotations}{shown['id']}/") == (200, shown)
     assert shown["content"] == "made in Swagger UI"
@@ -74,7 +74,7 @@ def test_what_is_created_there_is_there(watched: Watched, server: Serve):
 
 def test_without_a_key_it_is_refused(watched: Watched, server: Serve):
     open_swagger_ui(watched, server)
-    status, shown = try_out(watched, "annotations_list", server.told("project"))
+    status, shown = try_out(watched, "annotations_list", server.printed("project"))
     assert (status, shown["code"]) == ("401", "not_authenticated")
     assert {each.partition(":")[0] for each in watched.complaints} == {"401", "error"}
     assert all("401" in each for each in watched.complaints)

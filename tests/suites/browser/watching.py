@@ -49,7 +49,7 @@ class Watched:
         self.complaints.append(f"exception: {error.error}")
 
     def hosts(self) -> set[str]:
-        """Return the hosts that were asked; a blob, such as a worker's script, belongs to the page's."""
+        """Return the hosts that were called; a blob, such as a worker's script, belongs to the page's."""
         return {urlsplit(url.removeprefix("blob:")).netloc for url in self.urls if not url.startswith("data:")}
 
     def picture(self, name: str, part: Locator | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The first start is killed, or asked to stop, at each moment of it; several servers start at once."""
+"""The first start is killed, or stopped by a signal, at each moment of it; several servers start at once."""
 
 import signal
 import time
@@ -46,7 +46,7 @@ def test_one_that_is_killed_is_begun_again(made: str, delay: float):
 
 
 @MOMENTS
-def test_one_that_is_asked_to_stop_ends_cleanly(made: str, delay: float):
+def test_a_server_that_is_stopped_ends_cleanly(made: str, delay: float):
     with place() as parent:
         server = Serve(parent / "data")
         try:
@@ -88,8 +88,8 @@ def test_servers_that_start_at_once_on_an_empty_database_make_one_world(
                 wait_until(lambda: holder.execute(waiting).fetchone() == (3,), "servers that wait")
         for server in servers:
             server.ready()
-        assert sorted(server.told("API key").startswith("phx_") for server in servers) == [False, False, True]
-        assert len({server.told("project") for server in servers}) == 1
+        assert sorted(server.printed("API key").startswith("phx_") for server in servers) == [False, False, True]
+        assert len({server.printed("project") for server in servers}) == 1
         with connect(real_server, name) as connection:
             counted = [connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in _MADE]
         assert counted == [(3,), (1,), (1,), (1,)]

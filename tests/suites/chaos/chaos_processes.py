@@ -1,4 +1,4 @@
-"""Processes are killed, asked to end and frozen while clients write."""
+"""Processes are killed, stopped by a signal and frozen while clients write."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def test_everything_is_killed(scene: Stage):
         scene.start_again()
 
 
-def test_it_is_asked_to_end(scene: Stage):
+def test_a_server_ends_on_a_signal(scene: Stage):
     with scene.survive("SIGTERM", Allowed(absence=True, only_idle_resets=True)):
         began = time.monotonic()
         assert scene.server.stop() == 0

@@ -102,7 +102,7 @@ class Site:
     def curl(self, url: str, *arguments: str) -> tuple[int, dict[str, str], str]:
         """Return status, headers and body of an answer; what is wrong with TLS is an error."""
         where = ["--cacert", str(self.certificate), "--resolve", f"{HOST}:{self.port}:127.0.0.1"]
-        given = ["--header", f"Authorization: Bearer {self.server.told('API key')}", "--max-time", "30"]
+        given = ["--header", f"Authorization: Bearer {self.server.printed('API key')}", "--max-time", "30"]
         command = [tool("curl"), "--silent", "--show-error", "--include", *where, *given, *arguments, url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def test_links_are_those_of_the_public_address(site: Site):
     assert len(json.loads(body)["results"]) == 1
 
 
-def test_browsers_are_told_to_come_by_https(site: Site):
+def test_browsers_are_sent_to_https(site: Site):
     _, headers, _ = site.curl(site.annotations)
     assert headers["strict-transport-security"] == "max-age=31536000"
 
@@ -191,7 +191,7 @@ def test_slow_clients_hold_up_nobody(site: Site):
             slow = stack.enter_context(closing(site.connect()))
             path = urlsplit(site.annotations).path
             head = f"POST {path} HTTP/1.1\r\nHost: {HOST}:{site.port}\r\nContent-Length: 100\r\n"
-            slow.sendall(f"{head}Authorization: Bearer {site.server.told('API key')}\r\n\r\ncontent".encode())
+            slow.sendall(f"{head}Authorization: Bearer {site.server.printed('API key')}\r\n\r\ncontent".encode())
         time.sleep(1)
         began = time.monotonic()
         assert [site.curl(site.annotations)[0] for _ in range(5)] == [200] * 5
@@ -207,7 +207,7 @@ def test_a_body_may_be_as_large_as_the_server_allows(site: Site, tmp_path: Path,
     assert found == status
 
 
-def test_a_server_that_is_away_is_told_and_found_again(site: Site):
+def test_a_server_that_is_away_is_reported_and_found_again(site: Site):
     assert site.server.stop() == 0
     assert site.curl(site.annotations)[0] in (502, 503)
     site.start_again()
@@ -255,7 +255,7 @@ def test_the_console_of_the_containers_has_a_port_of_its_own(containers: tuple[i
 
 def test_the_proxy_of_the_containers_goes_on_with_the_server_that_is_left(containers: tuple[int, int, list[Serve]]):
     port, _, servers = containers
-    (key,) = [key for server in servers if (key := server.told("API key")).startswith("phx_")]
+    (key,) = [key for server in servers if (key := server.printed("API key")).startswith("phx_")]
     url = f"http://127.0.0.1:{port}{servers[0].annotations}"
 
     def ask() -> Any:

@@ -78,7 +78,7 @@ def test_the_saved_state_comes_back_each_time(scene: Stage):
     assert ask(scene.directory, MARK) == ("core6,core6_saved",)
 
 
-def test_lists_read_before_are_not_told_again(scene: Stage):
+def test_lists_read_before_are_not_answered_again(scene: Stage):
     """The web server keeps pages in memory: those of the saved state are right again, those of what is gone never."""
     empty = notes(scene)
     first = note(scene, "one")
@@ -95,10 +95,10 @@ def test_lists_read_before_are_not_told_again(scene: Stage):
 
 def tag(scene: Stage, known: str = "-") -> tuple[int, str | None]:
     """Return the status and the tag of the list, to who has it with a tag already."""
-    with closing(HTTPConnection(scene.address, timeout=15)) as asked:
+    with closing(HTTPConnection(scene.address, timeout=15)) as kept_alive:
         headers = {"Authorization": f"Bearer {KEY}", "If-None-Match": known}
-        asked.request("GET", scene.path("annotations"), headers=headers)
-        answer = asked.getresponse()
+        kept_alive.request("GET", scene.path("annotations"), headers=headers)
+        answer = kept_alive.getresponse()
         return answer.status, answer.headers["ETag"]
 
 
@@ -190,16 +190,16 @@ def test_a_state_of_another_release_is_refused(scene: Stage):
     assert notes(scene) == []
 
 
-def test_a_server_of_others_is_asked_about(scene: Stage):
+def test_reset_of_a_server_of_others_needs_yes(scene: Stage):
     password = (scene.directory / "pgpass").read_text().strip().rsplit(":", 1)[1]
     url = f"postgres://core6:{quote(password, safe='')}@/{embedded.socket_directory(scene.directory)}/core6"
     given = {"DATABASE_URL": url, "SECRET_KEY": (scene.directory / "secret_key").read_text().strip()}
     nowhere = scene.directory.with_name("none")
     note(scene, "kept")
     for arguments in ((), ("--save",)):
-        told = refusal(nowhere, "reset", *arguments, **given)
-        assert "replaces what is in it: if that is what you want, add --yes" in told
-        assert "the database core6" in told
+        message = refusal(nowhere, "reset", *arguments, **given)
+        assert "replaces what is in it: if that is what you want, add --yes" in message
+        assert "the database core6" in message
     assert notes(scene) == ["kept"]
     assert manage(nowhere, "reset", "--yes", **given).returncode == 0
     scene.recover()
@@ -207,8 +207,8 @@ def test_a_server_of_others_is_asked_about(scene: Stage):
     with connect(scene.directory) as connected:
         connected.execute(f"CREATE ROLE guest LOGIN PASSWORD '{password}'".encode())
     guest = {**given, "DATABASE_URL": url.replace("core6:", "guest:", 1)}
-    told = refusal(nowhere, "reset", "--yes", "--save", **guest)
-    assert "the database refuses: permission denied to" in told
+    message = refusal(nowhere, "reset", "--yes", "--save", **guest)
+    assert "the database refuses: permission denied to" in message
 
 
 def test_a_newer_state_takes_the_place_of_the_saved_one(scene: Stage):
@@ -236,7 +236,7 @@ def test_where_there_is_nothing_nothing_is_made():
         assert not (parent / "data").exists()
 
 
-def test_a_name_that_leaves_no_room_is_told(db: None, monkeypatch: pytest.MonkeyPatch, settings: Any):
+def test_a_name_that_leaves_no_room_is_refused(db: None, monkeypatch: pytest.MonkeyPatch, settings: Any):
     settings.IS_EMBEDDED = True
     settings.IS_PRODUCTION = False
     monkeypatch.setitem(connection.settings_dict, "NAME", "n" * 58)

@@ -65,7 +65,7 @@ def write_world(directory: Path) -> Path:
 
 
 class Shop:
-    """A running server whose project has many persons, and what is asked of its cohorts."""
+    """A running server whose project has many persons, and the calls about its cohorts."""
 
     def __init__(self, server: Serve) -> None:
         self.server = server

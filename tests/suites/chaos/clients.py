@@ -1,4 +1,4 @@
-"""Clients that drive a running server while it is broken, and that know what they were told of each write."""
+"""Clients that drive a running server while it is broken, and that know the outcome of each write."""
 
 import json
 import random
@@ -66,12 +66,12 @@ class Line:
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Call:
         began = time.monotonic()
-        what, told = f"{method} {path}", {name.replace("_", "-"): value for name, value in headers.items()}
+        what, fields = f"{method} {path}", {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             if self._connection is None:
                 self._connection = HTTPConnection(self.address, timeout=TIMEOUT)
             sent = json.dumps(body) if body is not None else None
-            self._connection.request(method, path, sent, {**self._headers, **told})
+            self._connection.request(method, path, sent, {**self._headers, **fields})
             answer = self._connection.getresponse()
             text = answer.read()
             seconds = time.monotonic() - began
@@ -92,7 +92,7 @@ class Line:
 
 @dataclass
 class Known:
-    """What a client was told of its writes, in their order."""
+    """The outcomes of a client's writes, in their order."""
 
     #: Content of an annotation, or name of a role: what became of it.
     notes: dict[str, Outcome] = field(default_factory=dict)
@@ -150,7 +150,7 @@ class Client:
         self.known.definitions.append((1, Outcome.KEPT))
 
     def run(self) -> None:
-        """Act at random until told to end; what is under way then is brought to its end."""
+        """Act at random until stopped; what is under way then is brought to its end."""
         acts, weights = zip(*self._acts, strict=True)
         while not self._is_over.is_set():
             (act,) = self._chance.choices(acts, weights)

@@ -1,4 +1,4 @@
-"""What must hold after a fault: what the clients were told, compared with what the server says now."""
+"""What must hold after a fault: the answers that the clients got, compared with what the server says now."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ NOTHING = Allowed()
 class Damage:
     """What broke, in sentences, and how many acknowledged writes were lost."""
 
-    told: list[str]
+    problems: list[str]
     lost: int = 0
     #: Answers of 503 whose write was kept all the same; excused where nobody could know.
     kept_503: int = 0
@@ -65,13 +65,13 @@ def damage(crowd: Crowd, line: Line, allowed: Allowed) -> Damage:
         _follow_tokens(client, line, result)
         _look_at_static_cohort(client, line, allowed, result)
         _look_at_dynamic_cohort(client, line, allowed, result)
-    result.told += [f"answered {call}" for call in crowd.calls if not _is_fair(call, allowed)]
-    result.told += [f"lived not {call}" for call in crowd.prober.calls if not _is_alive(call, allowed)]
+    result.problems += [f"answered {call}" for call in crowd.calls if not _is_fair(call, allowed)]
+    result.problems += [f"lived not {call}" for call in crowd.prober.calls if not _is_alive(call, allowed)]
     return result
 
 
 def _is_fair(call: Call, allowed: Allowed) -> bool:
-    """Tell whether a client may be answered so."""
+    """Return whether a client may be answered so."""
     if call.status is None:
         return call.why != "timeout" and (allowed.resets or allowed.absence or allowed.only_idle_resets)
     if call.status == 503:
@@ -85,29 +85,29 @@ def _is_alive(call: Call, allowed: Allowed) -> bool:
     return call.status == 200 and (call.seconds < 1 or allowed.absence)
 
 
-def _compare(kind: str, told: dict[str, Outcome], there: Counter[str], allowed: Allowed, result: Damage) -> None:
-    for name, outcome in told.items():
+def _compare(kind: str, outcomes: dict[str, Outcome], there: Counter[str], allowed: Allowed, result: Damage) -> None:
+    for name, outcome in outcomes.items():
         times = there[name]
         if times > 1:
-            result.told.append(f"{kind} {name!r} is there {times} times")
+            result.problems.append(f"{kind} {name!r} is there {times} times")
         elif outcome is Outcome.KEPT and not times:
             result.lost += 1
-            result.told.append(f"{kind} {name!r} was acknowledged and is lost")
+            result.problems.append(f"{kind} {name!r} was acknowledged and is lost")
         elif outcome is Outcome.REFUSED and times:
             result.kept_503 += 1
             if not allowed.doubtful_503:
-                result.told.append(f"{kind} {name!r} was refused and is there")
+                result.problems.append(f"{kind} {name!r} was refused and is there")
         elif outcome is Outcome.UNKNOWN and times and allowed.only_idle_resets:
-            result.told.append(f"{kind} {name!r} was done and not answered")
+            result.problems.append(f"{kind} {name!r} was done and not answered")
 
 
-def _is_possible(value: Any, told: Iterable[tuple[Any, Outcome]], allowed: Allowed) -> bool:
-    """Tell whether a thing that had one value after the other may have this one in the end.
+def _is_possible(value: Any, outcomes: Iterable[tuple[Any, Outcome]], allowed: Allowed) -> bool:
+    """Return whether a thing that had one value after the other may have this one in the end.
 
-    The last that was acknowledged, or one that nobody was told of: that may have come late.
+    The last that was acknowledged, or one whose outcome nobody knows: that may have come late.
     """
     last = None
-    for each, outcome in told:
+    for each, outcome in outcomes:
         if outcome is Outcome.KEPT:
             last = each
         elif each == value and (outcome is Outcome.UNKNOWN or allowed.doubtful_503):
@@ -119,34 +119,34 @@ def _follow_counter(client: Client, line: Line, allowed: Allowed, result: Damage
     content = found(line, f"{client.at}/annotations/{client.counter}/")["content"]
     if not _is_possible(int(content.rpartition(" ")[2]), client.known.counter, allowed):
         result.lost += 1
-        result.told.append(f"{content!r} after {client.known.counter[-5:]}")
+        result.problems.append(f"{content!r} after {client.known.counter[-5:]}")
 
 
 def _follow_tokens(client: Client, line: Line, result: Damage) -> None:
     project = found(line, f"{client.at}/")
-    for name, told in (("api_token", client.known.api_tokens), ("secret_api_token", client.known.secret_tokens)):
-        kept = [token for token, outcome in told if outcome is Outcome.KEPT]
+    for name, outcomes in (("api_token", client.known.api_tokens), ("secret_api_token", client.known.secret_tokens)):
+        kept = [token for token, outcome in outcomes if outcome is Outcome.KEPT]
         if len(set(kept)) < len(kept):
-            result.told.append(f"{len(kept)} acknowledged changes of {name} gave {len(set(kept))} tokens")
-        is_sure = all(outcome is Outcome.KEPT for _, outcome in told)
-        # A change that nobody was told of has a token that nobody knows.
+            result.problems.append(f"{len(kept)} acknowledged changes of {name} gave {len(set(kept))} tokens")
+        is_sure = all(outcome is Outcome.KEPT for _, outcome in outcomes)
+        # The token of a change without an answer is known to nobody.
         if kept and project[name] != kept[-1] and (is_sure or project[name] in kept):
             result.lost += 1
-            result.told.append(f"the {name} of project {client.project} is not the one that was told last")
+            result.problems.append(f"the {name} of project {client.project} is not the last that was answered")
 
 
 def _look_at_static_cohort(client: Client, line: Line, allowed: Allowed, result: Damage) -> None:
     path = f"{client.at}/cohorts/{client.static}/"
-    there, told = {row["id"] for row in pages(line, f"{path}persons/")}, client.known.members
-    sure = {each for each, outcome in told.items() if outcome is Outcome.KEPT}
-    possible = {each for each, outcome in told.items() if outcome is not Outcome.REFUSED or allowed.doubtful_503}
+    there, outcomes = {row["id"] for row in pages(line, f"{path}persons/")}, client.known.members
+    sure = {each for each, outcome in outcomes.items() if outcome is Outcome.KEPT}
+    possible = {each for each, outcome in outcomes.items() if outcome is not Outcome.REFUSED or allowed.doubtful_503}
     if sure - there:
         result.lost += 1
-        result.told.append(f"{len(sure - there)} acknowledged members of cohort {client.static} are lost")
+        result.problems.append(f"{len(sure - there)} acknowledged members of cohort {client.static} are lost")
     if there - possible:
-        result.told.append(f"{len(there - possible)} refused members of cohort {client.static} are there")
+        result.problems.append(f"{len(there - possible)} refused members of cohort {client.static} are there")
     if found(line, path)["count"] != len(there):
-        result.told.append(f"cohort {client.static} counts others than its {len(there)} members")
+        result.problems.append(f"cohort {client.static} counts others than its {len(there)} members")
 
 
 def _look_at_dynamic_cohort(client: Client, line: Line, allowed: Allowed, result: Damage) -> None:
@@ -155,11 +155,13 @@ def _look_at_dynamic_cohort(client: Client, line: Line, allowed: Allowed, result
     (limit,) = [each for each in range(len(client.persons)) if _limit(numbers_below(each)) == _limit(body["filters"])]
     if not _is_possible(limit, client.known.definitions, allowed):
         result.lost += 1
-        result.told.append(f"cohort {client.dynamic} has limit {limit} after {client.known.definitions[-5:]}")
+        result.problems.append(f"cohort {client.dynamic} has limit {limit} after {client.known.definitions[-5:]}")
     members = len(list(pages(line, f"{path}persons/")))
     state = (body["is_calculating"], body["errors_calculating"], body["count"], members)
     if state != (False, 0, limit, limit):
-        result.told.append(f"cohort {client.dynamic} of the first {limit}: calculating, errors, count, members {state}")
+        result.problems.append(
+            f"cohort {client.dynamic} of the first {limit}: calculating, errors, count, members {state}"
+        )
 
 
 def _limit(filters: Any) -> int:

@@ -84,7 +84,7 @@ class Stage:
         self.address = urlsplit(self.server.url).netloc
         rows = self.ask("GET", "/api/projects/?limit=100")["results"]
         self.projects = {row["name"]: int(row["id"]) for row in rows}
-        self.organization = str(self.server.told("organization"))
+        self.organization = str(self.server.printed("organization"))
         self._errors: list[str] = []
 
     def line(self, calls: list[Call] | None = None) -> Line:
@@ -168,19 +168,19 @@ class Stage:
         line.close()
         TOTALS.lost += result.lost
         TOTALS.kept_503 += result.kept_503
-        result.told += self._complaints()
-        assert not result.told, "\n".join([f"{fault}: {len(result.told)} things broke", *result.told[:20]])
+        result.problems += self._complaints()
+        assert not result.problems, "\n".join([f"{fault}: {len(result.problems)} things broke", *result.problems[:20]])
 
     def _complaints(self) -> list[str]:
         """Return what the server's own check, its logs and the database say."""
-        told = []
+        problems = []
         done = manage(self.directory, "verify")
         if done.returncode:
-            told.append(f"verify: {done.stdout} {done.stderr}")
+            problems.append(f"verify: {done.stdout} {done.stderr}")
         log = (self.directory / "postgres.log").read_text(errors="replace")
         for text in (*self._errors, self.server.stderr, log):
-            told += [line for line in text.splitlines() if "phx_" in line]
-        return told
+            problems += [line for line in text.splitlines() if "phx_" in line]
+        return problems
 
     def end(self) -> None:
         self.server.end()

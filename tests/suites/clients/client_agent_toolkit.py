@@ -58,7 +58,7 @@ def running(server: Serve, key: str) -> Iterator[Toolkit]:
 
 @pytest.fixture(scope="module")
 def toolkit(server: Serve) -> Iterator[Toolkit]:
-    with running(server, server.told("API key")) as toolkit:
+    with running(server, server.printed("API key")) as toolkit:
         yield toolkit
 
 

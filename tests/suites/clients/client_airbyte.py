@@ -30,7 +30,7 @@ def run(*arguments: str | Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def told(messages: list[dict[str, Any]], kind: str, name: str) -> Any:
+def value_of(messages: list[dict[str, Any]], kind: str, name: str) -> Any:
     """Return what the only message of a kind says."""
     [found] = [message[name] for message in messages if message["type"] == kind]
     return found
@@ -38,7 +38,7 @@ def told(messages: list[dict[str, Any]], kind: str, name: str) -> Any:
 
 @pytest.fixture
 def config(server: Serve, tmp_path: Path) -> Path:
-    return write_config(tmp_path, server.url, server.told("API key"))
+    return write_config(tmp_path, server.url, server.printed("API key"))
 
 
 def write_config(directory: Path, url: str, key: str) -> Path:
@@ -48,14 +48,15 @@ def write_config(directory: Path, url: str, key: str) -> Path:
 
 
 def test_its_specification_asks_for_what_we_give(config: Path):
-    specification = told(run("spec"), "SPEC", "spec")["connectionSpecification"]
+    specification = value_of(run("spec"), "SPEC", "spec")["connectionSpecification"]
     assert set(json.loads(config.read_text())) <= set(specification["properties"])
 
 
 def test_the_connection_is_checked(config: Path, server: Serve):
-    assert told(run("check", "--config", config), "CONNECTION_STATUS", "connectionStatus") == {"status": "SUCCEEDED"}
+    status = value_of(run("check", "--config", config), "CONNECTION_STATUS", "connectionStatus")
+    assert status == {"status": "SUCCEEDED"}
     write_config(config.parent, server.url, "phx_of_nobody_at_all")
-    status = told(run("check", "--config", config), "CONNECTION_STATUS", "connectionStatus")
+    status = value_of(run("check", "--config", config), "CONNECTION_STATUS", "connectionStatus")
     assert status["status"] == "FAILED"
     assert "401" in status["message"]
 
@@ -70,7 +71,7 @@ def test_everything_that_was_created_is_read(config: Path, server: Serve):
     for number in range(NOTES):
         made(server, f"projects/{projects[0]['id']}/annotations/", content=f"note {number}", scope="project")
     made(server, f"projects/{projects[1]['id']}/annotations/", content="dated", date_marker="2026-01-02T03:04:05Z")
-    catalog = told(run("discover", "--config", config), "CATALOG", "catalog")
+    catalog = value_of(run("discover", "--config", config), "CATALOG", "catalog")
     chosen = [stream for stream in catalog["streams"] if stream["name"] in STREAMS]
     assert len(chosen) == len(STREAMS)
     configured = [

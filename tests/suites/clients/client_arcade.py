@@ -16,7 +16,7 @@ class Arcade:
     def __init__(self, server: Serve) -> None:
         self.process = subprocess.Popen(
             [python_client("arcade") / "bin" / "python", HERE / "call_arcade.py"],
-            env=environment(POSTHOG_SERVER_URL=server.url, POSTHOG_PERSONAL_API_KEY=server.told("API key")),
+            env=environment(POSTHOG_SERVER_URL=server.url, POSTHOG_PERSONAL_API_KEY=server.printed("API key")),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -29,7 +29,7 @@ class Arcade:
         return json.loads(self.process.stdout.readline())
 
     def call(self, tool: str, body: Any = None, **arguments: Any) -> Any:
-        """Return the answer, which is no JSON where nothing is left to tell."""
+        """Return the answer, which is no JSON where there is nothing to answer."""
         outcome = self.outcome(tool, body, arguments)
         assert outcome == {"response_text": ""} or list(outcome) == ["response_json"], outcome
         return outcome.get("response_json")
@@ -78,10 +78,10 @@ def test_an_annotation_is_created_listed_and_changed(arcade: Arcade, server: Ser
     assert [row["content"] for row in held(server, path)["results"]] == ["of somebody else"]
 
 
-def test_an_error_of_the_server_is_told_to_the_agent(arcade: Arcade, project: int):
-    told = arcade.refusal("create_annotation", {"scope": "nonsense"}, project_id=str(project))
+def test_an_error_of_the_server_reaches_the_agent(arcade: Arcade, project: int):
+    message = arcade.refusal("create_annotation", {"scope": "nonsense"}, project_id=str(project))
     error = {"code": "invalid_choice", "detail": '"nonsense" is not a valid choice.', "attr": "scope"}
-    assert json.loads(told.partition("API returned 400: ")[2]) == {"type": "validation_error", **error}
+    assert json.loads(message.partition("API returned 400: ")[2]) == {"type": "validation_error", **error}
 
 
 def test_a_dynamic_cohort_is_computed_and_changed(arcade: Arcade, server: Serve, project: int):
@@ -219,5 +219,5 @@ def test_a_tool_beyond_the_page_says_so(arcade: Arcade, server: Serve, organizat
         f"organizations/{organization}/projects/{project}/change_organization/",
         f"projects/{project}/activity_log/",
     ]
-    for told, path in zip(outcomes, paths, strict=True):
-        assert f"404 Not Found' for url '{server.url}/api/{path}'" in told
+    for outcome, path in zip(outcomes, paths, strict=True):
+        assert f"404 Not Found' for url '{server.url}/api/{path}'" in outcome

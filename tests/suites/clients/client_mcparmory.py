@@ -20,7 +20,7 @@ def running(server: Serve, key: str) -> AbstractContextManager[McpServer]:
 
 @pytest.fixture(scope="module")
 def armory(server: Serve) -> Iterator[McpServer]:
-    with running(server, server.told("API key")) as armory:
+    with running(server, server.printed("API key")) as armory:
         yield armory
 
 

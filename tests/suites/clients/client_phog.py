@@ -41,13 +41,13 @@ class Phog:
 
 
 def login(server: Serve, *options: str, key: str = "") -> list[str]:
-    return ["auth", "login", "--host", server.url, "--api-key", key or server.told("API key"), *options]
+    return ["auth", "login", "--host", server.url, "--api-key", key or server.printed("API key"), *options]
 
 
 @pytest.fixture
 def phog(server: Serve, tmp_path: Path) -> Phog:
     phog = Phog(tmp_path)
-    phog.output(*login(server, "--project-id", server.told("project")))
+    phog.output(*login(server, "--project-id", server.printed("project")))
     return phog
 
 

@@ -26,8 +26,8 @@ class Piglet:
             *arguments,
             HOME=str(self.home),
             POSTHOG_HOST=self.server.url,
-            POSTHOG_API_KEY=self.key or self.server.told("API key"),
-            POSTHOG_PROJECT_ID=self.project or self.server.told("project"),
+            POSTHOG_API_KEY=self.key or self.server.printed("API key"),
+            POSTHOG_PROJECT_ID=self.project or self.server.printed("project"),
         )
 
     def output(self, *arguments: str) -> str:

@@ -27,9 +27,9 @@ class Cli:
             ["node", self.package / "lib" / "posthog-api-cli.mjs", "call", "--json", *arguments],
             env=environment(
                 POSTHOG_CLI_HOST=self.server.url,
-                POSTHOG_CLI_API_KEY=self.key or self.server.told("API key"),
-                POSTHOG_CLI_PROJECT_ID=self.server.told("project"),
-                POSTHOG_CLI_ORGANIZATION_ID=self.server.told("organization"),
+                POSTHOG_CLI_API_KEY=self.key or self.server.printed("API key"),
+                POSTHOG_CLI_PROJECT_ID=self.server.printed("project"),
+                POSTHOG_CLI_ORGANIZATION_ID=self.server.printed("organization"),
             ),
             capture_output=True,
             text=True,
@@ -152,11 +152,11 @@ def test_organizations_projects_and_the_user_are_shown(cli: Cli, server: Serve, 
 
 def test_another_project_or_organization_is_switched_to(cli: Cli, server: Serve, organization: str):
     app = held(server, "projects/")["results"][1]
-    [told] = cli.call("switch-project", projectId=app["id"])["content"]
-    assert f'project "App" (id: {app["id"]}, token: {app["api_token"]})' in told["text"]
-    assert f'organization "Acme" (id: {organization})' in told["text"]
-    [told] = cli.call("switch-organization", orgId=organization)["content"]
-    assert f'organization "Acme" (id: {organization})' in told["text"]
+    [content] = cli.call("switch-project", projectId=app["id"])["content"]
+    assert f'project "App" (id: {app["id"]}, token: {app["api_token"]})' in content["text"]
+    assert f'organization "Acme" (id: {organization})' in content["text"]
+    [content] = cli.call("switch-organization", orgId=organization)["content"]
+    assert f'organization "Acme" (id: {organization})' in content["text"]
 
 
 def test_the_settings_of_a_project_are_changed(cli: Cli, server: Serve, project: int):
@@ -165,12 +165,12 @@ def test_the_settings_of_a_project_are_changed(cli: Cli, server: Serve, project:
     assert shown["timezone"] == held(server, path)["timezone"] == "Europe/Berlin"
     rule = {"alias": "/users/<id>", "regex": r"/users/\d+"}
     operations = [{"action": "append", **rule}]
-    told = cli.call("path-cleaning-rules-update", "--confirm", operations=operations, confirm=True)
-    assert told["applied"] is True
-    assert told["resulting_rules"] == held(server, path)["path_cleaning_filters"] == [{**rule, "order": 0}]
+    result = cli.call("path-cleaning-rules-update", "--confirm", operations=operations, confirm=True)
+    assert result["applied"] is True
+    assert result["resulting_rules"] == held(server, path)["path_cleaning_filters"] == [{**rule, "order": 0}]
 
 
-def test_errors_of_the_server_are_told(cli: Cli, server: Serve):
+def test_errors_of_the_server_reach_the_user(cli: Cli, server: Serve):
     assert "Recording scope is deprecated" in cli.refusal("annotation-create", content="x", scope="recording")
     assert "404 Not Found" in cli.refusal("annotation-retrieve", id=999999)
     assert "INVALID_API_KEY" in Cli(server, cli.package, key="phx_of_nobody_at_all").refusal("annotations-list")
@@ -185,7 +185,7 @@ def test_errors_of_the_server_are_told(cli: Cli, server: Serve):
     ],
 )
 def test_a_tool_beyond_the_page_says_what_is_missing(cli: Cli, tool: str, given: dict[str, Any], missing: str):
-    told = cli.refusal(tool, **given)
-    path = missing.format(organization=cli.server.told("organization"), project=cli.server.told("project"))
-    assert f"Path: {path}" in told
-    assert "Endpoint not found." in told
+    message = cli.refusal(tool, **given)
+    path = missing.format(organization=cli.server.printed("organization"), project=cli.server.printed("project"))
+    assert f"Path: {path}" in message
+    assert "Endpoint not found." in message

@@ -68,7 +68,7 @@ MOMENTS = {
 
 def send(server: Serve, method: str, path: str, headers: dict[str, str], body: Any = None) -> tuple[int, Any]:
     """Send a request with these headers, a key, and a content type, which these clients name without a body, too."""
-    sent = {**headers, "Content-Type": "application/json", "Authorization": f"Bearer {server.told('API key')}"}
+    sent = {**headers, "Content-Type": "application/json", "Authorization": f"Bearer {server.printed('API key')}"}
     with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=15)) as connection:
         connection.request(method, path, json.dumps(body) if body is not None else None, sent)
         answer = connection.getresponse()

@@ -26,12 +26,12 @@ def server() -> Iterator[Serve]:
 
 @pytest.fixture(scope="module")
 def organization(server: Serve) -> str:
-    return server.told("organization")
+    return server.printed("organization")
 
 
 @pytest.fixture(scope="module")
 def project(server: Serve) -> int:
-    return int(server.told("project"))
+    return int(server.printed("project"))
 
 
 def held(server: Serve, path: str) -> Any:

@@ -52,7 +52,7 @@ def _one_at_a_time(place: Path) -> Iterator[None]:
 
 
 def _is_installed(place: Path, lock: Path) -> bool:
-    """Tell whether what this lock names is there; if not, leave an empty directory."""
+    """Return whether what this lock names is there; if not, leave an empty directory."""
     with_lock = place / "installed"
     if with_lock.is_file() and with_lock.read_bytes() == lock.read_bytes():
         return True

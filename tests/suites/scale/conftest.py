@@ -38,7 +38,7 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
     return lambda line: _FIGURES.append(f"{request.node.name.removeprefix('test_').replace('_', ' ')}: {line}")
 
 

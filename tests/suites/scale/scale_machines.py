@@ -31,7 +31,7 @@ _CONCURRENCY = 2
 PERIODS = 6
 
 
-def test_a_rolling_restart_and_two_kills(pair: Pair, tell: Callable[[str], None]):
+def test_a_rolling_restart_and_two_kills(pair: Pair, report: Callable[[str], None]):
     parent = pair.parent / "machines"
     parent.mkdir(mode=0o755)
     pair.primary.ask("CREATE DATABASE machines")
@@ -57,6 +57,6 @@ def test_a_rolling_restart_and_two_kills(pair: Pair, tell: Callable[[str], None]
     finally:
         machines.end()
     assert twice == 0
-    # Who was killed or asked to end may have had so many, which another began again.
+    # A process that was killed or stopped may have had so many, which another began again.
     assert again <= 3 * _CONCURRENCY
-    tell(f"{figures(crowd.calls)}; {periods} periodic jobs, 0 of them twice; {begun} jobs, {again} begun again")
+    report(f"{figures(crowd.calls)}; {periods} periodic jobs, 0 of them twice; {begun} jobs, {again} begun again")

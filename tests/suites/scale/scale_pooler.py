@@ -18,7 +18,7 @@ THREADS, EACH = 24, 15
 _SESSIONS = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = 'pooled' AND pid <> pg_backend_pid()"
 
 
-def test_everything_shares_two_connections(pair: Pair, tell: Callable[[str], None]):
+def test_everything_shares_two_connections(pair: Pair, report: Callable[[str], None]):
     parent = pair.parent / "pooled"
     parent.mkdir(mode=0o755)
     pair.primary.ask("CREATE DATABASE pooled")
@@ -48,7 +48,7 @@ def test_everything_shares_two_connections(pair: Pair, tell: Callable[[str], Non
         machines.end()
         pooler.end()
     slowest = max(call.seconds for call in calls)
-    tell(
+    report(
         f"a burst of {len(calls)} by {THREADS} clients all 2xx, slowest {slowest:.1f} s, sessions at most {most};"
         f" with a pooler that is killed: {figures(crowd.calls)}"
     )

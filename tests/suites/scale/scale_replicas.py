@@ -43,14 +43,14 @@ def count(server: Any, which: str = _OF_WEB) -> tuple[int, float]:
 
 
 def is_read_from(machines: Machines, pair: Pair) -> bool:
-    """Tell whether a list that nobody has asked for before is read on the replica."""
+    """Return whether a list that nobody has read before is read on the replica."""
     project = machines.projects["Doomed"]
     pair.replica.ask("SELECT pg_stat_statements_reset()")
     machines.get(f"/api/projects/{project}/annotations/?limit=1&offset={time.monotonic_ns() % 50}")
     return count(pair.replica, "query LIKE '%annotations_annotation%'")[0] > 0
 
 
-def test_reads_leave_the_primary(machines: Machines, pair: Pair, tell: Callable[[str], None]):
+def test_reads_leave_the_primary(machines: Machines, pair: Pair, report: Callable[[str], None]):
     project = machines.projects["Doomed"]
     pair.primary.ask(
         "INSERT INTO annotations_annotation (organization_id, project_id, content, creation_type, updated_at, deleted,"
@@ -68,7 +68,7 @@ def test_reads_leave_the_primary(machines: Machines, pair: Pair, tell: Callable[
         "retrieve": lambda number: f"{at}{first['id'] - number}/",
         "search": lambda number: f"{at}?search=note%20{number}&limit=100",
     }
-    told = []
+    lines = []
     for kind, path in kinds.items():
         spent: list[tuple[int, float, int, float]] = []
         for address in (alone.url.removeprefix("http://"), machines.address()):
@@ -84,15 +84,15 @@ def test_reads_leave_the_primary(machines: Machines, pair: Pair, tell: Callable[
         (here, time_here, _, _), (rest, time_rest, there, time_there) = spent
         assert spent[0][2] == 0
         assert there >= ROUNDS
-        told.append(
+        lines.append(
             f"{kind}: primary {here / ROUNDS:.1f} -> {rest / ROUNDS:.1f} statements,"
             f" {time_here / ROUNDS:.2f} -> {time_rest / ROUNDS:.2f} ms, replica {there / ROUNDS:.1f},"
             f" {time_there / ROUNDS:.2f} ms"
         )
-    tell("; ".join(told))
+    report("; ".join(lines))
 
 
-def test_own_writes_are_seen_while_the_replica_lags(machines: Machines, pair: Pair, tell: Callable[[str], None]):
+def test_own_writes_are_seen_while_the_replica_lags(machines: Machines, pair: Pair, report: Callable[[str], None]):
     own = [machines.projects[f"Client {number}"] for number in range(4, 8)]
     addresses = [machines.address(place) for place in range(2)]
     pair.replica.ask("SELECT pg_stat_statements_reset()")
@@ -103,10 +103,10 @@ def test_own_writes_are_seen_while_the_replica_lags(machines: Machines, pair: Pa
             pair.replica.ask("SELECT pg_wal_replay_resume()")
             pause()
     assert readers.stale == []
-    tell(f"{readers.figures()}; statements at the replica: {count(pair.replica)[0]}")
+    report(f"{readers.figures()}; statements at the replica: {count(pair.replica)[0]}")
 
 
-def test_the_replica_is_killed_and_comes_back(machines: Machines, pair: Pair, tell: Callable[[str], None]):
+def test_the_replica_is_killed_and_comes_back(machines: Machines, pair: Pair, report: Callable[[str], None]):
     own = [machines.projects[f"Client {number}"] for number in range(4, 6)]
     addresses = [machines.address(place) for place in range(2)]
     with machines.crowd() as crowd, Readers(addresses, KEY, own, machines.organization) as readers:
@@ -125,7 +125,7 @@ def test_the_replica_is_killed_and_comes_back(machines: Machines, pair: Pair, te
     assert readers.stale == []
     machines.check(crowd, NOTHING)
     assert all(call.status != 503 for call in crowd.calls)
-    tell(f"{readers.figures()}; {figures(crowd.calls)}; read from again {back:.1f} s after its start")
+    report(f"{readers.figures()}; {figures(crowd.calls)}; read from again {back:.1f} s after its start")
 
 
 def doctor(machines: Machines, **given: str) -> findings.Finding:
@@ -135,8 +135,8 @@ def doctor(machines: Machines, **given: str) -> findings.Finding:
         "(f,) = [f for q in d.QUESTIONS if q.name == 'replica' for f in d.answer(q)]; print(f.state, '|', f.told)"
     )
     done = manage(machines.parent / "look", "shell", "-v", "0", "-c", code, SECRET_KEY=SECRET, **urls, **given)
-    state, _, told = done.stdout.strip().partition(" | ")
-    return findings.Finding("replica", state, told)  # type: ignore[arg-type]  # one of the states
+    state, _, text = done.stdout.strip().partition(" | ")
+    return findings.Finding("replica", state, text)  # type: ignore[arg-type]  # one of the states
 
 
 def test_the_doctor_knows_the_replica(machines: Machines, pair: Pair):
@@ -146,7 +146,7 @@ def test_the_doctor_knows_the_replica(machines: Machines, pair: Pair):
     pair.replica.ask("SELECT pg_wal_replay_resume()")
 
 
-def test_the_replica_is_promoted(machines: Machines, pair: Pair, tell: Callable[[str], None]):
+def test_the_replica_is_promoted(machines: Machines, pair: Pair, report: Callable[[str], None]):
     """With a synchronous replica whatever was acknowledged is there."""
     pair.primary.configure(synchronous_standby_names="*")
     allowed = Allowed(resets=True, absence=True, doubtful_503=True)
@@ -167,4 +167,4 @@ def test_the_replica_is_promoted(machines: Machines, pair: Pair, tell: Callable[
         machines.start_workers(1)
         served = time.monotonic() - began
     machines.check(crowd, allowed)
-    tell(f"{figures(crowd.calls)}; served again after {served:.1f} s")
+    report(f"{figures(crowd.calls)}; served again after {served:.1f} s")

@@ -136,7 +136,7 @@ class Machines:
         line = self.line(place)
         result = damage(crowd, line, allowed)
         line.close()
-        assert not result.told, "\n".join([f"{len(result.told)} things broke", *result.told[:20]])
+        assert not result.problems, "\n".join([f"{len(result.problems)} things broke", *result.problems[:20]])
         self.verify()
 
     def verify(self) -> None:

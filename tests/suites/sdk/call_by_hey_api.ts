@@ -6,10 +6,10 @@ import { zError } from "./core6/zod.gen";
 
 type Answer = { data?: unknown; error?: unknown; response?: Response };
 
-const told = (name: string): string => process.env[name] ?? assert.fail(`${name} is not set`);
-const organization_id = told("CORE6_ORGANIZATION");
-const project_id = told("CORE6_PROJECT");
-client.setConfig({ baseUrl: told("CORE6_URL"), auth: told("POSTHOG_PERSONAL_API_KEY") });
+const setting = (name: string): string => process.env[name] ?? assert.fail(`${name} is not set`);
+const organization_id = setting("CORE6_ORGANIZATION");
+const project_id = setting("CORE6_PROJECT");
+client.setConfig({ baseUrl: setting("CORE6_URL"), auth: setting("POSTHOG_PERSONAL_API_KEY") });
 
 // An answer of success that zod refuses is thrown as an error by the client itself.
 async function sent<A extends Answer>(name: string, request: Promise<A>): Promise<A> {

@@ -1,4 +1,4 @@
-"""One running server for every client, and what its user is told of it."""
+"""One running server for every client, and what its user knows of it."""
 
 import os
 import subprocess
@@ -30,13 +30,13 @@ def schema(server: Serve, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def told(server: Serve) -> dict[str, str]:
+def environment(server: Serve) -> dict[str, str]:
     """Return the environment in which the calling programs run."""
     return {
         "CORE6_URL": server.url,
-        "CORE6_ORGANIZATION": server.told("organization"),
-        "CORE6_PROJECT": server.told("project"),
-        "POSTHOG_PERSONAL_API_KEY": server.told("API key"),
+        "CORE6_ORGANIZATION": server.printed("organization"),
+        "CORE6_PROJECT": server.printed("project"),
+        "POSTHOG_PERSONAL_API_KEY": server.printed("API key"),
     }
 
 

@@ -25,7 +25,7 @@ def operation_of(schema: dict[str, Any], line: str) -> dict[str, Any]:
 
 def ids(server: Serve, resource: str) -> dict[str, str]:
     """Return the ids that a sample reads from its environment; names of roles are free again."""
-    roles = f"/api/organizations/{server.told('organization')}/roles/"
+    roles = f"/api/organizations/{server.printed('organization')}/roles/"
     for role in server.call("GET", roles)[1]["results"]:
         server.call("DELETE", f"{roles}{role['id']}/")
     places = {"roles": roles, "annotations": server.annotations}
@@ -38,7 +38,9 @@ def ids(server: Serve, resource: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("language", FILES)
 @pytest.mark.parametrize("line", PAGE)
-def test_the_sample_works(line: str, language: str, server: Serve, schema: Path, told: dict[str, str], tmp_path: Path):
+def test_the_sample_works(
+    line: str, language: str, server: Serve, schema: Path, environment: dict[str, str], tmp_path: Path
+):
     method, resource, _, _, expected, _ = line.split()
     operation = operation_of(yaml.safe_load(schema.read_text()), line)
     source = next(each["source"] for each in operation["x-codeSamples"] if each["lang"] == language)
@@ -48,6 +50,6 @@ def test_the_sample_works(line: str, language: str, server: Serve, schema: Path,
         assert source.startswith(f"curl -X {method.upper()} ")
         source = source.replace("curl ", "curl --silent --show-error --write-out '\\n%{http_code}' ", 1)
     (tmp_path / name).write_text(source)
-    printed = run(program, name, cwd=tmp_path, **told, **ids(server, resource)).strip()
+    printed = run(program, name, cwd=tmp_path, **environment, **ids(server, resource)).strip()
     status = printed.splitlines()[-1] if language == "Shell" else printed.split()[0]
     assert status == expected, printed

@@ -71,7 +71,7 @@ class Operation:
 
     @property
     def is_about_a_project(self) -> bool:
-        """Tell whether its body is that of a project, as it is of many."""
+        """Return whether its body is that of a project, as it is of many."""
         return "app_urls" in self.fields
 
     @cached_property
@@ -104,7 +104,7 @@ class Operation:
     @property
     def text_field(self) -> str:
         """Return a field that is a text, if there is one."""
-        texts = (name for name, told in self.fields.items() if told.get("type") == "string")
+        texts = (name for name, schema in self.fields.items() if schema.get("type") == "string")
         return next(texts, next(iter(self.fields)))
 
 
@@ -114,13 +114,13 @@ def operations() -> dict[str, Operation]:
     schema = SchemaGenerator().get_schema(public=True)
     found = {}
     for path, methods in schema["paths"].items():
-        for method, told in methods.items():
+        for method, described in methods.items():
             fields = {}
-            if "requestBody" in told:
-                component = told["requestBody"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
+            if "requestBody" in described:
+                component = described["requestBody"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
                 fields = schema["components"]["schemas"][component]["properties"]
-            queries = [each["name"] for each in told.get("parameters", ()) if each["in"] == "query"]
-            found[told["operationId"]] = Operation(told["operationId"], method.upper(), path, fields, queries)
+            queries = [each["name"] for each in described.get("parameters", ()) if each["in"] == "query"]
+            found[described["operationId"]] = Operation(described["operationId"], method.upper(), path, fields, queries)
     return found
 
 

@@ -1,7 +1,7 @@
 """What a JSON schema cannot say of this server: how it reads values, as REST framework does, and what else it checks.
 
 A value that is wrong by the schema may be right as it is read (`"on"` is true, 5 is a name), and the other way round
-(a name of blanks). Such a value proves nothing. A form holds only texts: what it may hold, other tests tell.
+(a name of blanks). Such a value proves nothing. A form holds only texts: what it may hold, other tests check.
 """
 
 import re
@@ -42,12 +42,12 @@ _LANGUAGES: Final = ("filters", "groups", "query", "modifiers", "session_replay_
 
 
 def is_the_servers_fault(failure: Failure, case: Case, response: Response) -> bool:
-    """Tell whether a failure says something about the server, and not about what a schema cannot say."""
+    """Return whether a failure says something about the server, and not about what a schema cannot say."""
     if isinstance(failure, AcceptedNegativeData):
         return not (_is_a_form(case) or _is_right_as_read(case, response))
     if isinstance(failure, RejectedPositiveData):
         return not (_is_a_form(case) or _is_told_as_a_rule(response) or not _is_right_as_read(case, response))
-    # A hard delete is told of, refused, and so not listed by `Allow` (D27).
+    # A hard delete is declared, refused, and so not listed by `Allow` (D27).
     return not (isinstance(failure, AllowHeaderMismatch) and failure.missing_methods == ["DELETE"])
 
 
@@ -58,11 +58,11 @@ def _is_a_form(case: Case) -> bool:
 def _is_told_as_a_rule(response: Response) -> bool:
     if response.status_code != 400:
         return False
-    told = response.json()
-    field = told["attr"] or ""
+    body = response.json()
+    field = body["attr"] or ""
     # NUL is a character of every string by the schema, and of no text of Postgres.
-    is_nul = told["code"] == "null_characters_not_allowed"
-    return is_nul or bool(_RULES.match(told["detail"])) or field.startswith(_LANGUAGES)
+    is_nul = body["code"] == "null_characters_not_allowed"
+    return is_nul or bool(_RULES.match(body["detail"])) or field.startswith(_LANGUAGES)
 
 
 def _is_right_as_read(case: Case, response: Response) -> bool:
@@ -100,20 +100,20 @@ def _is_right(value: Any, schema: Any) -> bool:
 
 def _read(value: Any, schema: Any, root: Any) -> Any:
     """Return a value as a field of REST framework for this schema reads it; raises ValidationError if none does."""
-    told = _resolved(schema, root)
-    kind = told.get("type")
+    resolved = _resolved(schema, root)
+    kind = resolved.get("type")
     if kind == "object" and isinstance(value, Mapping):
-        properties = told.get("properties", {})
+        properties = resolved.get("properties", {})
         return {name: _read(each, properties.get(name, {}), root) for name, each in value.items()}
     if kind == "array" and isinstance(value, list):
-        return [_read(each, told.get("items", {}), root) for each in value]
-    field = _field(told)
+        return [_read(each, resolved.get("items", {}), root) for each in value]
+    field = _field(resolved)
     read = field.run_validation(value) if field else value
     return read if field is None or read is None else field.to_representation(read)
 
 
 def _resolved(schema: Any, root: Any) -> dict[str, Any]:
-    """Return what a schema says of values other than null; `nullable` tells whether there is null, too."""
+    """Return what a schema says of values other than null; `nullable` says whether there is null, too."""
     if "$ref" in schema:
         return _resolved(reduce(getitem, schema["$ref"].removeprefix("#/").split("/"), root), root)
     parts = [_resolved(each, root) for word in ("anyOf", "oneOf", "allOf") for each in schema.get(word, ())]
@@ -125,11 +125,11 @@ def _resolved(schema: Any, root: Any) -> dict[str, Any]:
     return merged
 
 
-def _field(told: Mapping[str, Any]) -> serializers.Field[Any, Any, Any, Any] | None:
-    options: dict[str, Any] = {"allow_null": "nullable" in told}
-    if "enum" in told:
-        return serializers.ChoiceField(choices=told["enum"], allow_blank="" in told["enum"], **options)
-    match told.get("type"), told.get("format"):
+def _field(schema: Mapping[str, Any]) -> serializers.Field[Any, Any, Any, Any] | None:
+    options: dict[str, Any] = {"allow_null": "nullable" in schema}
+    if "enum" in schema:
+        return serializers.ChoiceField(choices=schema["enum"], allow_blank="" in schema["enum"], **options)
+    match schema.get("type"), schema.get("format"):
         case "string", "date-time":
             return serializers.DateTimeField(**options)
         case "string", "uuid":
@@ -137,7 +137,7 @@ def _field(told: Mapping[str, Any]) -> serializers.Field[Any, Any, Any, Any] | N
         case "string", "decimal":
             return serializers.DecimalField(max_digits=3, decimal_places=2, **options)
         case "string", _:
-            return serializers.CharField(allow_blank=not told.get("minLength"), **options)
+            return serializers.CharField(allow_blank=not schema.get("minLength"), **options)
         case "integer", _:
             return serializers.IntegerField(**options)
         case "boolean", _:

@@ -51,9 +51,9 @@ def _plain(node: Any) -> Any:
         return [_plain(each) for each in node]
     if not isinstance(node, dict):
         return node
-    told = {name: _plain(each) for name, each in node.items() if name != "nullable"}
+    plain = {name: _plain(each) for name, each in node.items() if name != "nullable"}
     # Beside a property of this name it would be one.
-    return {"anyOf": [told, {"type": "null"}]} if node.get("nullable") is True else told
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
 
 
 class Answers:
@@ -69,9 +69,9 @@ class Answers:
         content: Mapping[str, Any] = self._paths[path][method.lower()]["responses"][str(status)].get("content", {})
         return {kind: each["schema"] for kind, each in content.items()}
 
-    def problems(self, value: Any, told: Any) -> list[str]:
+    def problems(self, value: Any, schema: Any) -> list[str]:
         """Return what is wrong with an answer by its schema."""
         validator = Draft202012Validator(
-            {**_plain(told), "components": self._components}, validate_formats=True, formats=_FORMATS
+            {**_plain(schema), "components": self._components}, validate_formats=True, formats=_FORMATS
         )
         return [f"{'.'.join(map(str, each.instance_path))}: {each.message}" for each in validator.iter_errors(value)]

@@ -34,7 +34,7 @@ def people(
     events: Mapping[str, Sequence[Event]] | None = None,
     cohorts: Mapping[int, Collection[str]] | None = None,
 ) -> None:
-    """Store people of these names and of those that anything is told of."""
+    """Store people of these names and of those that have done anything."""
     properties, events, cohorts = properties or {}, events or {}, cohorts or {}
     made = [
         Person(uuid_of(name), properties.get(name, {}), events.get(name, ()))
@@ -87,6 +87,6 @@ def behavior(kind: str = "performed_event", **more: Any) -> dict[str, Any]:
 
 
 def ago(*lengths: timedelta | float, name: str = "e", **properties: Any) -> list[Event]:
-    """Return events so long ago, in days unless told otherwise."""
+    """Return events so long ago, in days unless another unit is given."""
     spans = [each if isinstance(each, timedelta) else each * DAY for each in lengths]
     return [Event(name, NOW - each, properties) for each in spans]

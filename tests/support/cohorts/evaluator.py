@@ -10,20 +10,20 @@ from cohorts.criteria.dates import Clock
 from tests.support.cohorts.evaluator_properties import Properties, Refused, property_test
 from tests.support.cohorts.evaluator_values import before, time_named
 
-__all__ = ["Event", "NothingAsked", "Person", "Refused", "evaluate"]
+__all__ = ["Event", "NoConditions", "Person", "Refused", "evaluate"]
 
 SECONDS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400, "month": 30 * 86400, "year": 365 * 86400}
 COUNTS: Mapping[str, Callable[[int, int], bool]] = {
-    "gte": lambda count, asked: count >= asked,
-    "lte": lambda count, asked: count <= asked,
-    "gt": lambda count, asked: count > asked,
-    "lt": lambda count, asked: count < asked,
-    "eq": lambda count, asked: count == asked,
-    "exact": lambda count, asked: count == asked,
+    "gte": lambda count, bound: count >= bound,
+    "lte": lambda count, bound: count <= bound,
+    "gt": lambda count, bound: count > bound,
+    "lt": lambda count, bound: count < bound,
+    "eq": lambda count, bound: count == bound,
+    "exact": lambda count, bound: count == bound,
 }
 
 
-class NothingAsked(Refused):
+class NoConditions(Refused):
     pass
 
 
@@ -47,7 +47,7 @@ Node: TypeAlias = Mapping[str, Any]
 def evaluate(root: Node, people: Collection[Person], clock: Clock, cohorts: Mapping[int, Collection[str]]) -> set[str]:
     """Return the ids of those who meet the group; `cohorts` has the members of those that exist in the project."""
     if not root["values"]:
-        raise NothingAsked
+        raise NoConditions
     found, is_negated = _Evaluator(people, clock, cohorts).node(root)
     if is_negated:
         raise Refused("only negated")
@@ -203,10 +203,10 @@ class Behavior:
         return value
 
     def counts(self) -> Callable[[int], bool]:
-        asked, compare = self.whole("operator_value"), COUNTS.get(self.leaf.get("operator") or "exact")
+        bound, compare = self.whole("operator_value"), COUNTS.get(self.leaf.get("operator") or "exact")
         if compare is None:
             raise Refused("an unknown operator of a count")
-        return lambda count: compare(count, asked)
+        return lambda count: compare(count, bound)
 
 
 def check_event_type(name: str | None) -> None:

@@ -26,7 +26,7 @@ Test: TypeAlias = Callable[[Any], bool]
 
 
 def property_test(operator: str | None, value: Any, clock: Clock) -> Callable[[Properties, str], bool]:
-    """Return what tells whether properties meet a condition on one of them; refuses for whomever it is asked."""
+    """Return a function that says whether properties meet a condition on one of them; it refuses for every person."""
     name = operator or "exact"
     make = OPERATORS.get(name)
     if make is None:

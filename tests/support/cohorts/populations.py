@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 KEYS = ["a", "b", "b.c", "%s'\"", "é"]
 EVENTS = ["$pageview", "buy", "a'b%s"]
 COHORTS = [1, 2]
-#: As JSON, since Python does not tell 1e3 from 1000.0; None is a property that is missing.
+#: As JSON, since to Python 1e3 and 1000.0 are the same; None is a property that is missing.
 POOL: list[str | None] = [
     *(None, None, "null", "true", "false", '"true"', "0", "-0", "-0.0", "5", '"5"', "5.0", '"5.0"', "7", '" 7 "', "10"),
     *(

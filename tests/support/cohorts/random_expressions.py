@@ -23,7 +23,7 @@ FRAGMENTS = [
 
 
 def random_text(source: Random, expression: str) -> str:
-    """Return a short text, for the most part of what stands in an expression."""
+    """Return a short text, for the most part of the characters of an expression."""
     letters = [*expression.replace("\0", ""), *"abk \n"]
     length = source.choice([0, 1, 2, 3, 5, 8, 12])
     return "".join(source.choice(source.choice([letters, "aabké", LETTERS])) for _ in range(length))

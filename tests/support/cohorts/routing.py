@@ -28,8 +28,8 @@ def is_bound(sql: str, word: str, table: str, alias: str) -> bool:
 
 def statements(queries: CaptureQueriesContext) -> list[str]:
     """Return those on the people tables; the record of a calculation holds the text of one as a value."""
-    told = [query["sql"] for query in queries if re.search(TABLES, query["sql"])]
-    return [sql for sql in told if not re.match(r'(UPDATE|INSERT INTO) "cohorts_(calculation|definition)"', sql)]
+    sent = [query["sql"] for query in queries if re.search(TABLES, query["sql"])]
+    return [sql for sql in sent if not re.match(r'(UPDATE|INSERT INTO) "cohorts_(calculation|definition)"', sql)]
 
 
 def bound(sql: str) -> set[str]:

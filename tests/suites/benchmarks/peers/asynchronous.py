@@ -31,7 +31,7 @@ def application(routes: dict[tuple[str, str], Handler], **settings: str) -> Star
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # Where the database is stands in the variables PGHOST, PGUSER and so on.
+        # The variables PGHOST, PGUSER and so on say where the database is.
         async with asyncpg.create_pool(
             min_size=_CONNECTIONS, max_size=_CONNECTIONS, reset=_keep, server_settings=settings
         ) as pool:

@@ -1,6 +1,6 @@
 """Peer `f-best`: `f` with the best SQL we know, a statement for everything, its rows made JSON by Postgres.
 
-It tells what the framework costs. The page comes first and is joined then; each table is asked in its index's order.
+It shows what the framework costs. The page comes first and is joined then; each table is read in its index's order.
 """
 
 from functools import lru_cache
@@ -106,8 +106,8 @@ async def _list(request: Request) -> Response:
     statement = _page(len(words), "project_id" not in request.path_params)
     row = await _ask(request, statement, limit, offset, *words)
     following, previous = links(request, row["count"], limit, offset)
-    told = orjson.dumps({"count": row["count"], "next": following, "previous": previous})
-    return json_response(b'%s,"results":[%s]}' % (told[:-1], (row["rows"] or "").encode()))
+    envelope = orjson.dumps({"count": row["count"], "next": following, "previous": previous})
+    return json_response(b'%s,"results":[%s]}' % (envelope[:-1], (row["rows"] or "").encode()))
 
 
 async def _retrieve(request: Request) -> Response:
