@@ -1,34 +1,11 @@
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core6.database import data_directory
 from core6.settings import BASE_DIR, ENVIRONMENT
-
-#: As `openssl rand -base64 48` makes them.
-SECRET = "q3JvYx0m7mB4u2m1JjS9hQd8c5nT6aWkRz+EoLfXgPyVbNiUsKHtD/Mw4rCe1pZG"
-
-
-def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `code` with nothing of the settings in the environment but what is given."""
-    clean = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=BASE_DIR,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.argv = {['manage.py', *arguments]}; import manage; manage.main()"
-    return python(code, **environment)
+from tests.support.settings import SECRET, URL, manage, python
 
 
 def test_readme_lists_every_setting_and_no_other():
@@ -84,9 +61,6 @@ def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, expected: st
     given = {"DJANGO_SETTINGS_MODULE": "core6.settings", "SECRET_KEY": "x" * 50, "CORE6_DATA_DIR": str(tmp_path)}
     done = python(code, CORS_ALLOWED_ORIGINS=allowed, **given)
     assert done.stdout.strip() == expected, done.stderr
-
-
-URL = {"DATABASE_URL": "postgres://core6:p@db.example:5432/core6"}
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from core6.accounts import keys
 from core6.accounts.models import User
 from projects.models import Project
 from tests.conftest import Caller, Cast, error, invalid, missing
+from tests.support.settings import python
 from tests.support.urls import annotations_url as url
-from tests.test_settings import python
 
 KEY = keys.generate()
 FORM = "application/x-www-form-urlencoded"

@@ -9,7 +9,7 @@ from django.test import Client
 
 from core6.settings import BASE_DIR
 from tests.conftest import Caller, Cast
-from tests.test_settings import SECRET, python
+from tests.support.settings import SECRET, python
 
 PAGES = ["/", "/api/schema/swagger-ui/", "/api/schema/redoc/"]
 POLICY = "Content-Security-Policy"

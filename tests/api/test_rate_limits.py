@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from annotations.models import Annotation
 from core6.rate_limits.models import Window, count_call
 from tests.conftest import Caller, Cast, at_once
-from tests.test_settings import python
+from tests.support.settings import python
 
 LIMITS = {60: 3, 3600: 5}
 

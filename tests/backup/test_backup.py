@@ -27,7 +27,7 @@ from tests.suites.chaos.clients import Crowd, numbers_below
 from tests.suites.chaos.stage import KEY, PERSONS, Stage, stage
 from tests.support.places import connect, place
 from tests.support.serving import LIGHT, MANAGE, environment, manage, refusal, serving, wait_until
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 #: Of the workers, not of the data.
 _OF_THE_MOMENT = (

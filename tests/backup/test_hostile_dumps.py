@@ -13,7 +13,7 @@ from tests.backup.test_backup import contents
 from tests.support.places import connect, place, somebody_elses_postgres, url_of
 from tests.support.sampling import sampled
 from tests.support.serving import manage, refusal
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 #: Runs a command of the operating system, which leaves a file.
 _HARM = "CREATE TEMP TABLE IF NOT EXISTS x (y text); COPY x FROM PROGRAM 'touch {marker}';"

@@ -8,7 +8,7 @@ import pytest
 from core6.database import embedded
 from tests.support.places import ask, connect, place, somebody_elses_postgres, url_of
 from tests.support.serving import LIGHT, Serve, manage, refusal, serving
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 ALICE = ("--user", "alice@example.com", "--label", "ci", "--scopes", "*")
 

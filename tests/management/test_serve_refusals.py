@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.places import place
 from tests.support.serving import refusal, survivors
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from core6.observability import queue_metrics
 from core6.observability.queue_metrics import QueueCollector
 from tests.conftest import Cast, error, missing
 from tests.support.cohorts.people import all_of, leaf, work
-from tests.test_settings import SECRET, URL, manage, python
+from tests.support.settings import SECRET, URL, manage, python
 
 TOKEN = "t0ken-of-the-tests-of-metrics-which-is-long"
 REFUSAL = error(

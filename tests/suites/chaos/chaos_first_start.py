@@ -10,7 +10,7 @@ from core6.management import database_command
 from core6.provisioning import provision
 from tests.support.places import connect, place, somebody_elses_postgres, url_of
 from tests.support.serving import LIGHT, Serve, none_survives, serving, wait_until
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 #: Of the demo world there are three users, one organization, one project, one key.
 _MADE = ("accounts_user", "accounts_organization", "projects_project", "accounts_personalapikey")

@@ -22,8 +22,8 @@ from core6.settings import DATA_UPLOAD_MAX_MEMORY_SIZE
 from tests.support.documents import changed, files
 from tests.support.places import place
 from tests.support.serving import LIGHT, PATIENCE, Serve, serving, wait_until
+from tests.support.settings import SECRET
 from tests.test_containers import proxy
-from tests.test_settings import SECRET
 
 HOST = "core6.example.com"
 _FILE = files()["/etc/nginx/conf.d/core6.conf"]

@@ -11,7 +11,7 @@ from tests.suites.scale.conftest import Pair
 from tests.suites.scale.servers import Pooler
 from tests.suites.scale.stage import Machines, figures, pause
 from tests.support.serving import manage
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 SIZE = 2
 THREADS, EACH = 24, 15

@@ -14,7 +14,7 @@ from tests.suites.scale.conftest import Pair
 from tests.suites.scale.readers import Readers
 from tests.suites.scale.stage import Machines, figures, pause
 from tests.support.serving import manage, wait_until
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 _COUNT = """
 SELECT coalesce(sum(calls), 0)::int, coalesce(sum(total_exec_time), 0) FROM pg_stat_statements

@@ -16,7 +16,7 @@ from tests.suites.chaos.clients import Call, Crowd, Line
 from tests.suites.chaos.invariants import Allowed, damage
 from tests.suites.chaos.stage import CLIENTS, IDLE_WITHIN, KEY, PERSONS, world
 from tests.support.serving import MANAGE, Serve, environment, manage, wait_until
-from tests.test_settings import SECRET
+from tests.support.settings import SECRET
 
 _QUEUED = "SELECT count(*) FROM procrastinate_jobs WHERE lock IS NOT NULL AND status IN ('todo', 'doing')"
 #: Seconds that a test makes things go wrong in: a little is enough.
