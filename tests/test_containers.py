@@ -1,4 +1,4 @@
-"""The container files, read as the engine would read them; no engine is needed, and none has run them here."""
+"""The container files, read as the engine would read them; no engine is needed, and none has run them."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is kept of what was, and what the hourly jobs delete."""
+"""How long the history is kept, and what the hourly jobs delete."""
 
 from datetime import timedelta
 from typing import Any

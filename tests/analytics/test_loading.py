@@ -267,7 +267,7 @@ def test_owners_are_found_by_distinct_id():
 
 @pytest.mark.django_db(transaction=True)
 def test_indexes_answer_alone_after_a_load():
-    """Such a scan asks the rows themselves, page by page, until a vacuum has seen that everybody may see them."""
+    """Such a scan reads the rows themselves, page by page, until a vacuum has marked them as visible to all."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = on")  # else a vacuum cannot know at once what is committed
         events(*(visit(f"visitor-{i}") for i in range(2000)))

@@ -1,4 +1,4 @@
-"""What commands and jobs ask of the people keeps to one project, too; what looks at all projects has a name here."""
+"""Statements of commands and jobs on the people tables keep to one project, too; the exceptions are listed here."""
 
 import json
 import re

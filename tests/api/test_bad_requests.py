@@ -68,12 +68,12 @@ SHARES: Final = {
 }
 #: For the module's own fixture, too: without the mark no database is made.
 pytestmark = pytest.mark.django_db
-#: Longer must nobody wait for an answer.
+#: No answer may take longer.
 LONGEST: Final = 5.0
 
 
 class World:
-    """An organization with one of everything, and who calls: its owner, and nobody."""
+    """An organization with one of everything, and the callers: its owner, and one without a key."""
 
     def __init__(self) -> None:
         alice = make_world()

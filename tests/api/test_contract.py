@@ -31,7 +31,7 @@ from roles.models import Role, RoleMembership
 from tests.support.api.contract_rules import is_the_servers_fault
 from tests.support.api.strict_schema import close_answers
 
-#: How many examples of each operation; few and always the same ones where nobody says.
+#: How many examples of each operation; few and always the same ones unless a number is given.
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "0"))
 KEY: Final = "phx_" + "a" * 48
 ACME, ROLE, MEMBERSHIP = (f"01a20e5b-7a93-7462-a49f-00000000000{number}" for number in range(3))

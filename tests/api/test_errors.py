@@ -82,7 +82,7 @@ def test_what_is_raised_outside_a_view_in_debug_mode(
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.api.test_errors.Broken"]
     nobody.client.raise_request_exception = False
     for accept in ("*/*", "text/html"):
-        # The key must stand in no log, too: a fixture looks.
+        # A fixture checks that the key is in no log either.
         response = nobody.client.get("/api/users/@me/", {"personal_api_key": KEY}, headers={"Accept": accept})
         assert (response.status_code, response.json()) == (status, body)
 

@@ -95,7 +95,7 @@ def test_digits_of_other_scripts_in_a_body_are_refused(
     url = row.url(cast)
     for field, kind in fields(operation).items():
         plain = right.get(field, right[kind])
-        # Of a new project it is refused, whatever it is.
+        # A new project refuses any value of it.
         is_taken = not (field == "primary_dashboard" and operation.endswith("create") and row.success == 201)
         for text in written_otherwise(plain):
             for body, content_type in bodies(field, text):

@@ -81,7 +81,7 @@ class Operation:
             "caller": self.foreign,
         }[self.place]
 
-    #: What an operation about the caller answers to somebody to whom the row in its path is nothing.
+    #: What an operation about the caller answers to one who has no relation to the row in its path.
     foreign: Answer | None = None
     #: Whether a key of some projects only may call an operation about the caller.
     takes_project_keys: bool = False
@@ -113,7 +113,7 @@ IN_PROJECT = "You don't have sufficient permissions in the project."
 
 
 def of_project(base: str, prefix: str, bare: str) -> dict[str, Operation]:
-    """Return the rows of a project's own operations, which stand below its organization and below the root."""
+    """Return the rows of a project's own operations, which are below its organization and below the root."""
     one = base + "{id}/"
     admin: dict[str, Any] = {"level": Level.ADMIN, "too_low": IN_PROJECT}
     return {

@@ -340,7 +340,7 @@ CHANGES: dict[str, Any] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_answer_is_stale(world: Cast, change: str):
-    """Whatever shows in an answer is another tag when it changes, and another answer at once."""
+    """A change of anything that an answer shows gives another tag and another answer at once."""
     known = {}
     for kind in [*LISTS, *SINGLE]:
         path, alice = tags(world, kind)

@@ -47,7 +47,7 @@ class World:
     membership: RoleMembership
 
     def ids(self, template: str) -> dict[str, Any]:
-        """Return what stands for each name in an address: rows of Acme."""
+        """Return the value of each name in an address: rows of Acme."""
         resource = template.partition("{id}")[0].strip("/").split("/")[-1]
         rows: dict[str, models.Model] = {
             "annotations": self.note,

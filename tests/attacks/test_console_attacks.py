@@ -106,7 +106,7 @@ def test_the_addresses_are_those_of_the_console(world: World):
 
 @pytest.mark.parametrize("pattern", sampled(PATTERNS, 3))
 def test_a_post_without_a_token_is_refused(world: World, staff: User, pattern: str):
-    """Whatever it sends, and wherever it says that it comes from."""
+    """With any body, and with any origin that it claims."""
     path = filled(pattern, rows(world))
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)

@@ -138,7 +138,7 @@ class Stage:
     people: dict[str, str]
 
     def chosen(self, filters: Any) -> set[str]:
-        """Return the texts of those whom a cohort with these filters holds once it is calculated; none if refused."""
+        """Return the texts of the members of a cohort with these filters once it is calculated; none if refused."""
         response = self.alice.post(self.cohorts, {"filters": filters})
         assert response.status_code in (201, 400), response.content
         if response.status_code == 400:
@@ -239,7 +239,7 @@ def test_no_operator_chooses_anybody_without_the_property(stage: Stage, operator
 
 @pytest.mark.parametrize("text", sampled(TEXTS, 10))
 def test_a_text_is_no_operator_or_kind(stage: Stage, text: str):
-    """What is unknown is refused, or chooses nobody."""
+    """What is unknown is refused, or chooses no person."""
     for criterion_of in (
         leaf("value", text, "x"),
         {**leaf("value", "exact", "x"), "type": text},

@@ -61,7 +61,7 @@ def key_of(directory: Path) -> str:
 
 
 def with_key_of(directory: Path, new: Path) -> Path:
-    """Return a new data directory to which the secret key of another was brought."""
+    """Return a new data directory with the secret key of another."""
     new.mkdir()
     new.chmod(0o711)
     (new / "secret_key").write_text(key_of(directory))
@@ -348,7 +348,7 @@ def pg_dump_of(parent: int) -> psutil.Process | None:
 def test_an_interrupted_backup_leaves_no_file(
     dump: Dump, moved: dict[str, str], real_server: Path, password: str, number: signal.Signals, code: int
 ):
-    """It waits for a lock meanwhile, so that its process can be looked at, too."""
+    """It waits for a lock, so that its process can be looked at, too."""
     file, part, nowhere = (dump.file.with_name(name) for name in ("broken.dump", "broken.dump.part", "none"))
     with connect(real_server) as connected:
         connected.execute("LOCK TABLE annotations_annotation")
@@ -446,7 +446,7 @@ def test_dumps_of_others_are_refused(tmp_path: Path, db: None, dump: Dump):
     subprocess.run(backup.command(file), env=given, check=True)
     with pytest.raises(CommandError, match="is a dump of another application"):
         dumps.known_contents(file)
-    # The version of the format, which stands behind the name.
+    # The version of the format, which follows the name.
     file.write_bytes(b"PGDMP\x01\xff" + dump.file.read_bytes()[7:])
     with pytest.raises(CommandError, match="was written by a newer PostgreSQL than reads it here"):
         dumps.known_contents(file)

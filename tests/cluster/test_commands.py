@@ -1,4 +1,4 @@
-"""What the commands and the doctor make of the coordinator of a cluster."""
+"""The commands and the doctor on the coordinator of a cluster."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What lies where in a cluster, and that the tables are fit for it: each rule of Citus, kept and broken."""
+"""Where each table is in a cluster, and whether it can be there: each rule of Citus, kept and broken."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Who comes into the console, and what a page elsewhere can do with somebody who is in it."""
+"""Who gets into the console, and what a page of another site can do to a user who is logged in."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every list and form of the console: as many questions for one row as for ten, search, filters, stored markup."""
+"""Every list and form of the console: as many statements for one row as for ten, search, filters, stored markup."""
 
 from typing import Any
 

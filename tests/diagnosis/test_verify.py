@@ -258,7 +258,7 @@ BREAKS = [
     ),
     ("UPDATE idempotency_answer SET created_at = now() - interval '26 hours'", "answers", "answer "),
 ]
-#: What looks like a broken rule and is none.
+#: What looks like a broken rule, but is right.
 SOUND = [
     "UPDATE projects_project SET secret_api_token = '{secret}', secret_api_token_backup = '{other_secret}'",
     "UPDATE projects_project SET secret_api_token_backup = NULL",

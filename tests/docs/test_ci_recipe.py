@@ -19,7 +19,7 @@ RECIPE = {name: text for name, text in files().items() if name.startswith("tests
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    """The pasted files, in a directory that is no part of this one."""
+    """The pasted files, in a directory outside of this one."""
     for name, text in RECIPE.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)

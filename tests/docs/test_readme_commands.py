@@ -13,7 +13,7 @@ from tests.support.documents import OPERATION, README
 
 OURS = sorted(name for name, app in get_commands().items() if app == "core6")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-#: A command in the midst of text or of a line of the shell, with what follows up to the end of either.
+#: A command within text or within a line of the shell, with the rest of that.
 _WHOLE = re.compile(r"manage\.py ([a-z]\w*)([^`\n;|&#]*)")
 _SHORT = re.compile(rf"`({'|'.join(OURS)})\b([^`]*)`")
 _MAKE = re.compile(r'make (run)\b[^`\n]*ARGS="([^"]*)"')
@@ -24,7 +24,7 @@ def parser(name: str) -> ArgumentParser:
 
 
 def mentions(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield each command that a text names, with the options that stand behind it."""
+    """Yield each command that a text names, with the options that follow it."""
     text = text.replace("\\\n", " ")
     for found in (_WHOLE, _SHORT, _MAKE):
         for name, rest in found.findall(text):

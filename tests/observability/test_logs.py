@@ -64,7 +64,7 @@ class Logged:
         return [json.loads(line) for line in self.server.stderr.splitlines()]
 
     def lines_of(self, work: Callable[[], Any]) -> list[dict[str, Any]]:
-        """Return the lines of the requests that are sent with the id `mine` meanwhile, without time and duration."""
+        """Return the lines of the requests that `work` sends with the id `mine`, without time and duration."""
         seen = len(self.lines())
         work()
         new = [line for line in self.lines()[seen:] if line.get("request_id") == "mine"]

@@ -40,7 +40,7 @@ def arabic(text: str) -> str:
         "https://xn--e1afmkfd.xn--p1ai/x",
         "https://example.com:/x",
         "https://[2002:808:808::]/x",
-        # Names are not looked up, whatever they look like.
+        # Names are not looked up, of any form.
         "https://127.0.0.1.nip.io/x",
         "https://localhost.example.com/x",
         "https://10.example.com/x",

@@ -139,7 +139,7 @@ def worker(server: Serve) -> psutil.Process:
 
 
 class Cost:
-    """Processor seconds, and the most memory beyond what there was, of a process while something happens."""
+    """The processor seconds and the additional memory that a process takes while something happens."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process, self._is_over = process, threading.Event()

@@ -1,4 +1,4 @@
-"""What no client library sends: bytes on a socket. Whatever comes, the server refuses it or hangs up, and lives."""
+"""Bytes on a socket that no client library sends: the server refuses them or hangs up, and goes on."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def server() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def it_lives(server: Serve) -> Iterator[None]:
-    """After each test, an ordinary client is answered at once, and nobody complains."""
+    """After each test, an ordinary client is answered at once, and the log has no complaint."""
     yield
     for path in (server.annotations, "/_livez"):
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""A body is whole or it is nothing (D68): what ends too early is 400 `parse_error`, and nothing of it is stored."""
+"""A body that ends too early is refused by 400 `parse_error`, and nothing of it is stored (D68)."""
 
 import json
 import socket

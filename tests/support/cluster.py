@@ -58,7 +58,7 @@ def run(statements: Iterator[Statement]) -> None:
 
 
 def workers_of_the_server() -> list[tuple[str, int]]:
-    """Return the workers of the cluster whose coordinator DATABASE_URL names; none of any other server."""
+    """Return the workers of the cluster whose coordinator DATABASE_URL names; no workers for any other server."""
     try:
         return nodes()
     finally:

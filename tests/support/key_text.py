@@ -1,4 +1,4 @@
-"""Keys and tokens where none may stand."""
+"""Finds keys and tokens where none may be."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What the log would say, as the objects that its lines are."""
+"""The lines of the log, as the objects that they are in JSON."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def logged() -> Iterator[list[dict[str, Any]]]:
-    """Collect the lines that are logged, at whatever level."""
+    """Collect the lines that are logged, at any level."""
     lines = _Lines()
     logging.getLogger().addHandler(lines)
     try:

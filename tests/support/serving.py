@@ -134,7 +134,7 @@ class Serve:
         return self.ready_file["url"]
 
     def printed(self, name: str) -> str:
-        """Return what stands behind a name in the lines that it prints once it is ready."""
+        """Return what follows a name in the lines that it prints once it is ready."""
         found = re.search(rf"^  {name} +(.+)$", self.stdout, re.MULTILINE)
         assert found, self.stdout
         return found[1]

@@ -1,4 +1,4 @@
-"""What somebody at a terminal sees of a command that takes long, and that nobody else sees anything."""
+"""A user at a terminal sees the progress of a long command; without a terminal nothing is shown."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A worker that gave no sign of life for a while comes back, and finds that another has its calculation."""
+"""A worker that had no heartbeat for a while comes back, and finds that another has its calculation."""
 
 from typing import Any
 

@@ -65,7 +65,7 @@ def test_digits_of_other_scripts_in_groups_are_refused(cast: Cast, alice: Caller
     assert post(cast, alice, groups=[{**group, "days": "3"}]).status_code == 201
     answer = post(cast, alice, groups=[{**group, "days": WRITTEN[written]("3")}])
     assert (answer.status_code, answer.json()["attr"]) == (400, "groups")
-    # A count that is no number is none.
+    # A count that is not a number is ignored.
     shown = [post(cast, alice, groups=[{**group, "count": text}]) for text in (WRITTEN[written]("3"), "nonsense")]
     assert shown[0].json()["filters"] == shown[1].json()["filters"]
 

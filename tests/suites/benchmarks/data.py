@@ -101,7 +101,7 @@ def fill(server: Serve) -> World:
 
 
 def steady(directory: Path) -> None:
-    """Let the database do nothing on its own: whom a vacuum or a checkpoint hits would be chance."""
+    """Let the database do nothing on its own: a vacuum or a checkpoint would hit one of the peers by chance."""
     with connect(directory) as connection:
         connection.autocommit = True
         for name, value in (("autovacuum", "off"), ("checkpoint_timeout", "'1h'"), ("max_wal_size", "'8GB'")):

@@ -147,7 +147,7 @@ def works(world: World) -> Sequence[Work]:
 
 
 def numbers(first: int, last: int) -> tuple[str, ...]:
-    """Return the numbers from `first` to `last` as they stand in paths."""
+    """Return the numbers from `first` to `last` as they are in paths."""
     return tuple(map(str, range(first, last + 1)))
 
 

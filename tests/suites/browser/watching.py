@@ -1,4 +1,4 @@
-"""A page that notes its requests, whatever went wrong, and how it looked."""
+"""A page that notes its requests, its errors, and how it looked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

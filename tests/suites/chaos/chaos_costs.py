@@ -1,4 +1,4 @@
-"""Requests that cost much, one after the other: others are answered within a second meanwhile."""
+"""Requests that cost much, one after the other, while others are answered within a second."""
 
 import threading
 from typing import Final
@@ -12,7 +12,7 @@ from tests.suites.chaos.stage import KEY, Stage
 
 #: So many send at once what costs most.
 SENDERS: Final = 2
-#: What all web processes may need beyond what they had, in bytes.
+#: How much more memory all web processes may take, in bytes.
 MOST_MEMORY: Final = 200 * MB * SENDERS
 
 

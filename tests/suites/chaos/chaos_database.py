@@ -34,7 +34,7 @@ def test_every_web_thread_is_busy(scene: Stage):
 
 
 def test_statements_are_slow(scene: Stage):
-    """Who waits for a lock is refused after 5 s; with eight clients on two threads nobody waits for long."""
+    """A request that waits for a lock is refused after 5 s; with eight clients on two threads none waits for long."""
     with scene.survive("a lock held for 20 s") as crowd:
         with scene.connect() as holder:
             holder.execute("LOCK TABLE annotations_annotation")

@@ -28,7 +28,7 @@ from tests.test_containers import proxy
 HOST = "core6.example.com"
 _FILE = files()["/etc/nginx/conf.d/core6.conf"]
 _SETTINGS = {"IS_BEHIND_PROXY": "true", "ALLOWED_HOSTS": HOST}
-#: Of what nginx needs to run on its own, beside what the documentation says.
+#: What nginx needs to run on its own, besides what the documentation says.
 _MAIN = """
 worker_processes 1;
 daemon off;

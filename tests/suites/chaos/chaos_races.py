@@ -1,4 +1,4 @@
-"""Sixteen at once want the same thing."""
+"""Sixteen clients want the same thing at once."""
 
 import threading
 import uuid

@@ -1,4 +1,4 @@
-"""Hundreds of clients that send or read slowly, or nothing: others are answered as ever, and the slow ones are cut."""
+"""Hundreds of clients that send or read slowly, or nothing: others are answered, and the slow ones are cut off."""
 
 import json
 import socket
@@ -13,9 +13,9 @@ import pytest
 
 from tests.suites.chaos.stage import KEY, Stage, stage
 
-#: What D79 allows a client, and what its end may take beyond that.
+#: The seconds that D79 allows a client, and those that its end may take after them.
 PATIENCE, GRACE = 10.0, 4.0
-#: Nobody else waits longer.
+#: No other client may wait longer.
 LONGEST = 1.0
 MB = 2**20
 #: A page of 20 MB, and one of nearly 1 MB, which is kept and so costs nothing to answer.

@@ -150,7 +150,7 @@ class Client:
         self.known.definitions.append((1, Outcome.KEPT))
 
     def run(self) -> None:
-        """Act at random until stopped; what is under way then is brought to its end."""
+        """Act at random until stopped; the request under way is then finished."""
         acts, weights = zip(*self._acts, strict=True)
         while not self._is_over.is_set():
             (act,) = self._chance.choices(acts, weights)

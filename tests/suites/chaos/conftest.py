@@ -1,4 +1,4 @@
-"""One server for a whole file, and the line that says what a run came to."""
+"""One server for a whole file, and the line that sums up a run."""
 
 from collections.abc import Iterator
 

@@ -40,7 +40,7 @@ def world() -> dict[str, Any]:
 
 @dataclass
 class Totals:
-    """What one run of these tests came to."""
+    """The sums of one run of these tests."""
 
     faults: int = 0
     survived: int = 0

@@ -147,7 +147,7 @@ def test_the_doctor_knows_the_replica(machines: Machines, pair: Pair):
 
 
 def test_the_replica_is_promoted(machines: Machines, pair: Pair, report: Callable[[str], None]):
-    """With a synchronous replica whatever was acknowledged is there."""
+    """With a synchronous replica every acknowledged write is there."""
     pair.primary.configure(synchronous_standby_names="*")
     allowed = Allowed(resets=True, absence=True, doubtful_503=True)
     with machines.crowd() as crowd:

@@ -1,6 +1,6 @@
 """Requests that are wrong, made of the schema: bodies, values of fields, ids, query parameters, criteria, keys.
 
-Nothing here asks the database: everything is named by the ids of the world of test_bad_requests.
+Nothing here reads the database: everything is named by the ids of the world of test_bad_requests.
 """
 
 import json
@@ -47,7 +47,7 @@ class BadRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     #: Whether it carries the key of the world in its header.
     has_key: bool = True
-    #: Whether it must be refused as the call of nobody.
+    #: Whether it must be refused as a call without a key.
     is_nobody: bool = False
 
     def __str__(self) -> str:
@@ -641,7 +641,7 @@ def narrowing() -> Iterator[BadRequest]:
 
 
 def files() -> Iterator[BadRequest]:
-    """Yield cohorts with a file that is none of persons."""
+    """Yield cohorts with a file that is not a list of persons."""
     contents: dict[str, bytes] = {
         "an empty file": b"",
         "blanks": b" \n\n , ,\n",
@@ -667,7 +667,7 @@ def files() -> Iterator[BadRequest]:
             yield BadRequest(f"a file: {wrong}", method, path, body, MULTIPART)
 
 
-#: Headers of nobody.
+#: Headers without a valid key.
 _HEADERS: Final[Mapping[str, str]] = {
     "nothing": "",
     "Basic": "Basic YWxpY2U6eA==",
@@ -710,7 +710,7 @@ _CALLS: Final = (
 
 
 def keys() -> Iterator[BadRequest]:
-    """Yield calls whose key is none, or is where no key is looked for."""
+    """Yield calls whose key is invalid, or is where no key is looked for."""
     for method, path in _CALLS:
         nobody: dict[str, Any] = {"method": method, "has_key": False, "is_nobody": True}
         body = b"{}" if method != "GET" else b""

@@ -1,4 +1,4 @@
-"""People by name, and who of them meets criteria by the compiled statement."""
+"""People by name, and which of them meet criteria by the compiled statement."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Who meets a cohort's criteria, in plain Python, from contract/cohorts.md 2.6, 3.1: what the SQL is held against."""
+"""Who meets a cohort's criteria, in plain Python, from contract/cohorts.md 2.6, 3.1: what the SQL is compared with."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -59,7 +59,7 @@ class _Evaluator:
         self.people, self.clock, self.cohorts = people, clock, cohorts
 
     def node(self, node: Node) -> tuple[set[str], bool]:
-        """Return a set and whether the node stands for all but it."""
+        """Return a set and whether the node means all but it."""
         if node["type"] not in ("AND", "OR"):
             return self.leaf(node), bool(node.get("negation", False))
         children = [self.node(child) for child in node["values"]]

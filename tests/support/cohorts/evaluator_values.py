@@ -85,7 +85,7 @@ def spellings(value: Any) -> set[str]:
 
 
 def meets(sign: str, have: Any, bound: Any) -> bool:
-    """Compare beside a number only numbers, and beside a text the text of whatever it is."""
+    """Compare a number with numbers only, and a text with the text of any value."""
     number = number_of(bound)
     first: Any = number_of(have) if number is not None else text_form(have)
     second: Any = number if number is not None else text_form(bound)
@@ -173,7 +173,7 @@ def time_of(value: Any, clock: Clock) -> datetime | None:
 
 
 def version_of(value: Any) -> list[Version]:
-    """Return the value as one version without what stands behind its numbers, or none."""
+    """Return the value as one version without what follows its numbers, or None."""
     match = None if value is ABSENT else VERSION.fullmatch(text_form(value))
     if match is None:
         return []

@@ -1,4 +1,4 @@
-"""Peer `hello`: the least that Django can do, the floor of whatever is built on it."""
+"""Peer `hello`: the least that Django can do, the floor of everything that is built on it."""
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application

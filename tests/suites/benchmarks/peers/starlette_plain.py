@@ -69,7 +69,7 @@ _VISIBLE = "(a.project_id = $2 OR a.scope = 'organization' AND a.organization_id
 
 
 def containing(words: int, first: int) -> str:
-    """Return the condition that so many words stand in the content, whose patterns are the values from `$first` on."""
+    """Return the condition that so many words are in the content, whose patterns are the values from `$first` on."""
     return "".join(f" AND content ILIKE ${first + i}" for i in range(words))
 
 
