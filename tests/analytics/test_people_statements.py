@@ -79,7 +79,7 @@ def test_verify_reads_all_projects_with_a_few_checks_that_have_a_name(db: None):
     assert found == OF_ALL_PROJECTS
 
 
-def test_no_check_asks_a_question_about_each_row_of_people_where_they_are(db: None):
+def test_no_check_has_a_subquery_for_each_row_of_people(db: None):
     """Only the coordinator has the small tables: EXISTS of one of them, with a value of the row, is impossible."""
     offenders = [each.offenders for each in integrity.CHECKS if each.name in OF_ALL_PROJECTS]
     assert [sql for sql in offenders if "EXISTS" in str(sql)] == []

@@ -73,13 +73,13 @@ def test_a_change_with_another_tag_is_refused(alice: Caller, objects: dict[str, 
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_every_method_that_changes_heeds_it(alice: Caller, objects: dict[str, str], method: str):
+def test_every_method_that_changes_checks_if_match(alice: Caller, objects: dict[str, str], method: str):
     path = objects["name"]
     assert sent(alice, method, path, '"other"', {"name": "new"}).status_code == 412
     assert sent(alice, method, path, alice.get(path)["ETag"], {"name": "new"}).status_code in (200, 204)
 
 
-def test_actions_of_a_project_heed_it(alice: Caller, cast: Cast):
+def test_actions_of_a_project_check_if_match(alice: Caller, cast: Cast):
     path = f"/api/projects/{cast.web.pk}/"
     before = alice.get(path)
     assert sent(alice, "PATCH", f"{path}reset_token/", '"other"').status_code == 412

@@ -251,7 +251,7 @@ def test_an_unknown_error_is_logged_and_not_shown_to_the_caller(
 
 
 @pytest.mark.parametrize("raised", [RuntimeError("secret"), OperationalError("secret"), IntegrityError("secret")])
-def test_no_key_is_logged_wherever_it_stands(
+def test_no_error_logs_a_key_of_any_part_of_the_request(
     cast: Cast, nobody: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raised: Exception
 ):
     """The fixture `no_key_is_logged` looks."""

@@ -184,7 +184,7 @@ def test_forms_and_bodies_with_the_key_in_them_are_read(cast: Cast, alice: Calle
     assert answers[0].content == answers[1].content
 
 
-def test_every_post_heeds_it(cast: Cast, alice: Caller):
+def test_every_post_with_a_key_happens_once(cast: Cast, alice: Caller):
     organization, project = f"/api/organizations/{cast.acme.pk}/", f"/api/projects/{cast.web.pk}/"
     for path, body in (
         (f"{organization}roles/", {"name": "Once"}),

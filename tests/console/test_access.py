@@ -156,7 +156,7 @@ def test_no_page_is_kept_by_a_browser(console: Console):
     assert "no-store" in console.get("/admin/").headers["Cache-Control"]
 
 
-def test_the_lists_are_loaded_by_the_first_who_asks():
+def test_the_lists_are_loaded_at_the_first_use():
     code = (
         "import sys; import core6.wsgi; assert 'core6.console.urls' not in sys.modules; assert 'unfold.admin' not in"
         " sys.modules; from django.urls import resolve; resolve('/admin/'); assert 'core6.console.urls' in sys.modules"

@@ -76,7 +76,9 @@ def statements_of(console: Console, path: str) -> int:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_asks_as_much_for_ten_rows_as_for_one(console: Console, cast: Cast, model: type[models.Model]):
+def test_a_list_takes_as_many_statements_for_ten_rows_as_for_one(
+    console: Console, cast: Cast, model: type[models.Model]
+):
     make(0, cast)
     few = statements_of(console, place(model))
     for number in range(1, 10):
@@ -86,7 +88,9 @@ def test_a_list_asks_as_much_for_ten_rows_as_for_one(console: Console, cast: Cas
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_form_asks_as_much_for_ten_rows_beside_as_for_one(console: Console, cast: Cast, model: type[models.Model]):
+def test_a_form_takes_as_many_statements_for_ten_rows_as_for_one(
+    console: Console, cast: Cast, model: type[models.Model]
+):
     make(0, cast)
     path = address(first(model) if model not in (Role, Cohort) else model._default_manager.earliest("pk"))
     if model is Organization:

@@ -189,7 +189,7 @@ def test_a_key_is_made_shown_once_and_works(console: Console, cast: Cast):
     assert not any(value in cookie.value for cookie in console.client.cookies.values())
 
 
-def test_a_key_can_be_given_every_scope_that_an_endpoint_asks_for():
+def test_a_key_can_be_given_every_scope_that_an_endpoint_needs():
     def below(view: type[Any]) -> set[type[Any]]:
         return {view}.union(*map(below, view.__subclasses__()))
 

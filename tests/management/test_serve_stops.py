@@ -46,7 +46,7 @@ def test_the_server_ends_cleanly_on_a_signal(server: Serve, number: int):
     assert server.complaints() == []
 
 
-def test_asking_twice_is_asking_once(server: Serve):
+def test_three_signals_end_the_server_as_one_does(server: Serve):
     for _ in range(3):
         server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(10) == 0

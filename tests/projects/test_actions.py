@@ -120,7 +120,7 @@ def test_deleting_no_backup_does_nothing(cast: Cast, alice: Caller):
     assert history(cast) == []
 
 
-def test_a_conversations_token_stands_among_its_siblings(cast: Cast, alice: Caller):
+def test_a_conversations_token_is_among_its_siblings(cast: Cast, alice: Caller):
     alice.patch(url(cast), {"conversations_settings": {"widget_color": "#fff"}})
     first = act(alice, cast, "generate_conversations_public_token")
     token = first.json()["conversations_settings"]["widget_public_token"]

@@ -16,7 +16,7 @@ def nested(depth: int) -> str:
     "value", ["a\0b", "\0", "\\\0", {"a\0b": 1}, {"a": [{"b": "\0"}]}, ["\0"], "\\\\\0", "\u0001\0"]
 )
 @pytest.mark.parametrize("field", ["extra_settings", "test_account_filters"])
-def test_null_characters_are_refused_wherever_they_stand(cast: Cast, alice: Caller, field: str, value: object):
+def test_null_characters_are_refused_at_every_place(cast: Cast, alice: Caller, field: str, value: object):
     before = everything()
     for response in (alice.patch(url(cast, cast.web), {field: value}), alice.post(url(cast), {field: value})):
         assert (response.status_code, response.json()) == (400, invalid("null_characters_not_allowed", NUL, field))

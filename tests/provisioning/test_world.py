@@ -109,7 +109,7 @@ def test_a_bad_value_is_refused_at_its_path(text: str, path: str):
     assert refusal(text).startswith(path)
 
 
-def test_a_label_that_stands_twice_is_refused():
+def test_a_label_given_twice_is_refused():
     text = """
     api_keys:
       - {label: ci, user: a@x.io, scopes: ["*"]}

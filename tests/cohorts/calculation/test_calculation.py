@@ -155,7 +155,7 @@ def test_nested_cohorts_read_stored_members_in_order(cast: Cast, alice: Caller):
     assert not Cohort.objects.filter(is_calculating=True).exists()
 
 
-def test_a_change_asks_for_relatives_and_not_for_siblings(cast: Cast, alice: Caller):
+def test_a_change_queues_relatives_and_no_siblings(cast: Cast, alice: Caller):
     base = create(cast, alice, all_of(leaf("a", value=1)))
     left, right = (create(cast, alice, all_of(*refer(base), leaf(key, value=1))) for key in "bc")
     work()

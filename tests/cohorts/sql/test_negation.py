@@ -94,7 +94,7 @@ def test_an_empty_group_is_refused(nodes: list[dict[str, Any]], kind: str):
     assert refused(*nodes, kind=kind) == EMPTY
 
 
-def test_nonsense_is_refused_wherever_it_stands():
+def test_nonsense_is_refused_at_every_place():
     for node in (prop("bananas", 1), behavior("bananas"), behavior(time_value=0), prop("in", 1)):
         for tree in (has("x"), every(has("x"), node)), (has("x"), {**node, "negation": True}):
             with pytest.raises(CompileError):
