@@ -38,50 +38,49 @@ clone-test: ## run both commands in fresh clones: of root, where only root can e
 	@test "$$(id -u)" = 0 || { echo "error: this target needs root: run it by 'sudo make clone-test'" >&2; exit 1; }
 	@command -v setpriv >/dev/null || \
 		{ echo "error: setpriv is missing: install the package 'util-linux' (apt-get install util-linux)" >&2; exit 1; }
-	$(PYTHON) tests/clones.py $(ARGS)
+	$(PYTHON) tests/suites/clones.py $(ARGS)
 
 contract-test: install-dev ## call every operation with much data made from the schema (EXAMPLES of each; ARGS: of pytest)
 	CONTRACT_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/api/test_contract.py -n 0 $(ARGS)
 
 attack-test: install-dev ## try every bad request and every attack (15 minutes; ARGS: options of pytest)
-	EVERY_CASE=1 $(BIN)/python -m pytest tests/attacks tests/api tests/test_permission_matrix.py \
-		tests/management/test_hostile_dumps.py $(ARGS)
+	EVERY_CASE=1 $(BIN)/python -m pytest tests/attacks tests/api tests/backup/test_hostile_dumps.py $(ARGS)
 
 lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	DJANGO_SETTINGS_MODULE=tests.lint_settings $(BIN)/python -W error manage.py check --fail-level WARNING
+	DJANGO_SETTINGS_MODULE=tests.support.lint_settings $(BIN)/python -W error manage.py check --fail-level WARNING
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(BIN)/python -W error manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 bench: install-bench ## measure requests beside four peers, cohorts beside DuckDB (needs wrk; ARGS: --quick, --only NAME)
-	$(BIN)/python -m tests.benchmarks $(ARGS)
+	$(BIN)/python -m tests.suites.benchmarks $(ARGS)
 
 chaos: install-dev ## break a running server on purpose and look for lost writes (10 minutes, needs nginx; ARGS: of pytest)
 	@PATH="$$PATH:/usr/sbin"; for each in nginx openssl curl; do command -v $$each >/dev/null || \
 		{ echo "error: $$each is missing: install the package '$$each' (apt-get install $$each)" >&2; exit 1; }; done
-	$(BIN)/python -m pytest tests/chaos/chaos_*.py -n 0 $(ARGS)
+	$(BIN)/python -m pytest tests/suites/chaos/chaos_*.py -n 0 $(ARGS)
 
 scale-test: install-dev ## several machines, PgBouncer, a replica that is killed and promoted (3 minutes; needs pgbouncer; ARGS)
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || \
 		{ echo "error: pgbouncer is missing: install the package 'pgbouncer' (apt-get install pgbouncer)" >&2; exit 1; }
-	$(BIN)/python -m pytest tests/scale/scale_*.py -n 0 $(ARGS)
+	$(BIN)/python -m pytest tests/suites/scale/scale_*.py -n 0 $(ARGS)
 
 browser-test: install-browser ## look at the pages in headless Chromium (ARGS: options of pytest)
 	@command -v chromium >/dev/null || \
 		{ echo "error: chromium is missing: install the package 'chromium' (apt-get install chromium)" >&2; exit 1; }
-	$(BIN)/python -m pytest tests/browser/browser_*.py -n 0 $(ARGS)
+	$(BIN)/python -m pytest tests/suites/browser/browser_*.py -n 0 $(ARGS)
 
 sdk-test: install-sdk ## call a server by clients that three generators make of the schema (ARGS: options of pytest)
 	@for each in node:nodejs npm:npm java:default-jre-headless curl:curl; do command -v $${each%:*} >/dev/null || \
 		{ echo "error: $${each%:*} is missing: install the package '$${each#*:}' (apt-get install $${each#*:})" >&2; \
 		exit 1; }; done
-	$(BIN)/python -m pytest tests/sdk/sdk_*.py -n 0 $(ARGS)
+	$(BIN)/python -m pytest tests/suites/sdk/sdk_*.py -n 0 $(ARGS)
 
 client-test: require-node install-dev ## call a server by unmodified clients of npm and PyPI (ARGS: options of pytest)
-	$(BIN)/python -m pytest tests/clients/client_*.py $(ARGS)
+	$(BIN)/python -m pytest tests/suites/clients/client_*.py $(ARGS)
 
 require-node:
 	@for each in node:nodejs npm:npm; do command -v $${each%:*} >/dev/null || \
@@ -89,20 +88,20 @@ require-node:
 		exit 1; }; done
 
 schema: install-dev ## write the contract, tests/openapi.yml, anew from the code
-	$(BIN)/python manage.py spectacular --validate --fail-on-warn --custom-settings tests.schema_settings.SETTINGS \
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --custom-settings tests.support.schema_settings.SETTINGS \
 		--file tests/openapi.yml
 
 lock: ## write every lock file anew (needs uv and npm)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
-	$(COMPILE) --group bench -c requirements-dev.lock -o tests/benchmarks/requirements.lock
-	$(COMPILE) --group browser -c requirements-dev.lock -o tests/browser/requirements.lock
-	$(COMPILE) --group sdk -c requirements-dev.lock -o tests/sdk/requirements.lock
+	$(COMPILE) --group bench -c requirements-dev.lock -o tests/suites/benchmarks/requirements.lock
+	$(COMPILE) --group browser -c requirements-dev.lock -o tests/suites/browser/requirements.lock
+	$(COMPILE) --group sdk -c requirements-dev.lock -o tests/suites/sdk/requirements.lock
 	for each in airbyte arcade mcparmory phog piglet; do \
-		$(COMPILE) tests/clients/$$each.in -o tests/clients/$$each.lock || exit 1; done
-	cd tests/sdk && $(COMPILE_NPM)
-	cd tests/clients && $(COMPILE_NPM)
+		$(COMPILE) tests/suites/clients/$$each.in -o tests/suites/clients/$$each.lock || exit 1; done
+	cd tests/suites/sdk && $(COMPILE_NPM)
+	cd tests/suites/clients && $(COMPILE_NPM)
 
 install:
 	$(call install,requirements.lock)
@@ -111,10 +110,10 @@ install-dev:
 	$(call install,requirements-dev.lock)
 
 install-bench: install-dev
-	$(call install,tests/benchmarks/requirements.lock)
+	$(call install,tests/suites/benchmarks/requirements.lock)
 
 install-browser: install-dev
-	$(call install,tests/browser/requirements.lock)
+	$(call install,tests/suites/browser/requirements.lock)
 
 install-sdk: install-dev
-	$(call install,tests/sdk/requirements.lock)
+	$(call install,tests/suites/sdk/requirements.lock)

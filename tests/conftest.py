@@ -26,8 +26,8 @@ from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.database.embedded import Server, connection_settings
 from projects.models import Project
-from tests import cluster
-from tests.key_text import lines_with_keys
+from tests.support import cluster
+from tests.support.key_text import lines_with_keys
 
 
 class KeyWatch(logging.Handler):

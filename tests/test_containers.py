@@ -1,4 +1,4 @@
-"""The container files, read as the engine would read them; no engine is needed, and none has run them here."""
+"""The container files, read as the engine would read them; no engine is needed, and none has run them."""
 
 import json
 import re
@@ -84,10 +84,10 @@ def test_proxies_fit_the_server(text: str):
     assert int(one(r"client_body_timeout (\d+)s;", text)) <= 10
     kept = int(one(r"[^_]keepalive_timeout (\d+)s;", text))
     assert kept < PATIENCE_SECONDS  # after which the server ends a connection that is idle
-    told = {"Host": "$http_host", "X-Forwarded-Host": "$http_host", "Connection": '""'}
-    told |= {"X-Forwarded-For": "$proxy_add_x_forwarded_for"}
-    told |= {"X-Forwarded-Port": "$server_port", "X-Forwarded-Proto": "$scheme"}
-    assert dict(re.findall(r"proxy_set_header (\S+) (\S+);", text)) == told
+    expected = {"Host": "$http_host", "X-Forwarded-Host": "$http_host", "Connection": '""'}
+    expected |= {"X-Forwarded-For": "$proxy_add_x_forwarded_for"}
+    expected |= {"X-Forwarded-Port": "$server_port", "X-Forwarded-Proto": "$scheme"}
+    assert dict(re.findall(r"proxy_set_header (\S+) (\S+);", text)) == expected
 
 
 def one(pattern: str, text: str) -> str:
@@ -124,7 +124,7 @@ def test_web_and_worker_share_one_environment():
     assert SERVICES["web"]["environment"] == SERVICES["worker"]["environment"]
 
 
-def test_no_secret_stands_in_the_file():
+def test_no_secret_is_in_the_file():
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
             if "PASSWORD" in name or "SECRET" in name:

@@ -15,8 +15,8 @@ from core6.settings import BASE_DIR
 PROJECT = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())
 DIRECT = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
 LOCK = BASE_DIR / "requirements.lock"
-PIP_LOCKS = sorted(path for path in (*BASE_DIR.glob("*.lock"), *BASE_DIR.glob("tests/*/*.lock")))
-NPM_LOCKS = sorted(BASE_DIR.glob("tests/*/package-lock.json"))
+PIP_LOCKS = sorted(path for path in (*BASE_DIR.glob("*.lock"), *BASE_DIR.glob("tests/suites/*/*.lock")))
+NPM_LOCKS = sorted(BASE_DIR.glob("tests/suites/*/package-lock.json"))
 
 #: The first version without a known hole, and which that was.
 FLOORS = {
@@ -70,7 +70,7 @@ def test_the_floors_are_of_what_is_installed():
 
 
 def test_django_is_safe_however_it_is_installed():
-    """Whoever installs without the lock gets no version from below the floor either."""
+    """An installation without the lock gets no version from below the floor either."""
     django = next(each for each in DIRECT if each.name == "django")
     assert not django.specifier.contains("5.2.18")
     assert django.specifier.contains("5.2.19")

@@ -1,4 +1,4 @@
-"""What is kept of what was, and what the hourly jobs delete."""
+"""How long the history is kept, and what the hourly jobs delete."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,8 +13,8 @@ from cohorts.tasks import forget_calculations
 from core6.activity.models import ActivityLog
 from core6.idempotency.models import Answer
 from core6.tasks import forget_activity, forget_answers
-from tests.cohorts.people import all_of, leaf, person
 from tests.conftest import Caller, Cast
+from tests.support.cohorts.people import all_of, leaf, person
 
 
 def history(cast: Cast, caller: Caller, cohort: Cohort) -> list[dict[str, Any]]:

@@ -1,34 +1,11 @@
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from core6.database import data_directory
 from core6.settings import BASE_DIR, ENVIRONMENT
-
-#: As `openssl rand -base64 48` makes them.
-SECRET = "q3JvYx0m7mB4u2m1JjS9hQd8c5nT6aWkRz+EoLfXgPyVbNiUsKHtD/Mw4rCe1pZG"
-
-
-def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `code` with nothing of the settings in the environment but what is given."""
-    clean = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=BASE_DIR,
-        env={**clean, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.argv = {['manage.py', *arguments]}; import manage; manage.main()"
-    return python(code, **environment)
+from tests.support.settings import SECRET, URL, manage, python
 
 
 def test_readme_lists_every_setting_and_no_other():
@@ -44,7 +21,7 @@ def test_importing_the_settings_writes_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("DEBUG", "maybe", "DEBUG=maybe: use true or false"),
         ("WEB_WORKERS", "0", "WEB_WORKERS=0: use a whole number from 1"),
@@ -59,42 +36,41 @@ def test_importing_the_settings_writes_nothing(tmp_path: Path):
         ("IS_BEHIND_POOLER", "true", "IS_BEHIND_POOLER is of use beside DATABASE_URL alone"),
     ],
 )
-def test_a_bad_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, told: str):
+def test_a_bad_value_stops_the_start_with_one_line(tmp_path: Path, name: str, value: str, message: str):
     done = manage("check", CORE6_DATA_DIR=str(tmp_path), **{name: value})
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(("allowed", "told"), [("", "None None"), ("https://app.example", "https://app.example ETag")])
-def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, told: str):
+@pytest.mark.parametrize(
+    ("allowed", "expected"), [("", "None None"), ("https://app.example", "https://app.example ETag")]
+)
+def test_cors_is_closed_unless_opened(tmp_path: Path, allowed: str, expected: str):
     code = (
         "import django; django.setup()\n"
         "from django.test import Client\n"
         "headers = {'Origin': 'https://app.example', 'Access-Control-Request-Method': 'GET', 'Host': 'localhost',\n"
         "    'Access-Control-Request-Headers': 'if-match, idempotency-key'}\n"
-        "asked = Client().options('/api/x/', headers=headers)\n"
+        "response = Client().options('/api/x/', headers=headers)\n"
         "read = Client().get('/api/x/', headers={'Origin': 'https://app.example', 'Host': 'localhost'})\n"
         "exposed = str(read.get('Access-Control-Expose-Headers')).split(', ')[0]\n"
-        "assert 'idempotency-key' in asked.get('Access-Control-Allow-Headers', 'idempotency-key')\n"
-        "print(asked.get('Access-Control-Allow-Origin'), exposed)"
+        "assert 'idempotency-key' in response.get('Access-Control-Allow-Headers', 'idempotency-key')\n"
+        "print(response.get('Access-Control-Allow-Origin'), exposed)"
     )
     given = {"DJANGO_SETTINGS_MODULE": "core6.settings", "SECRET_KEY": "x" * 50, "CORE6_DATA_DIR": str(tmp_path)}
     done = python(code, CORS_ALLOWED_ORIGINS=allowed, **given)
-    assert done.stdout.strip() == told, done.stderr
-
-
-URL = {"DATABASE_URL": "postgres://core6:p@db.example:5432/core6"}
+    assert done.stdout.strip() == expected, done.stderr
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "message"),
     [("nonsense", "REPLICA_URL names no Postgres"), ("postgres://u:p@localhost:port/x", "REPLICA_URL is no address")],
 )
-def test_a_bad_address_of_a_replica_stops_the_start_with_one_line(tmp_path: Path, value: str, told: str):
+def test_a_bad_address_of_a_replica_stops_the_start_with_one_line(tmp_path: Path, value: str, message: str):
     done = manage("check", CORE6_DATA_DIR=str(tmp_path), SECRET_KEY=SECRET, REPLICA_URL=value, **URL)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
@@ -129,7 +105,7 @@ def test_a_deployment_that_makes_its_own_secret_is_without_warnings(tmp_path: Pa
     assert done.returncode == 0, done.stderr
 
 
-#: No one of these must appear in what is told of it.
+#: None of these must appear in the message.
 WEAK = {
     "hunter2-hunter2": "it has 15 characters, fewer than {}",
     "django-insecure-" + SECRET: "it begins with django-insecure-",
@@ -150,8 +126,8 @@ def test_a_weak_secret_stops_the_start_of_a_deployment(tmp_path: Path, deploymen
         done = manage("check", **{"SECRET_KEY": SECRET, "CORE6_DATA_DIR": str(tmp_path), **deployment, name: value})
         assert done.returncode == 1
         why = WEAK[weak].format(shortest)
-        told = f"error: {name} is too weak: {why}; make one, for instance by `openssl rand -base64 48`"
-        assert done.stderr.strip() == told
+        message = f"error: {name} is too weak: {why}; make one, for instance by `openssl rand -base64 48`"
+        assert done.stderr.strip() == message
 
 
 def test_a_weak_secret_will_do_where_nobody_else_calls(tmp_path: Path):

@@ -6,7 +6,7 @@ from core6.accounts import scopes
 @pytest.mark.parametrize(
     "scope", ["*", "annotation:read", "annotation:write", "organization:read", "activity_log:read"]
 )
-def test_known_scopes(scope: str):
+def test_a_known_scope_is_valid(scope: str):
     assert scopes.is_valid(scope)
 
 
@@ -14,7 +14,7 @@ def test_known_scopes(scope: str):
     "scope",
     ["", "annotation", "annotation:", ":read", "annotation:admin", "nonsense:read", "*:read", "Annotation:read"],
 )
-def test_unknown_scopes(scope: str):
+def test_an_unknown_scope_is_not_valid(scope: str):
     assert not scopes.is_valid(scope)
 
 

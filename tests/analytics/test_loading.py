@@ -232,9 +232,9 @@ def test_every_statement_on_the_people_tables_binds_the_project():
         persons({"distinct_ids": ["a"]}, project_id=987654321)
         events(visit("b"), project_id=987654321)
         loading.owners(987654321, ["a"])
-    told = [query["sql"] for query in queries if "analytics_" in query["sql"]]
-    assert len(told) == 11
-    assert [sql for sql in told if "987654321" not in sql] == []
+    sent = [query["sql"] for query in queries if "analytics_" in query["sql"]]
+    assert len(sent) == 11
+    assert [sql for sql in sent if "987654321" not in sql] == []
 
 
 def test_nothing_temporary_is_left():
@@ -245,21 +245,21 @@ def test_nothing_temporary_is_left():
         assert cursor.fetchall() == []
 
 
-def test_the_position_of_a_bad_record_is_told_and_nothing_is_written():
+def test_a_bad_record_is_named_by_its_position_and_nothing_is_written():
     with pytest.raises(BadRecord) as refusal, transaction.atomic():
         events(visit("a"), visit("b"), visit("c", "soon"))
     assert (refusal.value.position, refusal.value.field) == (2, "timestamp")
     assert not Event.objects.exists()
 
 
-def test_an_error_of_the_driver_is_told_as_one_of_django(monkeypatch: pytest.MonkeyPatch):
+def test_an_error_of_the_driver_is_raised_as_one_of_django(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(loading, "event_row", lambda *_: "no row\n")
     with pytest.raises(DatabaseError) as refusal, transaction.atomic():
         events(visit("a"))
     assert isinstance(refusal.value.__cause__, psycopg.DataError)
 
 
-def test_owners_are_told_by_distinct_id():
+def test_owners_are_found_by_distinct_id():
     persons({"distinct_ids": ["a", "b"], "uuid": GIVEN})
     assert loading.owners(WEB, ["a", "b", "unknown"]) == {"a": GIVEN, "b": GIVEN}
     assert loading.owners(APP, ["a"]) == {}
@@ -267,7 +267,7 @@ def test_owners_are_told_by_distinct_id():
 
 @pytest.mark.django_db(transaction=True)
 def test_indexes_answer_alone_after_a_load():
-    """Such a scan asks the rows themselves, page by page, until a vacuum has seen that everybody may see them."""
+    """Such a scan reads the rows themselves, page by page, until a vacuum has marked them as visible to all."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL synchronous_commit = on")  # else a vacuum cannot know at once what is committed
         events(*(visit(f"visitor-{i}") for i in range(2000)))

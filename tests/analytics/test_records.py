@@ -136,7 +136,7 @@ def test_what_looks_like_a_flaw_but_is_none_is_taken(properties: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"distinct_ids": None}, "distinct_ids: expected a list of at least one distinct id, got null"),
         ({"distinct_ids": []}, "distinct_ids: expected a list of at least one distinct id, got a list"),
@@ -150,10 +150,10 @@ def test_what_looks_like_a_flaw_but_is_none_is_taken(properties: dict[str, Any])
         ({"name": "x"}, "name: unknown property"),
     ],
 )
-def test_a_bad_person_is_named_with_its_field(given: dict[str, Any], told: str):
+def test_a_bad_person_is_named_with_its_field(given: dict[str, Any], message: str):
     with pytest.raises(BadRecord) as refusal:
         person_row({**PERSON, **given}, 0, NOW)
-    assert str(refusal.value) == told
+    assert str(refusal.value) == message
 
 
 def test_a_person_needs_distinct_ids():

@@ -3,10 +3,7 @@ from django.test.utils import CaptureQueriesContext
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard, Insight
 from tests.conftest import Caller, Cast, missing, refused
-
-
-def url(cast: Cast, rest: str = "") -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/{rest}"
+from tests.support.urls import annotations_url as url
 
 
 def test_create_and_update_write_one_row_each(cast: Cast, alice: Caller):
@@ -14,8 +11,8 @@ def test_create_and_update_write_one_row_each(cast: Cast, alice: Caller):
     insight = Insight.objects.create(project=cast.web, name="Signups")
     created = alice.post(url(cast), {"content": "a", "dashboard_id": dashboard.pk, "scope": "project"}).json()
     changed = {"content": "b", "dashboard_item": insight.pk, "dashboard_id": None, "date_marker": "2026-01-01"}
-    cast.caller(cast.bob).patch(url(cast, f"{created['id']}/"), {**changed, "scope": "project"})
-    response = alice.get(url(cast, f"{created['id']}/activity/"))
+    cast.caller(cast.bob).patch(url(cast, created), {**changed, "scope": "project"})
+    response = alice.get(url(cast, created, rest="activity/"))
     assert response.status_code == 200
     body = response.json()
     assert list(body) == ["results", "next", "previous", "total_count"]
@@ -68,9 +65,9 @@ def test_create_and_update_write_one_row_each(cast: Cast, alice: Caller):
 
 def test_what_changes_nothing_or_is_refused_writes_none(cast: Cast, alice: Caller):
     created = alice.post(url(cast), {"content": "a"}).json()
-    alice.patch(url(cast, f"{created['id']}/"), {"content": "a"})
-    alice.patch(url(cast, f"{created['id']}/"), {})
-    alice.patch(url(cast, f"{created['id']}/"), {"content": "b", "scope": "nope"})
+    alice.patch(url(cast, created), {"content": "a"})
+    alice.patch(url(cast, created), {})
+    alice.patch(url(cast, created), {"content": "b", "scope": "nope"})
     alice.post(url(cast), {"scope": "nope"})
     assert ActivityLog.objects.count() == 1
 
@@ -79,45 +76,45 @@ def test_the_projects_activity_is_paged_newest_first(cast: Cast, alice: Caller):
     for i in range(12):
         alice.post(url(cast), {"content": str(i)})
     alice.post(f"/api/projects/{cast.app.pk}/annotations/", {"content": "elsewhere"})
-    first = alice.get(url(cast, "activity/")).json()
+    first = alice.get(url(cast, rest="activity/")).json()
     assert [row["detail"]["name"] for row in first["results"]] == [str(i) for i in range(11, 1, -1)]
     assert first["total_count"] == 12
-    assert first["next"] == f"http://testserver{url(cast, 'activity/')}?page=2"
+    assert first["next"] == f"http://testserver{url(cast, rest='activity/')}?page=2"
     assert [row["detail"]["name"] for row in alice.client.get(first["next"]).json()["results"]] == ["1", "0"]
-    assert len(alice.get(url(cast, "activity/"), limit=5, page=2).json()["results"]) == 5
-    assert alice.get(url(cast, "activity/"), page=99).status_code == 404
+    assert len(alice.get(url(cast, rest="activity/"), limit=5, page=2).json()["results"]) == 5
+    assert alice.get(url(cast, rest="activity/"), page=99).status_code == 404
 
 
 def test_the_activity_of_a_deleted_annotation_stays_readable(cast: Cast, alice: Caller):
     created = alice.post(url(cast), {}).json()
-    alice.patch(url(cast, f"{created['id']}/"), {"deleted": True})
-    assert alice.get(url(cast, f"{created['id']}/activity")).json()["total_count"] == 2
+    alice.patch(url(cast, created), {"deleted": True})
+    assert alice.get(url(cast, created, rest="activity")).json()["total_count"] == 2
 
 
 def test_unknown_and_foreign_annotations_have_none(cast: Cast, alice: Caller):
     dave = cast.caller(cast.dave)
     theirs = dave.post(f"/api/projects/{cast.globex_web.pk}/annotations/", {"scope": "organization"}).json()
     for key in (theirs["id"], 999999, "nope"):
-        response = alice.get(url(cast, f"{key}/activity/"))
+        response = alice.get(url(cast, key, rest="activity/"))
         assert (response.status_code, response.json()) == (404, missing())
-    assert alice.get(url(cast, "activity/")).json()["total_count"] == 0
+    assert alice.get(url(cast, rest="activity/")).json()["total_count"] == 0
 
 
-def test_it_needs_its_own_scope(cast: Cast):
+def test_a_caller_needs_the_scope_of_the_activity(cast: Cast):
     carol = cast.caller(cast.carol, "annotation:write")
-    response = carol.get(url(cast, "activity/"))
+    response = carol.get(url(cast, rest="activity/"))
     assert (response.status_code, response.json()) == (
         403,
         refused("API key missing required scope 'activity_log:read'"),
     )
-    assert cast.caller(cast.carol, "activity_log:read").get(url(cast, "activity/")).status_code == 200
+    assert cast.caller(cast.carol, "activity_log:read").get(url(cast, rest="activity/")).status_code == 200
 
 
-def test_it_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
+def test_the_activity_takes_three_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
     alice.post(url(cast), {})
     for _ in range(2):
         with queries:
-            alice.get(url(cast, "activity/"))
+            alice.get(url(cast, rest="activity/"))
         assert len(queries) == 3  # the key with the project; count; page with its users
         for _ in range(9):
             alice.post(url(cast), {})

@@ -4,11 +4,7 @@ from django.test.utils import CaptureQueriesContext
 from annotations.models import Annotation
 from core6.analytics.models import Dashboard, Insight
 from tests.conftest import Caller, Cast, at_once, invalid, missing
-
-
-def url(cast: Cast, annotation: Annotation | None = None, project: object = None) -> str:
-    rest = f"{annotation.pk}/" if annotation else ""
-    return f"/api/projects/{getattr(project or cast.web, 'pk', project)}/annotations/{rest}"
+from tests.support.urls import annotations_url as url
 
 
 @pytest.fixture

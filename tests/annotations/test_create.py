@@ -2,10 +2,7 @@ import pytest
 
 from core6.analytics.models import Dashboard, Insight
 from tests.conftest import Caller, Cast, invalid
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
+from tests.support.urls import annotations_url as url
 
 
 def test_every_field_has_its_default(cast: Cast, alice: Caller):
@@ -91,7 +88,7 @@ def test_every_writable_field_is_kept(cast: Cast, alice: Caller):
         ({"id": 7, "team": 9, "created_at": "2001-01-01", "nonsense": 1}, {"content": None}),
     ],
 )
-def test_accepted_values(cast: Cast, alice: Caller, sent: dict, stored: dict):
+def test_a_member_creates_an_annotation_with_the_values_sent(cast: Cast, alice: Caller, sent: dict, stored: dict):
     response = alice.post(url(cast), sent)
     assert response.status_code == 201
     assert {name: response.json()[name] for name in stored} == stored
@@ -150,7 +147,7 @@ NULL = "This field may not be null."
         ({"scope": ""}, "invalid_choice", '"" is not a valid choice.', "scope"),
         ({"scope": None}, "null", NULL, "scope"),
         ({"scope": "recording"}, "invalid_input", "Recording scope is deprecated", None),
-        # The first error in the order of the fields is told, not the first of the body.
+        # The error answered is the first in the order of the fields, not the first of the body.
         (
             {"scope": "foo", "date_marker": "nope", "content": "x" * 8193},
             "max_length",

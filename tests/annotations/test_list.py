@@ -5,10 +5,7 @@ from annotations.models import Annotation
 from core6.accounts.models import User
 from core6.analytics.models import Dashboard, Insight
 from tests.conftest import Caller, Cast, invalid
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
+from tests.support.urls import annotations_url as url
 
 
 def note(cast: Cast, content: str, **fields: object) -> Annotation:
@@ -94,7 +91,7 @@ def test_search(cast: Cast, alice: Caller, search: str, found: list[str]):
         ({"ordering": "id", "deleted": "true", "before": "2000-01-01", "unknown": "1"}, ["i", "p"]),
     ],
 )
-def test_filters(cast: Cast, alice: Caller, query: dict, found: list[str]):
+def test_a_filter_lists_only_what_it_finds(cast: Cast, alice: Caller, query: dict, found: list[str]):
     note(cast, "p", date_marker="2026-01-01T00:00:00Z")
     note(cast, "i", date_marker="2026-01-02T00:00:00Z", scope="dashboard_item")
     assert contents(alice.get(url(cast), **query)) == found

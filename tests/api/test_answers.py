@@ -17,11 +17,11 @@ from core6.accounts.models import PersonalAPIKey, User
 from core6.analytics.models import Person
 from core6.api.openapi.schema import ENVIRONMENTS
 from roles.models import Role, RoleMembership
-from tests.api.answers_world import build, key
-from tests.api.strict_schema import Answers, components_of_answers
+from tests.api.test_permission_matrix import MATRIX, Operation
 from tests.conftest import Caller, Cast
-from tests.sampling import sampled
-from tests.test_permission_matrix import MATRIX, Operation
+from tests.support.api.answers_world import build, key
+from tests.support.api.strict_schema import Answers, components_of_answers
+from tests.support.sampling import sampled
 
 SCHEMA: Final = SchemaGenerator().get_schema(request=None, public=True)
 ANSWERS: Final = Answers(SCHEMA)
@@ -193,7 +193,7 @@ SHOWN: Final = [
 
 @pytest.mark.parametrize("is_full", [False])
 @pytest.mark.parametrize(("name", "status"), SHOWN)
-def test_refusals(world: Cast, settings: Any, name: str, status: int):
+def test_a_refusal_is_as_declared(world: Cast, settings: Any, name: str, status: int):
     row = MATRIX[name]
     check(row, REFUSALS[status](name, row, world, settings), status)
 
@@ -217,19 +217,19 @@ def test_the_error_of_onboarding_with_and_without_its_own_key(world: Cast, prefi
         check(row, world.caller(world.alice).patch(url(row, world), sent), 400)
 
 
-def values(value: Any, told: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def values(value: Any, schema: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the values of an answer by the places where the schema names them, such as `Role.created_by`."""
-    if "$ref" in told:
-        name = told["$ref"].rpartition("/")[2]
-        told = SCHEMA["components"]["schemas"][name]
-    for each in told.get("allOf", ()):
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        schema = SCHEMA["components"]["schemas"][name]
+    for each in schema.get("allOf", ()):
         yield from values(value, each, name)
-    for field, part in told.get("properties", {}).items() if isinstance(value, dict) else ():
+    for field, part in schema.get("properties", {}).items() if isinstance(value, dict) else ():
         if field in value:
             yield f"{name}.{field}", value[field]
             yield from values(value[field], part)
     for each in value if isinstance(value, list) else ():
-        yield from values(each, told.get("items", {}))
+        yield from values(each, schema.get("items", {}))
 
 
 def seen(cast: Cast, alice: Caller, others: dict[str, Caller], query: str) -> dict[str, set[bool]]:
@@ -255,9 +255,9 @@ def test_null_is_declared_where_it_occurs_and_nowhere_else(cast: Cast, django_db
     others = {"users_retrieve": cast.caller(stranger), "personal_api_keys_retrieve": without_scopes}
     bare = seen(cast, Caller(key(cast, is_full=False)), others, "")
     places = {
-        f"{name}.{field}": told.get("nullable") is True
+        f"{name}.{field}": schema.get("nullable") is True
         for name, component in components_of_answers(SCHEMA).items()
-        for field, told in component.get("properties", {}).items()
+        for field, schema in component.get("properties", {}).items()
         if name not in ("Error", "OnboardingError", "Success")
     }
     assert places.keys() == full.keys() | bare.keys()
@@ -273,9 +273,9 @@ def test_null_is_declared_where_it_occurs_and_nowhere_else(cast: Cast, django_db
 def test_what_is_not_as_declared_is_found(change: dict[str, Any]):
     right = {"type": "validation_error", "code": "invalid_input", "detail": "No.", "attr": None}
     wrong = {name: value for name, value in {**right, **change}.items() if value is not ...}
-    told = {"$ref": "#/components/schemas/Error"}
-    assert ANSWERS.problems(right, told) == []
-    assert len(ANSWERS.problems(wrong, told)) == 1
+    schema = {"$ref": "#/components/schemas/Error"}
+    assert ANSWERS.problems(right, schema) == []
+    assert len(ANSWERS.problems(wrong, schema)) == 1
 
 
 def test_there_are_many_kinds():

@@ -8,12 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey
 from tests.conftest import Caller, Cast, error
+from tests.support.urls import annotations_url as url
 
 NOT_PROVIDED = error("authentication_error", "not_authenticated", "Authentication credentials were not provided.")
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
 
 
 def invalid_in(place: str) -> dict:
@@ -138,7 +135,7 @@ def test_the_last_use_is_written_at_most_hourly(cast: Cast):
 
 
 def test_bad_keys_take_one_way(cast: Cast, queries: CaptureQueriesContext):
-    """Neither the answer nor the way to it tells an unknown key from one that was good or whose user may not call."""
+    """The answer, and the way to it, is the same for an unknown key, an expired one and one whose user may not call."""
     deleted, inactive, gone = (cast.key(user) for user in (cast.alice, cast.bob, cast.carol))
     for key in (deleted, inactive, gone):
         assert Caller(key).get(url(cast)).status_code == 200

@@ -20,8 +20,9 @@ from core6.accounts.models import Level, Membership, Organization, PersonalAPIKe
 from core6.analytics.models import Dashboard, Person
 from projects.models import Project
 from roles.models import Role, RoleMembership
-from tests.api import bad_requests
-from tests.api.bad_requests import (
+from tests.conftest import Caller
+from tests.support.api import bad_requests
+from tests.support.api.bad_requests import (
     ACME,
     BOB,
     CAROL,
@@ -42,10 +43,9 @@ from tests.api.bad_requests import (
     Operation,
     operations,
 )
-from tests.conftest import Caller
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import IS_EVERY_CASE
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import IS_EVERY_CASE
 
 OPERATIONS: Final = operations()
 #: POST of a copy takes no fields.
@@ -68,12 +68,12 @@ SHARES: Final = {
 }
 #: For the module's own fixture, too: without the mark no database is made.
 pytestmark = pytest.mark.django_db
-#: Longer must nobody wait for an answer.
+#: No answer may take longer.
 LONGEST: Final = 5.0
 
 
 class World:
-    """An organization with one of everything, and who calls: its owner, and nobody."""
+    """An organization with one of everything, and the callers: its owner, and one without a key."""
 
     def __init__(self) -> None:
         alice = make_world()
@@ -147,12 +147,12 @@ def _wrong_refusal(case: BadRequest, response: Any) -> Iterator[str]:
     if response.headers.get("Content-Type") != "application/json":
         yield f"is {response.status_code} as {response.headers.get('Content-Type')}: {response.content[:200]!r}"
         return
-    told = response.json()
-    texts = [told.get(name) for name in ("type", "code", "detail")]
-    names = set(told) - ({"error"} if told.get("attr") == "product_type" else set())
-    is_right = names == {"type", "code", "detail", "attr"} and isinstance(told["attr"], str | None)
+    body = response.json()
+    texts = [body.get(name) for name in ("type", "code", "detail")]
+    names = set(body) - ({"error"} if body.get("attr") == "product_type" else set())
+    is_right = names == {"type", "code", "detail", "attr"} and isinstance(body["attr"], str | None)
     if not (is_right and all(isinstance(text, str) and text for text in texts)):
-        yield f"is {told}"
+        yield f"is {body}"
 
 
 def make_world() -> User:
@@ -198,8 +198,8 @@ def without_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     # What Django logs as suspicious, a query of too many parameters, is refused like the rest.
     records = [each for each in caplog.get_records("call") if not each.name.startswith("django.security.")]
-    told = [each.getMessage() for each in records if each.levelno >= logging.ERROR]
-    assert not told, told[:10]
+    errors = [each.getMessage() for each in records if each.levelno >= logging.ERROR]
+    assert not errors, errors[:10]
 
 
 def each_of(make: Callable[[Operation], Iterator[BadRequest]], names: list[str]) -> dict[str, list[BadRequest]]:
@@ -247,36 +247,36 @@ def test_every_method_of_every_address(world: World, template: str):
 
 
 @pytest.mark.parametrize("operation", WRITING)
-def test_bodies(world: World, operation: str):
+def test_bad_bodies_are_refused_and_change_nothing(world: World, operation: str):
     world.check(matrix()["bodies"][operation])
 
 
 @pytest.mark.parametrize("operation", WRITING)
-def test_values_of_fields(world: World, operation: str):
+def test_bad_values_of_fields_are_refused_and_change_nothing(world: World, operation: str):
     world.check(matrix()["fields"][operation])
 
 
 @pytest.mark.parametrize("operation", WITH_IDS)
-def test_ids_of_a_path(world: World, operation: str):
+def test_bad_ids_of_a_path_are_refused_and_change_nothing(world: World, operation: str):
     world.check(matrix()["ids"][operation])
 
 
 @pytest.mark.parametrize("operation", READING)
-def test_query_parameters(world: World, operation: str):
+def test_bad_query_parameters_are_refused_and_change_nothing(world: World, operation: str):
     world.check(matrix()["queries"][operation])
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_criteria_of_a_cohort(world: World, method: str):
+def test_bad_criteria_of_a_cohort_are_refused_and_change_nothing(world: World, method: str):
     world.check(matrix()["criteria"][method])
 
 
 @pytest.mark.parametrize("kind", ["inside_of_settings", "narrowing", "files", "keys", "headers"])
-def test_others(world: World, kind: str):
+def test_other_bad_requests_are_refused_and_change_nothing(world: World, kind: str):
     world.check(matrix()["others"][kind])
 
 
-def test_a_body_of_more_than_10_mb(world: World):
+def test_a_body_of_more_than_10_mb_is_refused_and_changes_nothing(world: World):
     body = b'{"content": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
     kinds = (bad_requests.JSON, bad_requests.FORM, bad_requests.MULTIPART)
     path = f"/api/projects/{PROJECT}/annotations/"

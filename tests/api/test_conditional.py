@@ -13,9 +13,9 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.accounts.models import User
 from roles.models import Role, RoleMembership
-from tests.cohorts.people import all_of, leaf
+from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
-from tests.test_permission_matrix import MATRIX
+from tests.support.cohorts.people import all_of, leaf
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def test_the_state_that_was_read_is_changed_once(alice: Caller, objects: dict[st
 
 
 @pytest.mark.parametrize("tag", ["*", '"other", {tag}', "{tag}"])
-def test_what_fits(alice: Caller, objects: dict[str, str], tag: str):
+def test_a_change_with_the_present_tag_is_made(alice: Caller, objects: dict[str, str], tag: str):
     for path, body in bodies(objects):
         known = tag.replace("{tag}", alice.get(path)["ETag"])
         assert sent(alice, "PATCH", path, known, body).status_code == 200
 
 
 @pytest.mark.parametrize("tag", ['"other"', "W/{tag}", "nonsense"])
-def test_what_does_not_fit(alice: Caller, objects: dict[str, str], tag: str):
+def test_a_change_with_another_tag_is_refused(alice: Caller, objects: dict[str, str], tag: str):
     for path, body in bodies(objects):
         before = alice.get(path)
         known = tag.replace("{tag}", before["ETag"])
@@ -73,13 +73,13 @@ def test_what_does_not_fit(alice: Caller, objects: dict[str, str], tag: str):
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_every_method_that_changes_heeds_it(alice: Caller, objects: dict[str, str], method: str):
+def test_every_method_that_changes_checks_if_match(alice: Caller, objects: dict[str, str], method: str):
     path = objects["name"]
     assert sent(alice, method, path, '"other"', {"name": "new"}).status_code == 412
     assert sent(alice, method, path, alice.get(path)["ETag"], {"name": "new"}).status_code in (200, 204)
 
 
-def test_actions_of_a_project_heed_it(alice: Caller, cast: Cast):
+def test_actions_of_a_project_check_if_match(alice: Caller, cast: Cast):
     path = f"/api/projects/{cast.web.pk}/"
     before = alice.get(path)
     assert sent(alice, "PATCH", f"{path}reset_token/", '"other"').status_code == 412
@@ -95,14 +95,14 @@ def test_what_an_answer_shows_of_others_counts(alice: Caller, cast: Cast, object
     assert sent(alice, "PATCH", path, tag, {"content": "new"}).status_code == 412
 
 
-def test_refusals_come_first(cast: Cast, alice: Caller, objects: dict[str, str]):
+def test_a_refusal_comes_before_the_condition(cast: Cast, alice: Caller, objects: dict[str, str]):
     path = objects["content"]
     assert sent(cast.caller(cast.dave), "PATCH", path, '"other"', {}).status_code == 403
     assert sent(Caller(None), "PATCH", path, '"other"', {}).status_code == 401
     assert sent(alice, "PATCH", path.replace("annotations/", "annotations/9"), '"other"', {}).status_code == 404
 
 
-def test_reads_do_not_heed_it(alice: Caller, objects: dict[str, str]):
+def test_a_read_ignores_if_match(alice: Caller, objects: dict[str, str]):
     assert sent(alice, "GET", objects["content"], '"other"').status_code == 200
 
 
@@ -115,7 +115,7 @@ NOT_THE_OBJECT = "static_cohort_partial_update"
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_every_read_has_a_tag_and_is_304_to_whoever_has_it(cast: Cast, operation: str):
+def test_every_read_has_a_tag_and_is_304_to_a_caller_that_has_it(cast: Cast, operation: str):
     row = MATRIX[operation]
     alice, path = cast.caller(cast.alice), row.url(cast)
     alice.get("/api/users/@me/")  # notes the key's use, which shows in the key
@@ -199,7 +199,7 @@ def test_the_schema_has_a_tag(db: None, client: Client, method: str):
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_refusals_have_none(cast: Cast, alice: Caller):
+def test_a_refusal_has_no_tag(cast: Cast, alice: Caller):
     for response in (
         alice.get(f"/api/projects/{cast.web.pk}/annotations/999/"),
         alice.post(f"/api/projects/{cast.web.pk}/annotations/", {"scope": "nonsense"}),

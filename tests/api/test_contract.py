@@ -28,11 +28,11 @@ from core6.accounts.models import Level, Membership, Organization, PersonalAPIKe
 from core6.analytics.models import Dashboard, Insight, Person
 from projects.models import Project
 from roles.models import Role, RoleMembership
-from tests.api.contract_rules import is_the_servers_fault
-from tests.api.strict_schema import close_answers
+from tests.support.api.contract_rules import is_the_servers_fault
+from tests.support.api.strict_schema import close_answers
 
-#: How many examples of each operation; few and always the same ones where nobody says.
-ASKED = int(os.environ.get("CONTRACT_EXAMPLES", "0"))
+#: How many examples of each operation; few and always the same ones unless a number is given.
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES", "0"))
 KEY: Final = "phx_" + "a" * 48
 ACME, ROLE, MEMBERSHIP = (f"01a20e5b-7a93-7462-a49f-00000000000{number}" for number in range(3))
 #: As the examples of the schema name them.
@@ -61,7 +61,7 @@ IDS: Final[dict[str, list[int | str]]] = {
     "/roles/{id}/": [ROLE],
     "/role_memberships/{id}/": [MEMBERSHIP],
 }
-#: DELETE is told of and refused.
+#: DELETE is declared and refused.
 NEVER_DELETED: Final = [
     f"/api/{place}/{{project_id}}/{name}/{{id}}/"
     for place in ("projects", "environments")
@@ -75,16 +75,16 @@ def mostly(dictionary: str) -> dict[str, Any]:
 
 CONFIG = SchemathesisConfig.from_dict(
     {
-        **({} if ASKED else {"seed": 1}),
+        **({} if EXAMPLES else {"seed": 1}),
         "generation": {
-            "max-examples": ASKED or 10,
-            "deterministic": not ASKED,
-            "no-shrink": not ASKED,
+            "max-examples": EXAMPLES or 10,
+            "deterministic": not EXAMPLES,
+            "no-shrink": not EXAMPLES,
             "with-security-parameters": False,
         },
-        "phases": {"coverage": {"enabled": bool(ASKED)}, "stateful": {"enabled": False}},
+        "phases": {"coverage": {"enabled": bool(EXAMPLES)}, "stateful": {"enabled": False}},
         # Texts of the source; a change of one would change the examples.
-        "analysis": {"constants": {"enabled": bool(ASKED)}},
+        "analysis": {"constants": {"enabled": bool(EXAMPLES)}},
         "auth": {"openapi": {"PersonalAPIKeyAuth": {"bearer": KEY}}},
         "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "404", "405"]}},
         "dictionaries": {name: {"values": values} for name, values in {**NAMED, **IDS}.items()},
@@ -171,11 +171,11 @@ def test_the_answer_is_as_the_schema_says(case: Case, world: None, caller: str):
 
 
 def test_a_fair_share_of_the_calls_succeeded():
-    """What is refused for its path or for a value tells little of the rest."""
+    """What is refused for its path or for a value says little of the rest."""
     if not answers:
         pytest.skip("nothing was called")
     counted = sum(answers.values(), Counter())
     succeeded = sum(times for status, times in counted.items() if status < 300)
     assert succeeded > 0.4 * counted.total(), counted
-    never = {operation for operation, told in answers.items() if min(told) >= 300}
+    never = {operation for operation, statuses in answers.items() if min(statuses) >= 300}
     assert never <= {f"DELETE {path}" for path in NEVER_DELETED}

@@ -18,18 +18,15 @@ from core6.accounts import keys
 from core6.accounts.models import User
 from projects.models import Project
 from tests.conftest import Caller, Cast, error, invalid, missing
-from tests.test_settings import python
+from tests.support.settings import python
+from tests.support.urls import annotations_url as url
 
 KEY = keys.generate()
 FORM = "application/x-www-form-urlencoded"
 
 
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/annotations/"
-
-
 @pytest.mark.parametrize("path", ["/api/", "/api/nonsense/", "/api/projects/1/nonsense", "/nonsense"])
-def test_unknown_paths(nobody: Caller, path: str):
+def test_an_unknown_path_is_404_for_anybody(nobody: Caller, path: str):
     response = nobody.get(path)
     assert (response.status_code, response.json()) == (404, missing("Endpoint not found."))
     assert response["Content-Type"] == "application/json"
@@ -52,7 +49,7 @@ def in_debug_mode(settings) -> None:
 
 
 class Broken:
-    """Stands in for what fails outside every view."""
+    """Fails, as middleware outside every view may."""
 
     raised: Exception
 
@@ -85,7 +82,7 @@ def test_what_is_raised_outside_a_view_in_debug_mode(
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.api.test_errors.Broken"]
     nobody.client.raise_request_exception = False
     for accept in ("*/*", "text/html"):
-        # The key must stand in no log, too: a fixture looks.
+        # A fixture checks that the key is in no log either.
         response = nobody.client.get("/api/users/@me/", {"personal_api_key": KEY}, headers={"Accept": accept})
         assert (response.status_code, response.json()) == (status, body)
 
@@ -115,8 +112,8 @@ def test_pages_stay_pages_in_debug_mode(in_debug_mode: None, nobody: Caller):
 
 def test_debug_mode_turns_that_on(tmp_path: Path):
     code = "from core6 import settings; print('core6.api.errors.NoDebugPagesMiddleware' in settings.MIDDLEWARE)"
-    for debug, told in (("true", "True"), ("false", "False")):
-        assert python(code, DEBUG=debug, CORE6_DATA_DIR=str(tmp_path)).stdout.strip() == told
+    for debug, shown in (("true", "True"), ("false", "False")):
+        assert python(code, DEBUG=debug, CORE6_DATA_DIR=str(tmp_path)).stdout.strip() == shown
 
 
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/schema/swagger-ui/", "/api/schema/redoc/"])
@@ -179,13 +176,13 @@ def test_bodies_that_only_look_bad(cast: Cast, alice: Caller, body: str):
     assert alice.post(url(cast), body).status_code == 201
 
 
-def test_a_compressed_body(cast: Cast, alice: Caller):
+def test_a_compressed_body_is_refused(cast: Cast, alice: Caller):
     response = alice.post(url(cast), gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"})
     assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", FORM, "multipart/form-data; boundary=x"])
-def test_too_large_a_body(cast: Cast, alice: Caller, settings, content_type: str):
+def test_too_large_a_body_is_refused(cast: Cast, alice: Caller, settings, content_type: str):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
     response = alice.post(url(cast), " " * 1001, content_type=content_type)
     expected = error("invalid_request", "request_too_large", "The request body is too large: send at most 10 MB.")
@@ -241,7 +238,7 @@ def test_what_is_raised_in_a_view(
     assert ("Retry-After" in response) == (status == 503)
 
 
-def test_an_unknown_error_is_logged_and_not_told(
+def test_an_unknown_error_is_logged_and_not_shown_to_the_caller(
     cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     def fail(*args: object) -> None:
@@ -254,7 +251,7 @@ def test_an_unknown_error_is_logged_and_not_told(
 
 
 @pytest.mark.parametrize("raised", [RuntimeError("secret"), OperationalError("secret"), IntegrityError("secret")])
-def test_no_key_is_logged_wherever_it_stands(
+def test_no_error_logs_a_key_of_any_part_of_the_request(
     cast: Cast, nobody: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, raised: Exception
 ):
     """The fixture `no_key_is_logged` looks."""
@@ -276,7 +273,7 @@ def test_no_key_is_logged_wherever_it_stands(
 def test_a_row_that_is_logged_shows_no_token(
     cast: Cast, alice: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """Postgres tells the whole row that breaks a rule, and the driver's exception repeats it."""
+    """Postgres names the whole row that breaks a rule, and the driver's exception repeats it."""
 
     def fail(*args: object) -> None:
         with transaction.atomic():

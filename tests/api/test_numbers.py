@@ -12,8 +12,8 @@ from cohorts.models import Cohort
 from core6.analytics.models import Dashboard, Insight, Person
 from core6.api.ids import parse_uuid
 from core6.api.openapi.schema import ENVIRONMENTS
+from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
-from tests.test_permission_matrix import MATRIX
 
 FORM: Final = "application/x-www-form-urlencoded"
 ID: Final = 1_000_000_001
@@ -31,16 +31,16 @@ SCHEMAS: Final = SCHEMA["components"]["schemas"]
 OPERATIONS: Final = {each["operationId"]: each for path in SCHEMA["paths"].values() for each in path.values()}
 
 
-def kind_of(told: dict[str, Any]) -> str | None:
+def kind_of(schema: dict[str, Any]) -> str | None:
     """Return which kind of number a schema means, if any: `integer`, or the format of a text."""
-    if "$ref" in told:
-        return kind_of(SCHEMAS[told["$ref"].rpartition("/")[2]])
-    for part in (*told.get("oneOf", ()), *told.get("allOf", ()), told.get("items", {})):
+    if "$ref" in schema:
+        return kind_of(SCHEMAS[schema["$ref"].rpartition("/")[2]])
+    for part in (*schema.get("oneOf", ()), *schema.get("allOf", ()), schema.get("items", {})):
         if part and (found := kind_of(part)):
             return found
-    if told.get("type") == "integer":
+    if schema.get("type") == "integer":
         return "integer"
-    return told["format"] if told.get("format") in ("decimal", "date-time", "uuid") else None
+    return schema["format"] if schema.get("format") in ("decimal", "date-time", "uuid") else None
 
 
 def fields(operation: str) -> dict[str, str]:
@@ -49,7 +49,7 @@ def fields(operation: str) -> dict[str, str]:
     if body is None:
         return {}
     component = SCHEMAS[body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]
-    kinds = {name: kind_of(told) for name, told in component["properties"].items()}
+    kinds = {name: kind_of(schema) for name, schema in component["properties"].items()}
     return {name: kind for name, kind in kinds.items() if kind}
 
 
@@ -88,26 +88,28 @@ def bodies(field: str, text: str) -> Iterator[tuple[Any, str]]:
 
 
 @pytest.mark.parametrize("operation", WITH_NUMBERS)
-def test_bodies(cast: Cast, alice: Caller, right: dict[str, str], operation: str):
+def test_digits_of_other_scripts_in_a_body_are_refused(
+    cast: Cast, alice: Caller, right: dict[str, str], operation: str
+):
     row = MATRIX[operation]
     url = row.url(cast)
     for field, kind in fields(operation).items():
         plain = right.get(field, right[kind])
-        # Of a new project it is refused, whatever it is.
+        # A new project refuses any value of it.
         is_taken = not (field == "primary_dashboard" and operation.endswith("create") and row.success == 201)
         for text in written_otherwise(plain):
             for body, content_type in bodies(field, text):
                 answer = alice.request(row.method, url, body, content_type=content_type)
                 assert answer.status_code == 400, (field, text, content_type)
-                told = answer.json()
-                assert told.keys() == {"type", "code", "detail", "attr"}
-                assert told["attr"] == (None if field.startswith("person_id") else field)
+                refusal = answer.json()
+                assert refusal.keys() == {"type", "code", "detail", "attr"}
+                assert refusal["attr"] == (None if field.startswith("person_id") else field)
         answer = alice.request(row.method, url, next(bodies(field, plain))[0])
         assert (answer.status_code < 300) == is_taken, (field, answer.json())
 
 
 @pytest.mark.parametrize(("operation", "parameter"), QUERIES)
-def test_queries(cast: Cast, alice: Caller, operation: str, parameter: str):
+def test_digits_of_other_scripts_in_a_query_are_no_number(cast: Cast, alice: Caller, operation: str, parameter: str):
     """A number that cannot be read is what any such text is: refused, or ignored where it only says which page."""
     url = MATRIX[operation].url(cast)
     for name in ("one", "two", "three"):
@@ -123,7 +125,7 @@ def test_queries(cast: Cast, alice: Caller, operation: str, parameter: str):
 
 
 @pytest.mark.parametrize("operation", WITH_IDS)
-def test_paths(cast: Cast, alice: Caller, operation: str):
+def test_digits_of_other_scripts_in_a_path_name_nothing(cast: Cast, alice: Caller, operation: str):
     row = MATRIX[operation]
     template, url, body = row.path.split("/"), row.url(cast).split("/"), row.sent(cast)
     for place, name in enumerate(template):

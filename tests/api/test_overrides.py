@@ -1,4 +1,4 @@
-"""Whatever a resource overrides is called for each GET that REST framework's own way would call it for.
+"""What a resource overrides is called for each GET for which REST framework itself would call it.
 
 Each function and property that a viewset, its serializer, a field or another of its parts has is overridden in a
 subclass, one at a time. Nothing here is a list of them: what is added to a part is tried, too.
@@ -29,8 +29,8 @@ from core6.api.reads import List, Retrieve
 from core6.api.routers import Router
 from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
+from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
-from tests.test_permission_matrix import MATRIX
 
 #: Makes another class of one.
 Change = Callable[[type], type]
@@ -120,7 +120,7 @@ def with_field(view: type, name: str, changed: Change) -> type:
 
 
 def match_of(operation: str) -> Any:
-    """Return where the address of an operation leads, whatever its ids."""
+    """Return where the address of an operation leads, with any ids."""
     ids = dict.fromkeys(("organization_id", "role_id"), UUID(int=0)) | dict.fromkeys(("project_id", "id"), 0)
     return resolve(MATRIX[operation].path.format(**ids))
 

@@ -46,7 +46,7 @@ def cohorts(cast: Cast) -> list[int]:
 
 
 @pytest.mark.parametrize("query", ["", "?limit=20", "?is_static=true", "?search=", "?limit=1000&offset=0"])
-def test_cohorts(cast: Cast, alice: Caller, cohorts: list[int], query: str):
+def test_pages_of_large_cohorts_hold_each_once(cast: Cast, alice: Caller, cohorts: list[int], query: str):
     found = pages(alice, f"/api/projects/{cast.web.pk}/cohorts/{query}")
     assert [row["id"] for page in found for row in page] == cohorts
     assert len(found) == 3
@@ -70,7 +70,7 @@ def test_one_row_is_always_shown(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize("query", ["?limit=5", "?limit=10", "?limit=30", "?limit=1000"])
-def test_changes(cast: Cast, alice: Caller, query: str):
+def test_pages_of_large_changes_hold_each_once(cast: Cast, alice: Caller, query: str):
     owner = {"organization": cast.acme, "project": cast.web, "user": cast.alice, "scope": "Cohort"}
     for number in range(30):
         detail = {"name": str(number), "changes": [], **(padding(3) if number % 3 else {})}
@@ -79,7 +79,7 @@ def test_changes(cast: Cast, alice: Caller, query: str):
     assert [row["detail"]["name"] for page in found for row in page] == [str(each) for each in range(29, -1, -1)]
 
 
-def test_calculations(cast: Cast, alice: Caller):
+def test_pages_of_large_calculations_hold_each_once(cast: Cast, alice: Caller):
     cohort = Cohort.objects.create(project=cast.web)
     now = timezone.now()
     for number in range(20):
@@ -91,7 +91,7 @@ def test_calculations(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize("query", ["", "?limit=7", "?search=person"])
-def test_persons(cast: Cast, alice: Caller, query: str):
+def test_pages_of_large_persons_hold_each_once(cast: Cast, alice: Caller, query: str):
     cohort = Cohort.objects.create(project=cast.web, is_static=True)
     now = timezone.now()
     for number in range(25):

@@ -65,7 +65,7 @@ def test_links_never_hold_the_key(cast: Cast, seven: str, nobody: Caller):
     assert key not in str(body)
 
 
-def test_links_hold_the_path_as_it_was_asked_for(seven: str, alice: Caller):
+def test_links_hold_the_path_of_the_request(seven: str, alice: Caller):
     response = alice.client.get(f"{seven.removesuffix('/')}?limit=6")
     assert response.json()["next"] == f"http://testserver{seven.removesuffix('/')}?limit=6&offset=6"
 

@@ -1,4 +1,4 @@
-"""Rate limits (D16): off by default; exact however many call at once; told with every answer."""
+"""Rate limits (D16): off by default; exact however many call at once; named in every answer."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from annotations.models import Annotation
 from core6.rate_limits.models import Window, count_call
 from tests.conftest import Caller, Cast, at_once
-from tests.test_settings import python
+from tests.support.settings import python
 
 LIMITS = {60: 3, 3600: 5}
 
@@ -47,13 +47,13 @@ def test_without_limits_nothing_is_counted(alice: Caller, call: Any):
     assert not Window.objects.exists()
 
 
-def test_what_is_left_is_told_with_every_answer(limits, alice: Caller, call: Any):
+def test_every_answer_says_what_is_left(limits, alice: Caller, call: Any):
     answer = call(alice)
     assert answer["RateLimit-Policy"] == '"minute";q=3;w=60, "hour";q=5;w=3600'
-    told = re.fullmatch(r'"minute";r=2;t=(\d+), "hour";r=4;t=(\d+)', answer["RateLimit"])
-    assert told
-    assert 1 <= int(told[1]) <= 60
-    assert 1 <= int(told[2]) <= 3600
+    found = re.fullmatch(r'"minute";r=2;t=(\d+), "hour";r=4;t=(\d+)', answer["RateLimit"])
+    assert found
+    assert 1 <= int(found[1]) <= 60
+    assert 1 <= int(found[2]) <= 3600
 
 
 def test_one_call_too_many_is_refused(limits, alice: Caller, call: Any):
@@ -70,7 +70,7 @@ def test_one_call_too_many_is_refused(limits, alice: Caller, call: Any):
     assert '"minute";r=0;' in refused["RateLimit"]
 
 
-def test_it_begins_anew_with_the_window(limits, alice: Caller, call: Any):
+def test_the_count_begins_anew_with_the_window(limits, alice: Caller, call: Any):
     assert [call(alice).status_code for _ in range(4)] == [200, 200, 200, 429]
     forget(seconds=60)
     assert call(alice).status_code == 200
@@ -97,7 +97,7 @@ def test_a_refused_write_happened_not(limits, cast: Cast, alice: Caller):
     assert Annotation.objects.count() == 3
 
 
-def test_errors_tell_what_is_left_too(limits, cast: Cast, alice: Caller):
+def test_errors_say_what_is_left_too(limits, cast: Cast, alice: Caller):
     answer = alice.post(f"/api/projects/{cast.web.pk}/annotations/", {"scope": "nowhere"})
     assert answer.status_code == 400
     assert '"minute";r=2;' in answer["RateLimit"]
@@ -150,7 +150,7 @@ def test_sixteen_at_once_are_counted_exactly(committed_cast: Cast, settings):
     assert (statuses.count(200), statuses.count(429)) == (100, 60)
 
 
-def test_whoever_comes_late_from_the_window_before_counts_in_this_one(db):
+def test_a_late_call_from_the_window_before_counts_in_this_one(db):
     count_call("key", {60: 10})
     with connection.cursor() as cursor:
         cursor.execute("UPDATE rate_limits_window SET started = started + interval '60 seconds'")

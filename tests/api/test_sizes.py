@@ -9,8 +9,8 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from cohorts.calculation.run import calculate
 from cohorts.models import Calculation, Cohort
-from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast, invalid
+from tests.support.cohorts.people import all_of, leaf
 
 
 def url(cast: Cast, resource: str = "") -> str:

@@ -11,8 +11,8 @@ from django.db import connection, transaction
 
 from cohorts.models import Cohort
 from core6.api import time_limits
-from tests.cohorts.people import person
 from tests.conftest import Caller, Cast, error
+from tests.support.cohorts.people import person
 
 TOO_SLOW = error(
     "server_error",

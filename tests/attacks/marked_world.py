@@ -17,8 +17,8 @@ from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard, DistinctId, Experiment, GroupType, Insight, Person
 from projects.models import ProductIntent, Project
 from roles.models import Role, RoleMembership
-from tests.api.answers_world import fill
 from tests.conftest import Cast, make_cast
+from tests.support.api.answers_world import fill
 
 MARK: Final = "zqx"
 
@@ -47,7 +47,7 @@ class World:
     membership: RoleMembership
 
     def ids(self, template: str) -> dict[str, Any]:
-        """Return what stands for each name in an address: rows of Acme."""
+        """Return the value of each name in an address: rows of Acme."""
         resource = template.partition("{id}")[0].strip("/").split("/")[-1]
         rows: dict[str, models.Model] = {
             "annotations": self.note,

@@ -25,9 +25,9 @@ from projects.models import Project
 from roles.models import Role
 from tests.attacks.marked_world import MARK, World, taken_back
 from tests.console.conftest import Console, address, place
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import sampled
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 PASSWORD: Final = "a long and lovely password"  # of a test
@@ -106,7 +106,7 @@ def test_the_addresses_are_those_of_the_console(world: World):
 
 @pytest.mark.parametrize("pattern", sampled(PATTERNS, 3))
 def test_a_post_without_a_token_is_refused(world: World, staff: User, pattern: str):
-    """Whatever it sends, and wherever it says that it comes from."""
+    """With any body, and with any origin that it claims."""
     path = filled(pattern, rows(world))
     client = Client(enforce_csrf_checks=True)
     client.force_login(staff)
@@ -124,7 +124,7 @@ def test_a_post_without_a_token_is_refused(world: World, staff: User, pattern: s
 
 
 @pytest.mark.parametrize("pattern", sampled(PATTERNS, 4))
-def test_who_is_no_user_of_the_console_sees_no_page(world: World, pattern: str):
+def test_a_caller_who_is_no_user_of_the_console_sees_no_page(world: World, pattern: str):
     """A member without the right, by a session and by a key, and nobody: all are led to the login."""
     path = filled(pattern, rows(world))
     member = Client()

@@ -13,13 +13,13 @@ from django.db import connection
 from annotations.models import Annotation
 from cohorts.models import Cohort, CohortMember
 from core6.analytics.models import DistinctId, Person
-from tests.api.bad_requests import operations
 from tests.attacks.marked_world import World, taken_back
-from tests.cohorts.people import NOW, all_of, did, leaf, person, work
 from tests.conftest import Caller
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import sampled
+from tests.support.api.bad_requests import operations
+from tests.support.cohorts.people import NOW, all_of, did, leaf, person, work
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 TEXTS: Final = (
@@ -138,7 +138,7 @@ class Stage:
     people: dict[str, str]
 
     def chosen(self, filters: Any) -> set[str]:
-        """Return the texts of those whom a cohort with these filters holds once it is calculated; none if refused."""
+        """Return the texts of the members of a cohort with these filters once it is calculated; none if refused."""
         response = self.alice.post(self.cohorts, {"filters": filters})
         assert response.status_code in (201, 400), response.content
         if response.status_code == 400:
@@ -239,7 +239,7 @@ def test_no_operator_chooses_anybody_without_the_property(stage: Stage, operator
 
 @pytest.mark.parametrize("text", sampled(TEXTS, 10))
 def test_a_text_is_no_operator_or_kind(stage: Stage, text: str):
-    """What is unknown is refused, or chooses nobody."""
+    """What is unknown is refused, or chooses no person."""
     for criterion_of in (
         leaf("value", text, "x"),
         {**leaf("value", "exact", "x"), "type": text},
@@ -283,7 +283,7 @@ def test_what_no_database_stores_is_refused_or_chooses_nobody(stage: Stage, text
 
 
 @pytest.mark.parametrize("size", [401, 10_000, 1_000_000])
-def test_long_texts(stage: Stage, size: int):
+def test_a_long_text_is_refused_or_only_a_value(stage: Stage, size: int):
     """A key or an event is refused beyond 400 characters; a value of any length is only a value."""
     text = "x'\\%" * (size // 4 + 1)
     for long in (leaf(text, "exact", "x"), behavior(key=text), leaf("value", text, "x")):

@@ -11,11 +11,11 @@ import pytest
 from cohorts.models import CohortMember
 from core6.analytics.models import Person
 from tests.attacks.marked_world import MARK, World, taken_back
-from tests.cohorts.people import all_of, work
 from tests.conftest import Caller
-from tests.database_state import state
-from tests.routes import METHODS, api_routes
-from tests.sampling import sampled
+from tests.support.cohorts.people import all_of, work
+from tests.support.database_state import state
+from tests.support.routes import METHODS, api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 OUTSIDERS: Final = ("dave", "another project", "another organization", "no scopes")

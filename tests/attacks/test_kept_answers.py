@@ -10,8 +10,8 @@ from core6.accounts.models import Level, Membership, PersonalAPIKey, User
 from projects.models import Project
 from tests.attacks.marked_world import MARK, World, taken_back
 from tests.conftest import Caller
-from tests.routes import api_routes
-from tests.sampling import sampled
+from tests.support.routes import api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 #: A copy is made by that GET, so that it has no tag.

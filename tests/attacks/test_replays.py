@@ -11,9 +11,9 @@ from core6.accounts.models import Level, Membership, PersonalAPIKey, User
 from core6.idempotency.models import Answer
 from tests.attacks.marked_world import MARK, World, taken_back
 from tests.conftest import Caller
-from tests.database_state import state
-from tests.routes import api_routes
-from tests.sampling import sampled
+from tests.support.database_state import state
+from tests.support.routes import api_routes
+from tests.support.sampling import sampled
 
 pytestmark = pytest.mark.django_db
 POSTS: Final = tuple(template for template, route in api_routes().items() if "POST" in route.methods)

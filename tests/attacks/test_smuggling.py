@@ -1,4 +1,4 @@
-"""Bytes that two readers could divide otherwise: never two answers to one request, and what is hidden never runs."""
+"""Bytes that two readers could divide differently: one request never gets two answers, a hidden one never runs."""
 
 import re
 import socket
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
-from tests.sampling import sampled
+from tests.support.places import place
+from tests.support.sampling import sampled
+from tests.support.serving import LIGHT, Serve, serving
 
 #: Of what is hidden: where one runs, the tests behind it still pass.
 NUMBERS: Final = count()
@@ -46,7 +46,7 @@ def exchange(server: Serve, sent: bytes) -> bytes:
 
 
 def final_statuses(received: bytes) -> list[int]:
-    """Return the statuses of the answers; 100 is none."""
+    """Return the statuses of the answers, without 100."""
     found = [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", received)]
     return [status for status in found if status != 100]
 
@@ -55,7 +55,7 @@ def head(server: Serve, *headers: bytes, method: str = "POST", target: str = "",
     lines = [
         f"{method} {target or server.annotations} HTTP/{version}".encode(),
         f"Host: {urlsplit(server.url).netloc}".encode(),
-        f"Authorization: Bearer {server.told('API key')}".encode(),
+        f"Authorization: Bearer {server.printed('API key')}".encode(),
         b"Content-Type: application/json",
         *headers,
     ]
@@ -156,7 +156,7 @@ LENGTHS: Final = {
     "digits that are not ASCII": b"Content-Length: \xd9\xa3",
     "nothing": b"Content-Length:",
 }
-#: A length that has one meaning, so that an ordinary second request may stand behind the body. RFC 9112 lets a server
+#: A length that has one meaning, so that an ordinary second request may follow the body. RFC 9112 lets a server
 #: take the same length twice, and a line that ends with a line feed alone.
 CLEAR_LENGTHS: Final = ("noughts", "a tab behind it", "the same twice", "behind a line feed")
 

@@ -6,16 +6,13 @@ from django.test.utils import CaptureQueriesContext
 from cohorts.models import Cohort
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Experiment, Insight
-from tests.cohorts.people import all_of, leaf, waiting, work
 from tests.conftest import Caller, Cast, invalid
+from tests.support.cohorts.people import all_of, leaf, waiting, work
+from tests.support.urls import cohorts_url as url
 
 SUPPORTED = (
     "use an ActorsQuery with `properties` of persons, or SELECT person_id FROM cohort_people WHERE cohort_id = <id>."
 )
-
-
-def url(cast: Cast, cohort: Any = None, rest: str = "") -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{cohort['id']}/{rest}" if cohort else "")
 
 
 def create(cast: Cast, alice: Caller, **fields: Any) -> dict:
@@ -139,7 +136,7 @@ def test_a_whole_cohort_can_be_sent_back_and_copied(cast: Cast, alice: Caller):
     assert copy.json()["_create_in_folder"] == "Mine"
 
 
-def test_groups_become_filters(cast: Cast, alice: Caller):
+def test_groups_of_a_new_cohort_become_filters(cast: Cast, alice: Caller):
     body = create(cast, alice, groups=[{"properties": {"team_id": "5"}}])
     assert body["filters"] == {
         "properties": {
@@ -227,7 +224,7 @@ def test_what_is_used_cannot_be_deleted(cast: Cast, alice: Caller):
     assert alice.get(url(cast, cohort)).json()["deleted"] is False
 
 
-def test_activity_tells_what_changed(cast: Cast, alice: Caller):
+def test_activity_lists_what_changed(cast: Cast, alice: Caller):
     cohort = create(cast, alice, name="A")
     alice.patch(url(cast, cohort), {"name": "B", "description": "text"})
     updated, created = alice.get(url(cast, cohort, "activity/")).json()["results"]

@@ -1,9 +1,6 @@
-from tests.cohorts.people import all_of, leaf, members, person, waiting, work
 from tests.conftest import Caller, Cast
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/"
+from tests.support.cohorts.people import all_of, leaf, members, person, waiting, work
+from tests.support.urls import cohorts_url as url
 
 
 def test_a_new_dynamic_cohort_is_computed(cast: Cast, alice: Caller):

@@ -6,14 +6,11 @@ import pytest
 from django.db import connection
 
 from cohorts.models import Cohort
-from tests.cohorts.people import all_of, leaf, members, person, work
 from tests.conftest import Caller, Cast
+from tests.support.cohorts.people import all_of, leaf, members, person, work
+from tests.support.urls import cohorts_url as url
 
 EVENT = {"type": "behavioral", "key": "e", "value": "performed_event", "event_type": "events"}
-
-
-def url(cast: Cast, key: int | None = None) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/" + (f"{key}/" if key else "")
 
 
 def of(*leaves: Any) -> list[dict[str, Any]]:
@@ -146,7 +143,7 @@ def test_stored_groups_from_before_stay_and_may_be_echoed(cast: Cast, alice: Cal
     assert (response.status_code, response.json()["groups"]) == (200, groups)
 
 
-def test_the_references_stand_in_a_column(cast: Cast, alice: Caller):
+def test_the_references_are_in_a_column(cast: Cast, alice: Caller):
     target = create(cast, alice, filters=all_of(leaf("plan", value="pro")))
     leaves = refer(target["id"])[0]["properties"]
     for body, expected in (

@@ -6,12 +6,9 @@ from django.test.utils import CaptureQueriesContext
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import User
 from core6.analytics.models import Experiment
-from tests.cohorts.people import all_of, leaf
 from tests.conftest import Caller, Cast, invalid
-
-
-def url(cast: Cast) -> str:
-    return f"/api/projects/{cast.web.pk}/cohorts/"
+from tests.support.cohorts.people import all_of, leaf
+from tests.support.urls import cohorts_url as url
 
 
 def cohort(cast: Cast, name: str | None, **fields: Any) -> Cohort:
@@ -67,7 +64,7 @@ def test_the_list_is_newest_first_without_deleted_and_foreign_ones(cast: Cast, a
         ({"basic": "true", "unknown": "x"}, ["static", "Blue whales", "blue"]),
     ],
 )
-def test_filters(cast: Cast, alice: Caller, query: dict, found: list[str]):
+def test_a_filter_lists_only_what_it_finds(cast: Cast, alice: Caller, query: dict, found: list[str]):
     cohort(cast, "blue")
     cohort(cast, "Blue whales")
     cohort(cast, "static", is_static=True)
@@ -87,8 +84,8 @@ def test_a_creator_is_a_number(cast: Cast, alice: Caller, value: str):
 
 
 def test_a_search_is_bounded(cast: Cast, alice: Caller):
-    told = "Ensure this value has at most 200 characters (it has 201)."
-    assert alice.get(url(cast), search="x" * 201).json() == invalid("max_length", told, "search")
+    message = "Ensure this value has at most 200 characters (it has 201)."
+    assert alice.get(url(cast), search="x" * 201).json() == invalid("max_length", message, "search")
 
 
 def test_those_that_depend_on_events_can_be_hidden(cast: Cast, alice: Caller):
@@ -109,7 +106,7 @@ def test_filters_do_not_hold_on_the_detail_url(cast: Cast, alice: Caller):
     assert alice.get(f"{url(cast)}{one.pk}/", type="static", search="x").status_code == 200
 
 
-def test_a_row_tells_of_experiments_and_of_the_last_failure(cast: Cast, alice: Caller):
+def test_a_row_names_experiments_and_the_last_failure(cast: Cast, alice: Caller):
     one = cohort(cast, "one")
     experiments = [Experiment.objects.create(project=cast.web, name=str(i), exposure_cohort=one) for i in range(2)]
     Calculation.objects.create(cohort=one, error="x", error_code="timeout")

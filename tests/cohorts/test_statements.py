@@ -14,9 +14,9 @@ from cohorts.models import Cohort
 from core6.analytics import loading
 from core6.analytics.models import Person
 from projects.models import Project
-from tests.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
-from tests.cohorts.routing import NUMBER, REFERENCE, TABLES, statements, unbound
 from tests.conftest import Caller, Cast
+from tests.support.cohorts.people import NOW, all_of, any_of, did, leaf, person, work
+from tests.support.cohorts.routing import NUMBER, REFERENCE, TABLES, statements, unbound
 
 EVENTS = {"type": "behavioral", "key": "$pageview", "event_type": "events", "time_value": 30, "time_interval": "day"}
 
@@ -97,16 +97,16 @@ def test_every_statement_keeps_to_one_project(cast: Cast, alice: Caller, queries
         refresh_cohorts()
         work()
     assert [answer.status_code for answer in answers if answer.status_code >= 400] == []
-    told = statements(queries)
-    assert {table for sql in told for table in re.findall(TABLES, sql)} == set(TABLES.split("|"))
-    assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
-    assert [sql for sql in told if not REFERENCE.search(sql)] == []
+    sent = statements(queries)
+    assert {table for sql in sent for table in re.findall(TABLES, sql)} == set(TABLES.split("|"))
+    assert {sql: unbound(sql) for sql in sent if unbound(sql)} == {}
+    assert [sql for sql in sent if not REFERENCE.search(sql)] == []
 
 
-def in_transactions(told: list[str]) -> Iterator[list[str]]:
+def in_transactions(sent: list[str]) -> Iterator[list[str]]:
     """Yield the statements of each transaction."""
     found: list[str] = []
-    for sql in told:
+    for sql in sent:
         if sql.split()[0] in ("BEGIN", "COMMIT"):
             yield found
             found = []
@@ -150,11 +150,11 @@ def test_a_csv_names_persons_of_one_project_only(cast: Cast, alice: Caller, quer
     with queries:
         for column, value in (("distinct_id", "d1"), ("email", "p1@example.com"), ("person_id", str(elsewhere.uuid))):
             file = SimpleUploadedFile("people.csv", f"{column}\n{value}\n".encode(), "text/csv")
-            sent = {"is_static": "true", "csv": file}
-            made = alice.client.post(f"/api/projects/{project.pk}/cohorts/", sent)
+            form = {"is_static": "true", "csv": file}
+            made = alice.client.post(f"/api/projects/{project.pk}/cohorts/", form)
             assert made.status_code == 201, made.json()
         work()
-    told = statements(queries)
-    assert told
-    assert {sql: unbound(sql) for sql in told if unbound(sql)} == {}
+    sent = statements(queries)
+    assert sent
+    assert {sql: unbound(sql) for sql in sent if unbound(sql)} == {}
     assert Person.objects.filter(project_id=cast.app.pk).count() == 1

@@ -1,4 +1,4 @@
-"""The console as Alice uses it, who may; forms are sent as a browser would send them, with what was changed."""
+"""The console as Alice uses it, who has the right; forms are sent as a browser sends them, with the changes."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who comes into the console, and what a page elsewhere can do with somebody who is in it."""
+"""Who gets into the console, and what a page of another site can do to a user who is logged in."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from core6.tasks import forget_sessions
 from projects.models import Project
 from tests.conftest import Cast
 from tests.console.conftest import Console, address, place
-from tests.log_lines import logged
+from tests.support.log_lines import logged
 
 PASSWORD = "a long and lovely password"  # of a test
 LOGIN = "/admin/login/?next=/admin/"
@@ -37,7 +37,7 @@ def log_in(client: Client, email: str, password: str = PASSWORD) -> bool:
     return answer.status_code == 302 and client.get("/admin/").status_code == 200
 
 
-def test_a_stranger_is_asked_to_log_in(client: Client, db: None):
+def test_a_stranger_is_sent_to_the_login(client: Client, db: None):
     answer = client.get("/admin/projects/project/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/login/?next=/admin/projects/project/")
     assert client.get("/admin").headers["Location"] == "/admin/"
@@ -54,7 +54,7 @@ def test_a_login_that_names_no_page_of_ours_leads_to_the_console(staff: User, re
     assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
 
 
-def test_nobody_else_does(staff: User, cast: Cast):
+def test_a_user_without_the_right_or_the_password_does_not_log_in(staff: User, cast: Cast):
     cast.bob.set_password(PASSWORD)
     cast.bob.save()
     assert not log_in(Client(), "bob@example.com")
@@ -64,13 +64,13 @@ def test_nobody_else_does(staff: User, cast: Cast):
     assert not log_in(Client(), "alice@example.com")
 
 
-def test_who_is_deactivated_is_out_at_once(console: Console):
+def test_a_user_who_is_deactivated_is_out_at_once(console: Console):
     assert console.get("/admin/").status_code == 200
     User.objects.filter(pk=console.user.pk).update(is_active=False)
     assert console.get("/admin/").status_code == 302
 
 
-def test_who_loses_the_right_is_out_at_once(console: Console):
+def test_a_user_who_loses_the_right_is_out_at_once(console: Console):
     User.objects.filter(pk=console.user.pk).update(is_staff=False)
     assert console.get("/admin/").status_code == 302
 
@@ -116,7 +116,7 @@ def test_a_session_is_no_key(console: Console, cast: Cast):
 
 
 @pytest.mark.parametrize("button", ["reset_token", "rotate_secret_token"])
-def test_a_button_does_nothing_before_it_has_asked(console: Console, cast: Cast, button: str):
+def test_a_button_does_nothing_before_it_is_confirmed(console: Console, cast: Cast, button: str):
     before = cast.web.api_token
     assert "openModal" in console.read(address(cast.web, button))
     cast.web.refresh_from_db()
@@ -156,7 +156,7 @@ def test_no_page_is_kept_by_a_browser(console: Console):
     assert "no-store" in console.get("/admin/").headers["Cache-Control"]
 
 
-def test_the_lists_are_loaded_by_the_first_who_asks():
+def test_the_lists_are_loaded_at_the_first_use():
     code = (
         "import sys; import core6.wsgi; assert 'core6.console.urls' not in sys.modules; assert 'unfold.admin' not in"
         " sys.modules; from django.urls import resolve; resolve('/admin/'); assert 'core6.console.urls' in sys.modules"
@@ -168,12 +168,12 @@ def test_the_lists_are_loaded_by_the_first_who_asks():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_log_tells_who_it_was(console: Console, settings):
+def test_the_log_names_the_user(console: Console, settings):
     settings.MIDDLEWARE = ["core6.observability.request_log.RequestLogMiddleware", *settings.MIDDLEWARE]
     mine = Console(console.user)
     with logged() as lines:
         mine.read(place(Project))
-    told = [line for line in lines if line["event"] == "request_finished"]
-    assert [(line["route"], line["status"], line["user_id"]) for line in told] == [
+    finished = [line for line in lines if line["event"] == "request_finished"]
+    assert [(line["route"], line["status"], line["user_id"]) for line in finished] == [
         ("/admin/projects/project/", 200, console.user.pk)
     ]

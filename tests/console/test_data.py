@@ -19,8 +19,8 @@ from tests.conftest import Cast
 from tests.console.conftest import Console, address, errors, place
 
 
-def told(scope: str) -> list[tuple[str, str, str]]:
-    """Return what the activity tells, newest first: by whom, the activity, the fields."""
+def history(scope: str) -> list[tuple[str, str, str]]:
+    """Return the activity, newest first: by whom, what was done, the fields."""
     rows = ActivityLog.objects.filter(scope=scope).order_by("-id").select_related("user")
     return [
         (row.user.email if row.user else "", row.activity, ",".join(e["field"] for e in row.detail["changes"] or []))
@@ -35,20 +35,20 @@ def test_a_project_is_made_as_by_the_api(console: Console, cast: Cast):
     assert made.headers["Location"] in (place(Project), address(project))
     assert project.primary_dashboard is not None
     assert project.primary_dashboard.name == "My App Dashboard"
-    assert told("Project") == [("alice@example.com", "created", "")]
+    assert history("Project") == [("alice@example.com", "created", "")]
 
 
-def test_a_project_is_renamed_and_that_is_told(console: Console, cast: Cast):
+def test_a_project_is_renamed_and_that_is_in_the_activity(console: Console, cast: Cast):
     token = cast.web.api_token
     assert console.fill(address(cast.web), name="Website", api_token="phc_stolen").status_code == 302
     cast.web.refresh_from_db()
     assert (cast.web.name, cast.web.api_token) == ("Website", token)
-    assert told("Project") == [("alice@example.com", "updated", "name")]
+    assert history("Project") == [("alice@example.com", "updated", "name")]
 
 
 def test_a_project_without_a_name_is_refused(console: Console, cast: Cast):
     assert "This field is required." in errors(console.fill(address(cast.web), name=None))
-    assert told("Project") == []
+    assert history("Project") == []
 
 
 def test_the_buttons_of_a_project_do_what_the_api_does(console: Console, cast: Cast):
@@ -60,19 +60,19 @@ def test_the_buttons_of_a_project_do_what_the_api_does(console: Console, cast: C
     assert cast.web.secret_api_token
     assert cast.web.secret_api_token_backup
     assert cast.web.conversations_settings["widget_public_token"].startswith("phc_")
-    assert [fields for *_, fields in told("Team")] == [
+    assert [fields for *_, fields in history("Team")] == [
         *("conversations_settings.widget_public_token", "secret_api_token", "secret_api_token", "api_token"),
     ]
     assert console.press(cast.web, "delete_secret_token_backup").status_code == 302
     cast.web.refresh_from_db()
     assert cast.web.secret_api_token_backup is None
-    assert told("Team")[0] == ("alice@example.com", "updated", "secret_api_token_backup")
+    assert history("Team")[0] == ("alice@example.com", "updated", "secret_api_token_backup")
 
 
 def test_a_backup_that_is_not_there_is_no_news(console: Console, cast: Cast):
     assert console.press(cast.web, "delete_secret_token_backup").status_code == 302
     assert "The project has no backup token." in console.read(address(cast.web))
-    assert told("Team") == []
+    assert history("Team") == []
 
 
 def test_the_secrets_of_a_project_are_masked(console: Console, cast: Cast):
@@ -99,7 +99,7 @@ def annotation(cast: Cast) -> Annotation:
     )
 
 
-def test_an_annotation_is_corrected_and_that_is_told(console: Console, cast: Cast, annotation: Annotation):
+def test_an_annotation_is_corrected_and_that_is_in_the_activity(console: Console, cast: Cast, annotation: Annotation):
     api, path = cast.caller(cast.carol), f"/api/projects/{cast.web.pk}/annotations/{annotation.pk}/"
     assert api.get(path).json()["content"] == "We launched"
     assert console.fill(address(annotation), content="We launched again").status_code == 302
@@ -112,7 +112,7 @@ def test_an_annotation_is_corrected_and_that_is_told(console: Console, cast: Cas
     assert (row.user, row.project, row.detail["name"]) == (cast.alice, cast.web, "We launched again")
 
 
-def test_a_time_is_told_as_the_api_tells_it(console: Console, cast: Cast, annotation: Annotation):
+def test_the_activity_has_a_time_as_the_api_writes_it(console: Console, cast: Cast, annotation: Annotation):
     given = {"date_marker_0": "2026-11-27", "date_marker_1": "10:00:00"}
     assert console.fill(address(annotation), **given).status_code == 302
     by_console = ActivityLog.objects.get().detail["changes"]
@@ -130,9 +130,9 @@ def test_an_annotation_is_hidden_and_brought_back(console: Console, cast: Cast, 
     assert api.get(path).json()["count"] == 1
 
 
-def test_a_form_that_changes_nothing_tells_nothing(console: Console, annotation: Annotation):
+def test_a_form_that_changes_nothing_leaves_no_activity(console: Console, annotation: Annotation):
     assert console.fill(address(annotation)).status_code == 302
-    assert told("Annotation") == []
+    assert history("Annotation") == []
 
 
 def filters(value: str, operator: str = "exact") -> dict[str, Any]:
@@ -144,7 +144,7 @@ def jobs(lock: str) -> int:
     return int(ProcrastinateJob.objects.filter(lock=lock, status="todo").count())
 
 
-def test_a_failing_cohort_tells_why_and_is_computed_again(console: Console, cast: Cast):
+def test_a_failing_cohort_shows_why_and_is_computed_again(console: Console, cast: Cast):
     cohort = Cohort.objects.create(
         project=cast.web, name="Broken", filters=filters("(", "regex"), pending_version=1, is_calculating=True
     )
@@ -174,7 +174,7 @@ def test_the_first_page_asks_only_what_the_doctor_knows():
     assert set(DOING) <= {question.name for question in QUESTIONS}
 
 
-def test_a_cohort_that_waits_for_a_failing_one_is_told_on_the_first_page(console: Console, cast: Cast):
+def test_a_cohort_that_waits_for_a_failing_one_is_named_on_the_first_page(console: Console, cast: Cast):
     broken = Cohort.objects.create(project=cast.web, name="Broken", filters=filters("(", "regex"), pending_version=1)
     calculate(broken.pk)
     assert "Broken" in console.read("/admin/")

@@ -1,4 +1,4 @@
-"""Every list and form of the console: as many questions for one row as for ten, search, filters, stored markup."""
+"""Every list and form of the console: as many statements for one row as for ten, search, filters, stored markup."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def test_every_list_is_tested():
     assert set(MODELS) == set(site._registry)
 
 
-def asked(console: Console, path: str) -> int:
+def statements_of(console: Console, path: str) -> int:
     console.read(path)  # what the process keeps from then on: the numbers of content types
     with CaptureQueriesContext(connection) as queries:
         console.read(path)
@@ -76,25 +76,29 @@ def asked(console: Console, path: str) -> int:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_asks_as_much_for_ten_rows_as_for_one(console: Console, cast: Cast, model: type[models.Model]):
+def test_a_list_takes_as_many_statements_for_ten_rows_as_for_one(
+    console: Console, cast: Cast, model: type[models.Model]
+):
     make(0, cast)
-    few = asked(console, place(model))
+    few = statements_of(console, place(model))
     for number in range(1, 10):
         make(number, cast)
-    assert asked(console, place(model)) == few
+    assert statements_of(console, place(model)) == few
     assert few <= 7  # the session, the user, the count, the rows; the choices of filters
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_form_asks_as_much_for_ten_rows_beside_as_for_one(console: Console, cast: Cast, model: type[models.Model]):
+def test_a_form_takes_as_many_statements_for_ten_rows_as_for_one(
+    console: Console, cast: Cast, model: type[models.Model]
+):
     make(0, cast)
     path = address(first(model) if model not in (Role, Cohort) else model._default_manager.earliest("pk"))
     if model is Organization:
         path = address(cast.acme)
-    few = asked(console, path)
+    few = statements_of(console, path)
     for number in range(1, 10):
         make(number, cast)
-    assert asked(console, path) == few
+    assert statements_of(console, path) == few
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -189,15 +189,15 @@ def test_a_key_is_made_shown_once_and_works(console: Console, cast: Cast):
     assert not any(value in cookie.value for cookie in console.client.cookies.values())
 
 
-def test_a_key_can_be_given_every_scope_that_an_endpoint_asks_for():
+def test_a_key_can_be_given_every_scope_that_an_endpoint_needs():
     def below(view: type[Any]) -> set[type[Any]]:
         return {view}.union(*map(below, view.__subclasses__()))
 
     views = [view for view in below(ScopedViewSet) if not view.__module__.startswith("tests.")]
-    asked = {view.scope for view in views if getattr(view, "scope", "")}  # those that only others inherit have none
-    asked |= {scope.split(":")[0] for view in views for each in view.action_scopes.values() for scope in each}
-    assert asked >= {"annotation", "cohort", "organization", "person", "project", "user"}
-    assert asked <= set(SCOPED)
+    scopes = {view.scope for view in views if getattr(view, "scope", "")}  # those that only others inherit have none
+    scopes |= {scope.split(":")[0] for view in views for each in view.action_scopes.values() for scope in each}
+    assert scopes >= {"annotation", "cohort", "organization", "person", "project", "user"}
+    assert scopes <= set(SCOPED)
 
 
 def test_a_key_is_kept_to_an_organization_and_to_projects(console: Console, cast: Cast):

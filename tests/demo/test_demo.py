@@ -6,17 +6,14 @@ from cohorts.models import CohortMember
 from core6.analytics.models import Dashboard, DistinctId, Event, Person
 from core6.demo import filling
 from projects.models import Project
-from tests.cohorts.people import waiting, work
 from tests.conftest import Caller, Cast, at_once, refused
+from tests.support.cohorts.people import waiting, work
+from tests.support.urls import projects_url as url
 
 LIMIT = refused(
     "You have reached the maximum limit of allowed projects for your current plan."
     " Upgrade your plan to be able to create and manage more projects."
 )
-
-
-def url(cast: Cast, rest: str = "") -> str:
-    return f"/api/organizations/{cast.acme.pk}/projects/{rest}"
 
 
 def create(cast: Cast, caller: Caller) -> dict:
@@ -26,7 +23,7 @@ def create(cast: Cast, caller: Caller) -> dict:
 
 
 def is_generating(cast: Cast, caller: Caller, project: dict) -> bool:
-    return caller.get(url(cast, f"{project['id']}/is_generating_demo_data/")).json()["is_generating_demo_data"]
+    return caller.get(url(cast, project, "is_generating_demo_data/")).json()["is_generating_demo_data"]
 
 
 def test_a_demo_project_is_filled_by_a_job(cast: Cast, alice: Caller):
@@ -35,7 +32,7 @@ def test_a_demo_project_is_filled_by_a_job(cast: Cast, alice: Caller):
     assert is_generating(cast, alice, project)
     work()
     assert not is_generating(cast, alice, project)
-    body = alice.get(url(cast, f"{project['id']}/")).json()
+    body = alice.get(url(cast, project)).json()
     assert body["ingested_event"] is True
     assert Dashboard.objects.get(pk=body["primary_dashboard"]).name == "Web traffic"
     assert Person.objects.filter(project_id=project["id"]).count() == filling.PERSONS
@@ -106,14 +103,14 @@ def test_whether_it_is_one_is_changed_by_administrators(cast: Cast, base: str, m
 def test_a_member_may_send_back_that_it_is_one(cast: Cast, action: str, is_demo: object):
     carol = cast.caller(cast.carol)
     project = create(cast, carol)
-    response = carol.patch(url(cast, f"{project['id']}/{action}"), {"is_demo": is_demo, "name": "Mine"})
+    response = carol.patch(url(cast, project, action), {"is_demo": is_demo, "name": "Mine"})
     assert (response.status_code, response.json()["name"]) == (200, "Mine")
 
 
 def test_a_member_makes_no_ordinary_project_of_it(cast: Cast):
     carol = cast.caller(cast.carol)
     project = create(cast, carol)
-    assert carol.patch(url(cast, f"{project['id']}/"), {"is_demo": False}).status_code == 403
+    assert carol.patch(url(cast, project), {"is_demo": False}).status_code == 403
     assert carol.post(url(cast), {"is_demo": True}).json() == LIMIT
 
 
@@ -121,19 +118,19 @@ def test_a_job_that_fails_leaves_nothing_and_is_over(cast: Cast, alice: Caller, 
     project = create(cast, alice)
 
     def fail(*args: object) -> None:
-        raise RuntimeError("no events today")
+        raise RuntimeError("no cohorts today")
 
-    monkeypatch.setattr(filling, "_objects", fail)
+    monkeypatch.setattr(filling, "parse", fail)
     with pytest.raises(RuntimeError):
         work()
     assert not is_generating(cast, alice, project)
     assert not Person.objects.filter(project_id=project["id"]).exists()
-    assert alice.get(url(cast, f"{project['id']}/")).json()["ingested_event"] is False
+    assert alice.get(url(cast, project)).json()["ingested_event"] is False
 
 
 def test_a_project_that_is_gone_is_left_alone(cast: Cast, alice: Caller):
     project = create(cast, alice)
-    alice.delete(url(cast, f"{project['id']}/"))
+    alice.delete(url(cast, project))
     work()
     assert not Person.objects.exists()
     assert waiting() == []
@@ -143,7 +140,7 @@ def test_people_go_with_their_project(cast: Cast, alice: Caller):
     project = create(cast, alice)
     other = cast.caller(cast.dave).post("/api/projects/", {"is_demo": True}).json()
     work()
-    alice.delete(url(cast, f"{project['id']}/"))
+    alice.delete(url(cast, project))
     work()
     for model in (Person, DistinctId, Event, CohortMember):
         assert {row.project_id for row in model.objects.all()} == {other["id"]}

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.clients import Call, Client, Crowd, Line, Outcome
-from tests.chaos.invariants import NOTHING, Allowed, damage
-from tests.chaos.stage import KEY, PERSONS, Stage, Totals, stage
-from tests.management.serving import wait_until
+from tests.suites.chaos.clients import Call, Client, Crowd, Line, Outcome
+from tests.suites.chaos.invariants import NOTHING, Allowed, damage
+from tests.suites.chaos.stage import KEY, PERSONS, Stage, Totals, stage
+from tests.support.serving import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_a_web_worker_and_then_everything_is_killed(scene: Stage):
         scene.start_again()
 
 
-def test_it_is_asked_to_end(scene: Stage):
+def test_a_server_ends_on_a_signal(scene: Stage):
     with scene.survive("SIGTERM", Allowed(absence=True, only_idle_resets=True), clients=4):
         assert scene.server.stop() == 0
         scene.start_again()
@@ -47,7 +47,7 @@ def crowd(scene: Stage) -> Crowd:
 def broken(scene: Stage, crowd: Crowd, allowed: Allowed = NOTHING) -> list[str]:
     line = scene.line()
     try:
-        return damage(crowd, line, allowed).told
+        return damage(crowd, line, allowed).problems
     finally:
         line.close()
 
@@ -86,12 +86,12 @@ def test_an_old_state_is_seen(scene: Stage, crowd: Crowd):
     scene.ask("PATCH", f"{client.at}/reset_token/", {})
     client.known.api_tokens.append(("phc_told", Outcome.KEPT))
     execute(scene, f"DELETE FROM cohorts_cohortmember WHERE cohort_id IN ({client.static}, {client.dynamic})")
-    told = broken(scene, crowd)
-    assert any("'counter x 987' after" in each for each in told)
-    assert f"the api_token of project {client.project} is not the one that was told last" in told
-    assert any(f"acknowledged members of cohort {client.static} are lost" in each for each in told)
-    assert any(f"cohort {client.static} counts others" in each for each in told)
-    assert all("secret_api_token" not in each for each in told)
+    problems = broken(scene, crowd)
+    assert any("'counter x 987' after" in each for each in problems)
+    assert f"the api_token of project {client.project} is not the last that was answered" in problems
+    assert any(f"acknowledged members of cohort {client.static} are lost" in each for each in problems)
+    assert any(f"cohort {client.static} counts others" in each for each in problems)
+    assert all("secret_api_token" not in each for each in problems)
 
 
 def call(status: int | None, *, seconds: float = 0.1, why: str = "", retry_after: str | None = None) -> Call:
@@ -116,7 +116,7 @@ def call(status: int | None, *, seconds: float = 0.1, why: str = "", retry_after
 def test_clients_are_answered_fairly(given: Call, allowed: Allowed, is_fair: bool):
     crowd = Crowd("nowhere", KEY, [], "none", PERSONS)
     crowd.calls.append(given)
-    assert (damage(crowd, Line("nowhere", KEY, []), allowed).told == []) is is_fair
+    assert (damage(crowd, Line("nowhere", KEY, []), allowed).problems == []) is is_fair
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_clients_are_answered_fairly(given: Call, allowed: Allowed, is_fair: boo
 def test_the_server_lives(given: Call, allowed: Allowed, is_alive: bool):
     crowd = Crowd("nowhere", KEY, [], "none", PERSONS)
     crowd.prober.calls.append(given)
-    assert (damage(crowd, Line("nowhere", KEY, []), allowed).told == []) is is_alive
+    assert (damage(crowd, Line("nowhere", KEY, []), allowed).problems == []) is is_alive
 
 
-def test_the_summary_counts():
+def test_the_summary_counts_every_outcome():
     totals = Totals(faults=2, survived=1, lost=3)
     totals.add([call(201), call(503), call(500), call(None)])
     assert str(totals).startswith("faults survived: 1 of 2; requests: 4, acknowledged writes: 1, lost: 3, 503: 1,")

@@ -92,7 +92,7 @@ def test_another_user_may_have_a_key_of_that_label(cast: Cast):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--user", "zoe@example.com", "--label", "ci", "--scopes", "*"), "there is no user 'zoe@example.com'"),
         ((*ALICE, "*", "--organization", "Nowhere"), "there is no organization 'Nowhere'"),
@@ -103,10 +103,10 @@ def test_another_user_may_have_a_key_of_that_label(cast: Cast):
         (("--user", "bob@example.com", "--label", "", "--scopes", "*"), "label: "),
     ],
 )
-def test_what_is_unknown_is_refused_in_one_line(cast: Cast, arguments: tuple[str, ...], told: str):
+def test_what_is_unknown_is_refused_in_one_line(cast: Cast, arguments: tuple[str, ...], message: str):
     with pytest.raises(WorldError) as caught:
         create(*arguments)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert not PersonalAPIKey.objects.exists()
 

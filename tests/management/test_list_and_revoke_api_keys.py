@@ -46,7 +46,7 @@ def test_the_list_can_be_of_one_user(cast: Cast):
     assert json.loads(listed("--user", "nobody@example.com", "--json")) == []
 
 
-def test_a_use_shows(cast: Cast, alice: Caller):
+def test_the_list_shows_when_a_key_was_used(cast: Cast, alice: Caller):
     alice.get("/api/users/@me/")
     assert json.loads(listed("--json"))[0]["last_used_at"].startswith("20")
 
@@ -61,7 +61,7 @@ def test_a_revoked_key_is_dead_on_the_next_request(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize("user", ["alice@example.com", "nobody@example.com"])
-def test_an_unknown_key_is_told(cast: Cast, user: str):
+def test_an_unknown_key_is_refused(cast: Cast, user: str):
     cast.key(cast.bob)
     with pytest.raises(WorldError, match=f"{user} has no key with the label 'ci'"):
         run(revoke_api_key.Command(), "--user", user, "--label", "ci")

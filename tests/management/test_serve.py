@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from core6.accounts import keys
-from tests.management.places import ask, place
-from tests.management.serving import Serve, manage, refusal, serving
+from tests.support.places import ask, place
+from tests.support.serving import Serve, manage, refusal, serving
 
 FIXED_KEY = "phx_fixed_for_the_tests_of_ci"
 WORLD = f"""
@@ -36,10 +36,10 @@ def server() -> Iterator[Serve]:
         yield server
 
 
-def test_it_prints_where_it_is_and_whom_it_serves(server: Serve):
+def test_the_server_prints_where_it_is_and_whom_it_serves(server: Serve):
     assert re.search(r"^Core6 answers at (\S+)$", server.stdout, re.MULTILINE)[1] == server.url  # type: ignore[index]
     known = "SELECT organization_id::text, id::text FROM projects_project"
-    assert (server.told("organization"), server.told("project")) == ask(server.directory, known)
+    assert (server.printed("organization"), server.printed("project")) == ask(server.directory, known)
 
 
 def test_the_printed_key_works(server: Serve):
@@ -49,14 +49,14 @@ def test_the_printed_key_works(server: Serve):
 
 def test_the_printed_key_is_kept_for_its_owner_alone(server: Serve):
     file = server.directory / "demo_key"
-    assert file.read_text().strip() == server.told("API key")
+    assert file.read_text().strip() == server.printed("API key")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_the_printed_password_opens_the_console(server: Serve):
-    told = re.fullmatch(r"(\S+), as (\S+) with the first password (\S+)", server.told("console"))
-    assert told
-    address, email, password = told.groups()
+    found = re.fullmatch(r"(\S+), as (\S+) with the first password (\S+)", server.printed("console"))
+    assert found
+    address, email, password = found.groups()
     assert address == f"{server.url}/admin/"
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     with browser.open(address, timeout=30) as page:
@@ -88,14 +88,14 @@ def test_the_ready_file_holds_the_address_and_the_process(server: Serve):
 
 
 @pytest.mark.parametrize("path", ["/_livez", "/_readyz"])
-def test_it_is_healthy(server: Serve, path: str):
+def test_the_server_is_healthy(server: Serve, path: str):
     assert server.call("GET", path) == (200, {"status": "ok"})
 
 
 def test_a_busy_port_is_refused_before_anything_is_made(server: Serve, tmp_path: Path):
     port = str(urlsplit(server.url).port)
-    told = refusal(tmp_path / "data", "serve", "--port", port)
-    assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in told
+    message = refusal(tmp_path / "data", "serve", "--port", port)
+    assert f"127.0.0.1:{port} cannot be listened on (Address already in use)" in message
     assert not (tmp_path / "data").exists()
 
 
@@ -105,8 +105,8 @@ def test_an_address_that_is_not_ours_is_refused(tmp_path: Path, arguments: tuple
 
 
 def test_a_second_server_of_the_directory_is_refused(server: Serve):
-    told = refusal(server.directory, "serve", "--port", "0")
-    assert f"process {server.process.pid} uses {server.directory} already" in told
+    message = refusal(server.directory, "serve", "--port", "0")
+    assert f"process {server.process.pid} uses {server.directory} already" in message
     assert server.is_answering()
 
 
@@ -127,7 +127,7 @@ def test_a_world_is_provisioned_beside_it(server: Serve, tmp_path: Path, way: st
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("organizations: [{name: A, projects: [{name: B, timezone: Mars}]}]", "organizations[0].projects[0].timezone:"),
         (
@@ -138,9 +138,9 @@ def test_a_world_is_provisioned_beside_it(server: Serve, tmp_path: Path, way: st
         ("users: 2026-13-45", "neither YAML nor JSON"),
     ],
 )
-def test_a_world_with_a_mistake_is_refused_with_one_line(server: Serve, tmp_path: Path, text: str, told: str):
+def test_a_world_with_a_mistake_is_refused_with_one_line(server: Serve, tmp_path: Path, text: str, message: str):
     (tmp_path / "world.yaml").write_text(text)
-    assert told in refusal(server.directory, "provision", str(tmp_path / "world.yaml"))
+    assert message in refusal(server.directory, "provision", str(tmp_path / "world.yaml"))
     assert ask(server.directory, "SELECT count(*) FROM accounts_organization WHERE name IN ('A', 'New')") == (0,)
 
 
@@ -155,20 +155,20 @@ def test_a_key_is_made_beside_it(server: Serve):
     key = json.loads(done.stdout)["value"]
     assert server.call("GET", server.annotations, key=key)[0] == 200
     assert server.call("POST", server.annotations, {"scope": "project"}, key=key)[0] == 403
-    told = refusal(server.directory, "create_api_key", *arguments)
-    assert "has a key with the label 'beside' already" in told
-    assert key not in told
+    message = refusal(server.directory, "create_api_key", *arguments)
+    assert "has a key with the label 'beside' already" in message
+    assert key not in message
 
 
-def test_no_key_stands_in_a_log(server: Serve):
-    key = server.told("API key")
+def test_no_key_is_in_a_log(server: Serve):
+    key = server.printed("API key")
     server.call("GET", f"{server.annotations}?personal_api_key={key}")
     server.call("POST", f"{server.annotations}?personal_api_key={key}", {"scope": "nonsense"})
     server.call("GET", f"/api/nothing/?personal_api_key={key}")
     server.call(
         "POST", f"{server.annotations}?personal_api_key={key}", {"personal_api_key": key, "content": "x" * 9000}
     )
-    # What the database refuses: it could tell the statement, and the row.
+    # What the database refuses: its message could hold the statement, and the row.
     for refused in (
         f"SELECT '{key}', 1/0",
         f"SELECT '{key}'; SELECT nonsense",
@@ -183,7 +183,7 @@ def test_no_key_stands_in_a_log(server: Serve):
     assert "division by zero" in (server.directory / "postgres.log").read_text()
 
 
-def test_it_does_not_complain(server: Serve):
+def test_the_server_does_not_complain(server: Serve):
     assert server.complaints() == []
 
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from tests.management.places import ask, connect, place
-from tests.management.serving import Serve, child, serving, survivors, wait_until
+from tests.support.places import ask, connect, place
+from tests.support.serving import Serve, child, serving, survivors, wait_until
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
@@ -50,7 +50,7 @@ def test_a_web_worker_that_dies_is_replaced(server: Serve):
     wait_until(server.is_answering, "answer after the death")
 
 
-def test_it_lives_while_every_request_waits(server: Serve):
+def test_the_server_lives_while_every_request_waits(server: Serve):
     with ThreadPoolExecutor(8) as clients, connect(server.directory) as holder:
         holder.execute("LOCK TABLE accounts_personalapikey")
         waiting = [clients.submit(server.call, "GET", server.annotations) for _ in range(8)]
@@ -63,7 +63,7 @@ def test_it_lives_while_every_request_waits(server: Serve):
         assert {answer.result()[0] for answer in waiting} == {200}
 
 
-def test_it_ends_cleanly_after_every_death(server: Serve):
+def test_the_server_ends_cleanly_after_every_death(server: Serve):
     assert server.stop() == 0
     assert survivors(server.directory) == []
     assert "phx_" not in server.stderr

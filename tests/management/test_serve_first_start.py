@@ -1,5 +1,5 @@
-from tests.management.places import place
-from tests.management.serving import Serve
+from tests.support.places import place
+from tests.support.serving import Serve
 
 
 def test_a_ready_file_of_an_earlier_start_is_gone_until_requests_are_answered():

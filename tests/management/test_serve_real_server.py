@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 
 from core6.database import embedded
-from tests.management.places import ask, connect, place, somebody_elses_postgres, url_of
-from tests.management.serving import LIGHT, Serve, manage, refusal, serving
-from tests.test_settings import SECRET
+from tests.support.places import ask, connect, place, somebody_elses_postgres, url_of
+from tests.support.serving import LIGHT, Serve, manage, refusal, serving
+from tests.support.settings import SECRET
 
 ALICE = ("--user", "alice@example.com", "--label", "ci", "--scopes", "*")
 
@@ -36,26 +36,26 @@ def test_a_wrong_password_is_refused(directory: Path, real_server: Path, is_quot
     sockets = str(embedded.socket_directory(real_server))
     host = quote(sockets, safe="") if is_quoted else f"/{sockets}"
     given = {"DATABASE_URL": f"postgres://core6:hidden-word@{host}/core6", "SECRET_KEY": SECRET}
-    told = refusal(directory, "serve", "--port", "0", **given)
-    assert "password authentication failed" in told
-    assert "hidden-word" not in told
+    message = refusal(directory, "serve", "--port", "0", **given)
+    assert "password authentication failed" in message
+    assert "hidden-word" not in message
 
 
 def test_a_real_server_is_used_and_left_running(directory: Path, url: str, real_server: Path):
     given = {"DATABASE_URL": url, "SECRET_KEY": SECRET}
     with serving(directory, *LIGHT, **given) as server:
         server.note("kept elsewhere")
-        key = server.told("API key")
+        key = server.printed("API key")
         made = manage(directory, "create_api_key", *ALICE, **given).stdout.strip()
         assert server.call("GET", server.annotations, key=made)[0] == 200
         assert server.stop() == 0
     assert not (directory / "postgres").exists()
     assert ask(real_server, "SELECT content FROM annotations_annotation") == ("kept elsewhere",)
     with serving(directory, *LIGHT, **given) as server:
-        assert server.told("API key") == key
+        assert server.printed("API key") == key
 
 
-def test_it_can_be_stopped_while_it_waits_for_a_migration(directory: Path, url: str, real_server: Path):
+def test_the_server_can_be_stopped_while_it_waits_for_a_migration(directory: Path, url: str, real_server: Path):
     server = None
     with connect(real_server) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS django_migrations (id int)")

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import refusal, survivors
-from tests.test_settings import SECRET
+from tests.support.places import place
+from tests.support.serving import refusal, survivors
+from tests.support.settings import SECRET
 
 
 @pytest.fixture
@@ -17,9 +17,9 @@ def directory() -> Iterator[Path]:
 def test_a_database_that_cannot_be_reached_is_refused(directory: Path):
     given = {"DATABASE_URL": "postgres://u:hidden-word@127.0.0.1:1/x", "SECRET_KEY": SECRET}
     for command in (("serve", "--port", "0"), ("provision", "-")):
-        told = refusal(directory, *command, **given)
-        assert "the database cannot be reached: " in told
-        assert "hidden-word" not in told
+        message = refusal(directory, *command, **given)
+        assert "the database cannot be reached: " in message
+        assert "hidden-word" not in message
     assert not directory.exists()
 
 
@@ -33,8 +33,8 @@ def test_data_of_another_major_version_is_refused(directory: Path, command: tupl
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("provision", "-")])
 def test_a_directory_that_cannot_be_written_is_refused(directory: Path, command: tuple[str, ...]):
     directory.touch()
-    told = refusal(directory / "data", *command)
-    assert f"the data directory {directory}/data cannot be written" in told
+    message = refusal(directory / "data", *command)
+    assert f"the data directory {directory}/data cannot be written" in message
 
 
 def test_a_server_without_its_world_is_refused(directory: Path, tmp_path: Path):
@@ -47,6 +47,6 @@ def test_a_server_without_its_world_is_refused(directory: Path, tmp_path: Path):
 
 
 def test_a_ready_file_that_cannot_be_written_is_refused(directory: Path):
-    told = refusal(directory, "serve", "--port", "0", "--ready-file", str(directory / "none" / "ready"))
-    assert "choose another --ready-file" in told
+    message = refusal(directory, "serve", "--port", "0", "--ready-file", str(directory / "none" / "ready"))
+    assert "choose another --ready-file" in message
     assert survivors(directory) == []

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 from core6.settings import BASE_DIR
-from tests.management.serving import environment
+from tests.support.serving import environment
 
 SERVE = """
 import os, signal, sys

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.management.places import connect, place
-from tests.management.serving import LIGHT, Serve, none_survives, serving, survivors, wait_until
+from tests.support.places import connect, place
+from tests.support.serving import LIGHT, Serve, none_survives, serving, survivors, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def server(directory: Path) -> Iterator[Serve]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_it_ends_cleanly_when_asked(server: Serve, number: int):
+def test_the_server_ends_cleanly_on_a_signal(server: Serve, number: int):
     assert len(survivors(server.directory)) > 3
     server.process.send_signal(number)
     assert server.process.wait(10) == 0
@@ -46,7 +46,7 @@ def test_it_ends_cleanly_when_asked(server: Serve, number: int):
     assert server.complaints() == []
 
 
-def test_asking_twice_is_asking_once(server: Serve):
+def test_three_signals_end_the_server_as_one_does(server: Serve):
     for _ in range(3):
         server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(10) == 0
@@ -55,10 +55,10 @@ def test_asking_twice_is_asking_once(server: Serve):
 
 def test_a_restart_keeps_everything(web_server: Serve):
     web_server.note("kept")
-    before = [web_server.told(name) for name in ("organization", "project", "API key")]
+    before = [web_server.printed(name) for name in ("organization", "project", "API key")]
     assert web_server.stop() == 0
     with serving(web_server.directory, *LIGHT) as again:
-        assert [again.told(name) for name in ("organization", "project", "API key")] == before
+        assert [again.printed(name) for name in ("organization", "project", "API key")] == before
         assert "kept" in again.contents()
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.management.places import ask, place
-from tests.management.serving import LIGHT, manage, serving, survivors
+from tests.support.places import ask, place
+from tests.support.serving import LIGHT, manage, serving, survivors
 
 FIXED_KEY = "phx_fixed_for_the_tests_of_ci"
 WORLD = """
@@ -31,7 +31,7 @@ def world(tmp_path: Path) -> Path:
 
 def test_a_world_is_applied_at_every_start(directory: Path, world: Path):
     with serving(directory, *LIGHT, "--provision", str(world)) as server:
-        assert server.told("API key") == FIXED_KEY
+        assert server.printed("API key") == FIXED_KEY
         server.note("kept")
         assert server.stop() == 0
     world.write_text(WORLD.format(timezone="Europe/Paris", key=FIXED_KEY))

@@ -79,7 +79,7 @@ def test_a_restricted_key_may_ask_who_it_is(cast: Cast):
     assert (body["scoped_teams"], body["scoped_organizations"]) == ([cast.app.pk], [str(cast.acme.pk)])
 
 
-def test_a_key_tells_what_it_may_do_and_not_its_value(cast: Cast):
+def test_a_key_reads_what_it_may_do_and_not_its_value(cast: Cast):
     caller = cast.caller(cast.bob, "annotation:read", "cohort:write")
     response = caller.get(KEY)
     body = response.json()

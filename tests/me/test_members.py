@@ -77,7 +77,7 @@ def test_a_strangers_organization_and_an_unknown_one_are_refused(cast: Cast, rea
     assert (unknown.status_code, unknown.json()) == (404, missing("Organization not found."))
 
 
-def test_it_takes_a_scope_of_its_own(cast: Cast):
+def test_a_caller_needs_the_scope_of_members(cast: Cast):
     response = cast.caller(cast.alice, "organization:write").get(url(cast))
     expected = refused("API key missing required scope 'organization_member:read'")
     assert (response.status_code, response.json()) == (403, expected)
@@ -90,7 +90,7 @@ def test_members_are_only_read(cast: Cast, alice: Caller):
         assert alice.request(method, f"{url(cast)}{member.pk}/").status_code == 404
 
 
-def test_who_leaves_is_gone_at_once(cast: Cast, reader: Caller):
+def test_a_user_who_leaves_is_gone_at_once(cast: Cast, reader: Caller):
     assert reader.get(url(cast)).json()["count"] == 3
     Membership.objects.filter(user=cast.bob).delete()
     assert [each["user"]["first_name"] for each in reader.get(url(cast)).json()["results"]] == ["Alice", "Carol"]

@@ -2,7 +2,8 @@ import pytest
 
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast
-from tests.projects.stored import DURATION, ERRORS, FLAGS, NULLABLE_FLAGS, RATE, shown, store, url
+from tests.support.stored import DURATION, ERRORS, FLAGS, NULLABLE_FLAGS, RATE, shown, store
+from tests.support.urls import projects_url as url
 
 UNCHECKED = (
     "test_account_filters",
@@ -100,7 +101,7 @@ WRITABLE_FLAGS = sorted({*FLAGS, *NULLABLE_FLAGS} - {"access_control"})
         ("session_recording_masking_config", None, None),
     ],
 )
-def test_accepted_values(cast: Cast, alice: Caller, field: str, sent: object, kept: object):
+def test_a_valid_value_is_kept_and_read_again(cast: Cast, alice: Caller, field: str, sent: object, kept: object):
     store(cast.web, **BEFORE)
     response = alice.patch(url(cast, cast.web), {field: sent})
     assert (response.status_code, response.json().get(field)) == (200, kept)

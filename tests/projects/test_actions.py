@@ -9,14 +9,11 @@ from projects.demo import request_demo_data
 from projects.models import ProductIntent, Project
 from projects.onboarding import MOST_CONTEXTS, PRODUCTS
 from tests.conftest import Caller, Cast, error, invalid, refused
+from tests.support.urls import action_url as url
 
 API_TOKEN = re.compile(r"phc_[0-9A-Za-z]{40,43}")
 SECRET = re.compile(r"phs_[0-9A-Za-z]{44,48}")
 FORM = "application/x-www-form-urlencoded"
-
-
-def url(cast: Cast, action: str = "") -> str:
-    return f"/api/organizations/{cast.acme.pk}/projects/{cast.web.pk}/" + (f"{action}/" if action else "")
 
 
 def act(caller: Caller, cast: Cast, action: str, body: Any = None, **extra: Any) -> Any:
@@ -24,7 +21,7 @@ def act(caller: Caller, cast: Cast, action: str, body: Any = None, **extra: Any)
     return caller.request(method, url(cast, action), {} if body is None else body, **extra)
 
 
-def told(cast: Cast) -> list[dict]:
+def history(cast: Cast) -> list[dict]:
     """Return the changes of the project's activity, latest first."""
     rows = ActivityLog.objects.filter(scope="Team", item_id=str(cast.web.pk)).order_by("-created_at", "-id")
     return [change for row in rows for change in row.detail["changes"]]
@@ -45,7 +42,7 @@ def test_reset_token_replaces_the_token_and_no_other(cast: Cast, alice: Caller):
     assert after["updated_at"] > before["updated_at"]
     moved = {"api_token": 0, "updated_at": 0, "live_events_token": 0}
     assert {**after, **moved} == {**before, **moved}
-    assert told(cast)[0] == {
+    assert history(cast)[0] == {
         "type": "Team",
         "action": "changed",
         "field": "api_token",
@@ -66,7 +63,7 @@ def test_rotation_keeps_one_backup(cast: Cast, alice: Caller):
     c = third["secret_api_token"]
     assert third["secret_api_token_backup"] == b
     assert len({a, b, c}) == 3
-    assert told(cast) == [
+    assert history(cast) == [
         {
             "type": "Team",
             "action": "changed",
@@ -96,7 +93,7 @@ def test_a_backup_without_a_token_is_lost_by_rotation(cast: Cast, alice: Caller)
     cast.web.save()
     body = act(alice, cast, "rotate_secret_token").json()
     assert body["secret_api_token_backup"] is None
-    assert (told(cast)[0]["action"], list(told(cast)[0]["after"])) == ("created", ["secret_api_token"])
+    assert (history(cast)[0]["action"], list(history(cast)[0]["after"])) == ("created", ["secret_api_token"])
 
 
 def test_deleting_the_backup_leaves_the_token(cast: Cast, alice: Caller):
@@ -104,7 +101,7 @@ def test_deleting_the_backup_leaves_the_token(cast: Cast, alice: Caller):
     b = act(alice, cast, "rotate_secret_token").json()["secret_api_token"]
     body = act(alice, cast, "delete_secret_token_backup").json()
     assert (body["secret_api_token"], body["secret_api_token_backup"]) == (b, None)
-    assert told(cast)[0] == {
+    assert history(cast)[0] == {
         "type": "Team",
         "action": "deleted",
         "field": "secret_api_token_backup",
@@ -120,10 +117,10 @@ def test_deleting_no_backup_does_nothing(cast: Cast, alice: Caller):
         200,
         before | {"live_events_token": response.json()["live_events_token"]},
     )
-    assert told(cast) == []
+    assert history(cast) == []
 
 
-def test_a_conversations_token_stands_among_its_siblings(cast: Cast, alice: Caller):
+def test_a_conversations_token_is_among_its_siblings(cast: Cast, alice: Caller):
     alice.patch(url(cast), {"conversations_settings": {"widget_color": "#fff"}})
     first = act(alice, cast, "generate_conversations_public_token")
     token = first.json()["conversations_settings"]["widget_public_token"]
@@ -134,7 +131,7 @@ def test_a_conversations_token_stands_among_its_siblings(cast: Cast, alice: Call
     second = act(alice, cast, "generate_conversations_public_token").json()["conversations_settings"]
     assert second["widget_public_token"] != token
     common = {"type": "Team", "field": "conversations_settings.widget_public_token"}
-    assert told(cast)[:2] == [
+    assert history(cast)[:2] == [
         {**common, "action": "changed", "before": mask(token), "after": mask(second["widget_public_token"])},
         {**common, "action": "created", "before": None, "after": mask(token)},
     ]
@@ -145,7 +142,7 @@ def test_settings_that_were_null_become_an_object(cast: Cast, alice: Caller):
     assert list(body["conversations_settings"]) == ["widget_public_token"]
 
 
-def test_demo_data_are_told_beside_the_project(cast: Cast, alice: Caller):
+def test_the_answer_about_demo_data_holds_the_project(cast: Cast, alice: Caller):
     body = alice.get(url(cast, "is_generating_demo_data")).json()
     project = alice.get(url(cast)).json()
     assert list(body) == [*project, "is_generating_demo_data"]
@@ -168,7 +165,7 @@ def test_onboarding_counts_an_intent(cast: Cast, alice: Caller):
     assert again["updated_at"] > intent["updated_at"]
     assert ProductIntent.objects.get().contexts == {"feature flag created": 2, "null": 1}
     assert third["has_completed_onboarding_for"] is None
-    assert told(cast) == []
+    assert history(cast) == []
     act(alice, cast, "complete_product_onboarding", {"product_type": "persons"})
     assert [each["product_type"] for each in alice.get(url(cast)).json()["product_intents"]] == ["surveys", "persons"]
 
@@ -205,14 +202,14 @@ def test_so_many_contexts_are_counted_and_no_more(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_no_product_is_told_twice(cast: Cast, alice: Caller, value: object):
+def test_a_missing_product_is_refused_in_both_forms_of_errors(cast: Cast, alice: Caller, value: object):
     response = act(alice, cast, "complete_product_onboarding", {"product_type": value})
     expected = invalid("required", "This field is required.", "product_type")
     assert (response.status_code, response.json()) == (400, {**expected, "error": "product_type is required"})
 
 
 @pytest.mark.parametrize("value", ["nonsense", 5, False, [], {"a": 1}])
-def test_an_unknown_product_is_told_twice(cast: Cast, alice: Caller, value: object):
+def test_an_unknown_product_is_refused_in_both_forms_of_errors(cast: Cast, alice: Caller, value: object):
     response = act(alice, cast, "complete_product_onboarding", {"product_type": value, "name": "New"})
     known = ", ".join(PRODUCTS)
     expected = invalid("invalid_choice", f'"{value}" is not a valid choice.', "product_type")

@@ -6,7 +6,8 @@ import pytest
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast, missing
-from tests.projects.stored import DURATION, RATE, store, url
+from tests.support.stored import DURATION, RATE, store
+from tests.support.urls import projects_url as url
 
 
 def rows(**filters: Any) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def entry(action: str, field: str, before: object, after: object, kind: str = "T
     return {"type": kind, "action": action, "field": field, "before": before, "after": after}
 
 
-def test_a_change_is_told_once_for_each_scope(cast: Cast):
+def test_a_change_has_one_entry_for_each_scope(cast: Cast):
     body = {"name": "Shop", "product_description": "Sells", "timezone": "EST", "survey_config": {"a": 1}}
     cast.caller(cast.bob).patch(url(cast, cast.web), body)
     common = {
@@ -66,7 +67,7 @@ def test_a_scope_without_changes_has_no_row(cast: Cast, alice: Caller, method: s
 
 
 @pytest.mark.parametrize(
-    ("stored", "sent", "told"),
+    ("stored", "sent", "expected"),
     [
         ({RATE: None}, {RATE: 0.4}, entry("created", RATE, None, "0.4")),
         ({RATE: "0.40"}, {RATE: "1"}, entry("changed", RATE, "0.4", "1")),
@@ -82,7 +83,7 @@ def test_a_scope_without_changes_has_no_row(cast: Cast, alice: Caller, method: s
         ({}, {"anonymize_ips": True}, entry("changed", "anonymize_ips", False, True)),
         ({}, {"app_urls": ["a", None]}, entry("changed", "app_urls", [], ["a"])),
         ({}, {"slack_incoming_webhook": ""}, None),
-        # The whole of a merged object is told.
+        # Of a merged object the whole is entered.
         (
             {"modifiers": {"debug": True}},
             {"modifiers": {"timings": True}},
@@ -91,13 +92,15 @@ def test_a_scope_without_changes_has_no_row(cast: Cast, alice: Caller, method: s
         ({"modifiers": {"debug": True}}, {"modifiers": None}, entry("deleted", "modifiers", {"debug": True}, None)),
     ],
 )
-def test_what_is_told_of_a_field(cast: Cast, alice: Caller, stored: dict, sent: dict, told: dict | None):
+def test_a_change_of_a_field_is_entered_as_expected(
+    cast: Cast, alice: Caller, stored: dict, sent: dict, expected: dict | None
+):
     store(cast.web, **stored)
     assert alice.patch(url(cast, cast.web), sent).status_code == 200
-    assert changes() == ([told] if told else [])
+    assert changes() == ([expected] if expected else [])
 
 
-def test_dashboards_are_told_by_their_ids(cast: Cast, alice: Caller):
+def test_dashboards_are_entered_by_their_ids(cast: Cast, alice: Caller):
     one, other = (Dashboard.objects.create(project=cast.web).pk for _ in range(2))
     for dashboard in (one, other, None):
         alice.patch(url(cast, cast.web), {"primary_dashboard": dashboard})
@@ -108,14 +111,14 @@ def test_dashboards_are_told_by_their_ids(cast: Cast, alice: Caller):
     ]
 
 
-def test_the_token_of_conversations_is_told_masked(cast: Cast, alice: Caller):
+def test_the_token_of_conversations_is_entered_masked(cast: Cast, alice: Caller):
     for switch in (True, False):
         alice.patch(url(cast, cast.web), {"conversations_enabled": switch})
-    told = [entry for entry in changes() if entry["field"] == "conversations_settings"]
-    mask = told[0]["after"]["widget_public_token"]
+    entries = [entry for entry in changes() if entry["field"] == "conversations_settings"]
+    mask = entries[0]["after"]["widget_public_token"]
     assert len(mask) == 11
     assert mask[4:7] == "..."
-    assert told == [
+    assert entries == [
         entry("created", "conversations_settings", None, {"widget_public_token": mask}),
         entry("changed", "conversations_settings", {"widget_public_token": mask}, {"widget_public_token": None}),
     ]
@@ -143,7 +146,7 @@ def test_no_row_holds_a_secret(cast: Cast, alice: Caller):
     assert len(secrets - {None}) == 4
 
 
-def test_a_refused_change_is_not_told(cast: Cast, alice: Caller):
+def test_a_refused_change_has_no_entry(cast: Cast, alice: Caller):
     alice.patch(url(cast, cast.web), {"name": "Shop", "timezone": "Mars/Phobos"})
     alice.patch(url(cast, cast.web), {"name": "Shop", "autocapture_exceptions_errors_to_ignore": 5})
     alice.post(url(cast), {"timezone": "Mars/Phobos"})

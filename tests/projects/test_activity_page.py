@@ -1,6 +1,7 @@
 from projects.models import Project
 from tests.conftest import Caller, Cast
-from tests.projects.stored import DURATION, url
+from tests.support.stored import DURATION
+from tests.support.urls import projects_url as url
 
 
 def test_the_activity_of_a_project_is_its_team_rows_newest_first(cast: Cast, alice: Caller):

@@ -8,7 +8,8 @@ from core6.analytics.models import Dashboard, GroupType
 from core6.security.encryption import signing_key
 from projects.models import ProductIntent, Project
 from tests.conftest import Caller, Cast
-from tests.projects.stored import store, url
+from tests.support.stored import store
+from tests.support.urls import projects_url as url
 
 
 @pytest.mark.parametrize(("name", "level"), [("carol", 1), ("bob", 8), ("alice", 15)])
@@ -35,7 +36,7 @@ def test_the_live_events_token_is_the_callers_and_good_for_7_days(cast: Cast, na
     }
 
 
-def test_group_types_stand_by_index(cast: Cast, alice: Caller):
+def test_group_types_are_sorted_by_index(cast: Cast, alice: Caller):
     dashboard = Dashboard.objects.create(project=cast.web)
     made = datetime(2026, 3, 1, tzinfo=UTC)
     GroupType.objects.create(project=cast.web, group_type="team", group_type_index=1, created_at=made)

@@ -2,7 +2,8 @@ import pytest
 
 from projects.modifiers import MODIFIERS
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import everything, url
+from tests.support.stored import everything
+from tests.support.urls import projects_url as url
 
 NO_DICTIONARY = "Must provide a dictionary or None."
 FLAG = "session_recording_linked_flag"
@@ -85,7 +86,7 @@ def test_refused_objects_leave_no_trace(cast: Cast, alice: Caller, method: str, 
         {},
     ],
 )
-def test_accepted_modifiers(cast: Cast, alice: Caller, value: dict):
+def test_known_modifiers_are_accepted_as_sent(cast: Cast, alice: Caller, value: dict):
     response = alice.patch(url(cast, cast.web), {"modifiers": value})
     assert (response.status_code, response.json()["modifiers"]) == (200, value)
 
@@ -107,7 +108,7 @@ def test_the_known_modifiers_are_those_with_a_default(cast: Cast, alice: Caller)
         {},
     ],
 )
-def test_accepted_replay_configs(cast: Cast, alice: Caller, value: dict):
+def test_known_replay_configs_are_accepted_as_sent(cast: Cast, alice: Caller, value: dict):
     response = alice.patch(url(cast, cast.web), {"session_replay_config": value})
     assert (response.status_code, response.json()["session_replay_config"]) == (200, value)
 

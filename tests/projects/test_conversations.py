@@ -4,7 +4,8 @@ import pytest
 
 from projects.models import Project
 from tests.conftest import Caller, Cast
-from tests.projects.stored import FORM, everything, store, url
+from tests.support.stored import FORM, everything, store
+from tests.support.urls import projects_url as url
 
 TOKEN = "a-token-of-43-characters-without-any-prefix"
 
@@ -103,7 +104,7 @@ def test_no_token_of_a_body_is_stored_where_none_is(cast: Cast, alice: Caller):
 
 
 @pytest.mark.parametrize("stored", [None, {"color": "red"}, {"color": "red", "widget_public_token": TOKEN}])
-def test_whoever_switches_on_and_clears_the_settings_has_a_token(cast: Cast, alice: Caller, stored: dict | None):
+def test_a_caller_that_switches_on_and_clears_the_settings_has_a_token(cast: Cast, alice: Caller, stored: dict | None):
     store(cast.web, conversations_settings=stored)
     body = {"conversations_enabled": True, "conversations_settings": None}
     answer = alice.patch(url(cast, cast.web), body).json()["conversations_settings"]

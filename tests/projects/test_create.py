@@ -5,7 +5,8 @@ from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard
 from projects.models import Project
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import everything, shown, url
+from tests.support.stored import everything, shown
+from tests.support.urls import projects_url as url
 
 HOST = {"key": "$host", "operator": "not_regex", "value": "^(localhost|127\\.0\\.0\\.1)($|:)", "type": "event"}
 
@@ -55,7 +56,7 @@ def test_the_creator_looks_at_the_new_project_from_now_on(cast: Cast):
     assert cast.caller(cast.bob).get("/api/organizations/@current/projects/@current/").json()["id"] == created["id"]
 
 
-def test_a_new_project_is_told_once_for_each_scope(cast: Cast):
+def test_a_new_project_has_one_entry_for_each_scope(cast: Cast):
     created = cast.caller(cast.bob).post(url(cast), {"name": "New"}).json()
     rows = ActivityLog.objects.order_by("scope").values(
         "organization_id", "project_id", "user_id", "scope", "item_id", "activity", "detail"

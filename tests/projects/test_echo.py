@@ -5,7 +5,8 @@ import pytest
 from core6.analytics.models import Dashboard
 from projects.models import Project
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import DURATION, ERRORS, FORM, RATE, everything, shown, store, url
+from tests.support.stored import DURATION, ERRORS, FORM, RATE, everything, shown, store
+from tests.support.urls import projects_url as url
 
 TOKEN = "a-token-of-43-characters-without-any-prefix"
 STATES: list[dict[str, Any]] = [

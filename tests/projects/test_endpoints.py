@@ -7,16 +7,13 @@ from core6.activity.models import ActivityLog
 from core6.analytics.models import Dashboard, GroupType
 from projects.models import ProductIntent, Project
 from tests.conftest import Caller, Cast, error, missing, refused
+from tests.support.urls import projects_url as url
 
 ROOT = "/api/projects/"
 SHORT = (
     "id uuid organization api_token name completed_snippet_onboarding has_completed_onboarding_for ingested_event"
     " is_demo timezone access_control"
 ).split()
-
-
-def nested(cast: Cast, rest: object = "") -> str:
-    return f"/api/organizations/{cast.acme.pk}/projects/{rest}"
 
 
 def names(response) -> list[str]:
@@ -30,7 +27,7 @@ def join(cast: Cast, user: User, level: int = Level.MEMBER) -> None:
 
 def test_a_list_is_short_and_of_one_organization(cast: Cast, alice: Caller):
     join(cast, cast.alice)
-    body = alice.get(nested(cast)).json()
+    body = alice.get(url(cast)).json()
     assert [row["name"] for row in body["results"]] == ["Web", "App"]
     assert (body["count"], list(body["results"][0])) == (2, SHORT)
 
@@ -43,20 +40,20 @@ def test_the_root_list_is_of_every_organization_of_the_caller(cast: Cast, alice:
     assert names(alice.get("/api/projects?limit=1")) == ["Web"]
 
 
-def test_whoever_belongs_nowhere_lists_nothing(cast: Cast, alice: Caller):
+def test_a_caller_without_an_organization_lists_nothing(cast: Cast, alice: Caller):
     Membership.objects.all().delete()
     assert alice.get(ROOT).json() == {"count": 0, "next": None, "previous": None, "results": []}
 
 
 def test_a_list_can_be_searched_by_name(cast: Cast, alice: Caller):
     Project.objects.create(organization=cast.acme, name="Mobile web app")
-    assert names(alice.get(nested(cast), search="WEB")) == ["Web", "Mobile web app"]
+    assert names(alice.get(url(cast), search="WEB")) == ["Web", "Mobile web app"]
     assert names(alice.get(ROOT, search="mobile")) == ["Mobile web app"]
-    assert names(alice.get(nested(cast), search="%")) == []
+    assert names(alice.get(url(cast), search="%")) == []
 
 
 def test_a_project_is_the_same_below_both_roots(cast: Cast, alice: Caller):
-    one = alice.get(nested(cast, f"{cast.web.pk}/")).json()
+    one = alice.get(url(cast, cast.web)).json()
     other = alice.get(f"{ROOT}{cast.web.pk}/").json()
     assert {**one, "live_events_token": 0} == {**other, "live_events_token": 0}
 
@@ -66,7 +63,7 @@ def test_current_is_the_callers_project(cast: Cast, alice: Caller):
         assert alice.get(path).json()["id"] == cast.web.pk
     cast.alice.current_project = cast.app
     cast.alice.save()
-    for path in ("/api/projects/@current", nested(cast, "@current/")):
+    for path in ("/api/projects/@current", url(cast, "@current")):
         assert alice.get(path).json()["name"] == "App"
         assert alice.patch(path, {"week_start_day": 1}).json()["name"] == "App"
 
@@ -83,9 +80,9 @@ def test_foreign_projects_are_not_there(cast: Cast, alice: Caller):
     theirs = cast.globex_web.pk
     for caller, path in (
         (alice, f"{ROOT}{theirs}/"),
-        (alice, nested(cast, f"{theirs}/")),
+        (alice, url(cast, theirs)),
         (alice, f"/api/organizations/{cast.globex.pk}/projects/{theirs}/"),
-        (bob, nested(cast, f"{theirs}/")),
+        (bob, url(cast, theirs)),
     ):
         for response in (caller.get(path), caller.patch(path, {"name": "Mine"}), caller.delete(path)):
             assert (response.status_code, response.json()) == (404, missing())
@@ -104,7 +101,7 @@ def test_a_foreign_organization_lists_and_creates_nothing(cast: Cast, alice: Cal
 
 def test_an_administrator_creates_a_project(cast: Cast):
     bob = cast.caller(cast.bob)
-    response = bob.post(nested(cast), {"name": "New", "timezone": "Europe/Berlin"})
+    response = bob.post(url(cast), {"name": "New", "timezone": "Europe/Berlin"})
     assert response.status_code == 201
     assert (response.json()["name"], response.json()["timezone"]) == ("New", "Europe/Berlin")
     assert response.json()["organization"] == str(cast.acme.pk)
@@ -122,7 +119,7 @@ def test_a_project_is_created_in_the_current_organization_below_the_root(cast: C
 
 
 def test_a_member_creates_none(cast: Cast):
-    for path in (nested(cast), ROOT):
+    for path in (url(cast), ROOT):
         response = cast.caller(cast.carol).post(path, {"name": "New"})
         expected = refused("Your organization access level is insufficient.")
         assert (response.status_code, response.json()) == (403, expected)
@@ -130,7 +127,7 @@ def test_a_member_creates_none(cast: Cast):
 
 
 def test_what_is_refused_creates_nothing(cast: Cast, alice: Caller):
-    response = alice.post(nested(cast), {"name": "New", "timezone": "Mars"})
+    response = alice.post(url(cast), {"name": "New", "timezone": "Mars"})
     assert response.status_code == 400
     assert Project.objects.count() == 4
     assert not Dashboard.objects.exists()
@@ -139,8 +136,8 @@ def test_what_is_refused_creates_nothing(cast: Cast, alice: Caller):
 
 def test_a_member_changes_settings_but_does_not_delete(cast: Cast):
     carol = cast.caller(cast.carol)
-    assert carol.patch(nested(cast, f"{cast.web.pk}/"), {"name": "New"}).json()["name"] == "New"
-    response = carol.delete(nested(cast, f"{cast.web.pk}/"))
+    assert carol.patch(url(cast, cast.web), {"name": "New"}).json()["name"] == "New"
+    response = carol.delete(url(cast, cast.web))
     expected = refused("You don't have sufficient permissions in the project.")
     assert (response.status_code, response.json()) == (403, expected)
 
@@ -152,21 +149,21 @@ def test_deleting_takes_everything_along_but_the_trace(cast: Cast, alice: Caller
     Project.objects.filter(pk=cast.web.pk).update(primary_dashboard=dashboard)
     cast.alice.current_project = cast.web
     cast.alice.save()
-    response = alice.delete(nested(cast, f"{cast.web.pk}/"))
+    response = alice.delete(url(cast, cast.web))
     assert (response.status_code, response.content) == (204, b"")
-    for path in (nested(cast, f"{cast.web.pk}/"), nested(cast, f"{cast.web.pk}/activity/")):
+    for path in (url(cast, cast.web), url(cast, cast.web, "activity/")):
         assert alice.get(path).status_code == 404
     cast.alice.refresh_from_db()
     assert cast.alice.current_project is None
     rows = ActivityLog.objects.filter(activity="deleted", item_id=str(cast.web.pk), organization=cast.acme)
     assert sorted(rows.values_list("scope", flat=True)) == ["Project", "Team"]
-    assert alice.delete(nested(cast, f"{cast.app.pk}/")).status_code == 204
-    assert alice.get(nested(cast)).json()["count"] == 0
+    assert alice.delete(url(cast, cast.app)).status_code == 204
+    assert alice.get(url(cast)).json()["count"] == 0
 
 
 def test_a_key_of_projects_reaches_these_alone(cast: Cast):
     caller = cast.caller(cast.alice, scoped_teams=[cast.web.pk])
-    for base in (ROOT, nested(cast)):
+    for base in (ROOT, url(cast)):
         assert caller.get(f"{base}{cast.web.pk}/").status_code == 200
         detail = f"API key does not have access to the requested project: ID {cast.app.pk}."
         assert caller.get(f"{base}{cast.app.pk}/").json() == refused(detail)
@@ -180,11 +177,11 @@ def test_a_key_of_organizations_lists_these_alone(cast: Cast):
     listed = caller.get(ROOT).json()["results"]
     assert {row["organization"] for row in listed} == {str(cast.globex.pk)}
     refusal = refused(f"API key does not have access to the requested organization: ID {cast.acme.pk}.")
-    for response in (caller.get(nested(cast)), caller.get(f"{ROOT}{cast.web.pk}/"), caller.post(ROOT, {})):
+    for response in (caller.get(url(cast)), caller.get(f"{ROOT}{cast.web.pk}/"), caller.post(ROOT, {})):
         assert (response.status_code, response.json()) == (403, refusal)
 
 
-def test_an_unreadable_body_is_told_before_a_missing_object(cast: Cast, alice: Caller):
+def test_an_unreadable_body_is_refused_before_a_missing_object(cast: Cast, alice: Caller):
     path = f"/api/projects/{cast.web.pk}/annotations/999999/"
     assert alice.patch(path, "{").json()["code"] == "parse_error"
     assert alice.patch(path, {}).json() == missing()
@@ -214,14 +211,14 @@ def test_a_project_takes_four_queries(cast: Cast, alice: Caller, queries: Captur
     for i in range(rows):
         GroupType.objects.create(project=cast.web, group_type=str(i), group_type_index=i)
         ProductIntent.objects.create(project=cast.web, product_type=str(i))
-    for path in (nested(cast, f"{cast.web.pk}/"), f"{ROOT}{cast.web.pk}/"):
+    for path in (url(cast, cast.web), f"{ROOT}{cast.web.pk}/"):
         with queries:
             assert len(alice.get(path).json()["group_types"]) == rows
         assert len(queries) == 4  # key with level; the project; its intents; its group types
 
 
 def test_changes_take_a_constant_number_of_queries(cast: Cast, alice: Caller, queries: CaptureQueriesContext):
-    path = nested(cast, f"{cast.web.pk}/")
+    path = url(cast, cast.web)
     alice.patch(path, {"name": "Old"})
     alice.patch(f"{path}reset_token/", {})
     with queries:

@@ -8,7 +8,7 @@ from annotations.models import Annotation
 from cohorts.models import Cohort
 from core6.analytics.models import Person
 from tests.conftest import Caller, Cast, missing, refused
-from tests.routes import api_routes
+from tests.support.routes import api_routes
 
 PROJECTS, ENVIRONMENTS = "/api/projects/", "/api/environments/"
 
@@ -62,7 +62,7 @@ LISTS = (
 
 @pytest.mark.parametrize("list_", LISTS)
 @pytest.mark.parametrize("prefix", [PROJECTS, ENVIRONMENTS])
-def test_links_stay_below_the_name_that_was_asked(world: Cast, alice: Caller, prefix: str, list_: str):
+def test_links_stay_below_the_name_of_the_request(world: Cast, alice: Caller, prefix: str, list_: str):
     path = prefix + list_.format(project=world.web.pk, cohort=Cohort.objects.get().pk)
     alice.get((ENVIRONMENTS if prefix == PROJECTS else PROJECTS) + path.removeprefix(prefix), limit=1)
     first = alice.get(path, limit=1).json()

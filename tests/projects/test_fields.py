@@ -6,7 +6,8 @@ import pytest
 from core6.analytics.models import Dashboard
 from projects.models import Project
 from tests.conftest import Caller, Cast
-from tests.projects.stored import shown, url
+from tests.support.stored import shown
+from tests.support.urls import projects_url as url
 
 READ_ONLY = {
     "id": 987654,

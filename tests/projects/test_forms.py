@@ -5,7 +5,8 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast
-from tests.projects.stored import FORM, RATE, everything, shown, store, url
+from tests.support.stored import FORM, RATE, everything, shown, store
+from tests.support.urls import projects_url as url
 
 #: No value is the default.
 STATE = {

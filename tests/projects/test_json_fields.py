@@ -1,7 +1,8 @@
 import pytest
 
 from tests.conftest import Caller, Cast, error, invalid
-from tests.projects.stored import FORM, everything, shown, url
+from tests.support.stored import FORM, everything, shown
+from tests.support.urls import projects_url as url
 
 NO_JSON = "Value must be valid JSON."
 NUL = "Null characters are not allowed."
@@ -15,7 +16,7 @@ def nested(depth: int) -> str:
     "value", ["a\0b", "\0", "\\\0", {"a\0b": 1}, {"a": [{"b": "\0"}]}, ["\0"], "\\\\\0", "\u0001\0"]
 )
 @pytest.mark.parametrize("field", ["extra_settings", "test_account_filters"])
-def test_null_characters_are_refused_wherever_they_stand(cast: Cast, alice: Caller, field: str, value: object):
+def test_null_characters_are_refused_at_every_place(cast: Cast, alice: Caller, field: str, value: object):
     before = everything()
     for response in (alice.patch(url(cast, cast.web), {field: value}), alice.post(url(cast), {field: value})):
         assert (response.status_code, response.json()) == (400, invalid("null_characters_not_allowed", NUL, field))

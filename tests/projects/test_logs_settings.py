@@ -4,7 +4,8 @@ import pytest
 import time_machine
 
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import everything, store, url
+from tests.support.stored import everything, store
+from tests.support.urls import projects_url as url
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STAMP = "2026-03-01T12:00:00+00:00"
@@ -21,7 +22,7 @@ def change(caller: Caller, cast: Cast, settings: object) -> dict:
     return response.json()["logs_settings"]
 
 
-def test_they_are_replaced_whole(cast: Cast, alice: Caller):
+def test_logs_settings_are_replaced_whole(cast: Cast, alice: Caller):
     assert change(alice, cast, {"a": {"x": 1}, "b": 2}) == {"a": {"x": 1}, "b": 2}
     assert change(alice, cast, {"a": {"y": 1}}) == {"a": {"y": 1}}
     assert change(alice, cast, None) is None

@@ -1,7 +1,8 @@
 import pytest
 
 from tests.conftest import Caller, Cast
-from tests.projects.stored import everything, shown, store, url
+from tests.support.stored import everything, shown, store
+from tests.support.urls import projects_url as url
 
 
 @pytest.mark.parametrize(

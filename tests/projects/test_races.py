@@ -5,12 +5,9 @@ import pytest
 from core6.activity.models import ActivityLog
 from projects.models import ProductIntent, Project
 from tests.conftest import Caller, Cast, at_once
+from tests.support.urls import action_url as url
 
 THREADS = 16
-
-
-def url(cast: Cast, action: str = "") -> str:
-    return f"/api/organizations/{cast.acme.pk}/projects/{cast.web.pk}/" + (f"{action}/" if action else "")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,7 +2,8 @@ import pytest
 
 from core6.analytics.models import Dashboard
 from tests.conftest import Caller, Cast, invalid, refused
-from tests.projects.stored import ERRORS, everything, shown, store, url
+from tests.support.stored import ERRORS, everything, shown, store
+from tests.support.urls import projects_url as url
 
 NO_ERROR_LIST = f"Must provide a list for field: {ERRORS}."
 NO_ERROR_TEXTS = f"Must provide a list of strings to field: {ERRORS}."
@@ -24,7 +25,7 @@ LONG_ERRORS = (
         (["x" * 297], LONG_ERRORS),
     ],
 )
-def test_refused_errors_to_ignore_are_told_about_no_field(cast: Cast, alice: Caller, value: object, detail: str):
+def test_refused_errors_to_ignore_name_no_field(cast: Cast, alice: Caller, value: object, detail: str):
     store(cast.web, autocapture_exceptions_errors_to_ignore=["kept"])
     before = everything()
     response = alice.patch(url(cast, cast.web), {"timezone": "Europe/Berlin", ERRORS: value})
@@ -84,7 +85,7 @@ def test_an_administrator_changes_who_gets_the_organizations_activity(cast: Cast
     assert (response.status_code, response.json()["receive_org_level_activity_logs"]) == (200, True)
 
 
-def test_the_first_error_in_the_order_of_the_page_is_told(cast: Cast, alice: Caller):
+def test_the_first_error_in_the_order_of_the_page_is_answered(cast: Cast, alice: Caller):
     before = everything()
     body = {"business_model": "b2g", ERRORS: 5, "timezone": "Mars/Phobos", "app_urls": 5, "name": "New"}
     response = alice.patch(url(cast, cast.web), body)

@@ -1,7 +1,8 @@
 import pytest
 
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import DURATION, FLAGS, NULLABLE_FLAGS, RATE, everything, url
+from tests.support.stored import DURATION, FLAGS, NULLABLE_FLAGS, RATE, everything
+from tests.support.urls import projects_url as url
 
 NULL = "This field may not be null."
 BLANK = "This field may not be blank."

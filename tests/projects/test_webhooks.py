@@ -1,7 +1,8 @@
 import pytest
 
 from tests.conftest import Caller, Cast, invalid
-from tests.projects.stored import everything, store, url
+from tests.support.stored import everything, store
+from tests.support.urls import projects_url as url
 
 REFUSAL = invalid(
     "invalid_input",
@@ -39,7 +40,7 @@ def arabic(text: str) -> str:
         "https://xn--e1afmkfd.xn--p1ai/x",
         "https://example.com:/x",
         "https://[2002:808:808::]/x",
-        # Names are not looked up, whatever they look like.
+        # Names are not looked up, of any form.
         "https://127.0.0.1.nip.io/x",
         "https://localhost.example.com/x",
         "https://10.example.com/x",

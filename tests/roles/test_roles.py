@@ -124,7 +124,7 @@ def test_refused_names_leave_no_trace(cast: Cast, alice: Caller, role: Role, sen
 
 
 @pytest.mark.parametrize(("sent", "stored"), [(5, "5"), ("x" * 200, "x" * 200), ("Ünïcode 🦔", "Ünïcode 🦔")])
-def test_accepted_names(cast: Cast, alice: Caller, sent: object, stored: str):
+def test_a_role_gets_the_name_sent(cast: Cast, alice: Caller, sent: object, stored: str):
     response = alice.post(url(cast), {"name": sent, "id": "1", "members": [], "is_default": True, "created_by": 7})
     assert (response.status_code, response.json()["name"]) == (201, stored)
     assert response.json()["is_default"] is False
@@ -181,7 +181,7 @@ def test_current_is_the_callers_organization(cast: Cast, alice: Caller, role: Ro
     assert alice.get("/api/organizations/@current/roles/").json()["results"][0]["id"] == str(role.pk)
 
 
-def test_whoever_leaves_the_organization_leaves_its_roles(cast: Cast, alice: Caller, role: Role):
+def test_a_user_who_leaves_the_organization_leaves_its_roles(cast: Cast, alice: Caller, role: Role):
     join(role, cast.carol)
     Membership.objects.get(user=cast.carol).delete()
     assert alice.get(url(cast, role)).json()["members"] == []

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
+from tests.support.places import place
+from tests.support.serving import LIGHT, Serve, serving
 
 MB: Final = 2**20
 SIZE: Final = 10 * 1000 * 1000
@@ -139,7 +139,7 @@ def worker(server: Serve) -> psutil.Process:
 
 
 class Cost:
-    """Processor seconds, and the most memory beyond what there was, of a process while something happens."""
+    """The processor seconds and the additional memory that a process takes while something happens."""
 
     def __init__(self, process: psutil.Process) -> None:
         self._process, self._is_over = process, threading.Event()
@@ -170,7 +170,7 @@ def send(server: Serve, method: str, path: str, body: bytes, content_type: str, 
 
 
 def addresses(server: Serve) -> list[tuple[str, str]]:
-    project = f"/api/projects/{server.told('project')}/"
+    project = server.path()
     return [("POST", server.annotations), ("POST", f"{project}cohorts/"), ("PATCH", project)]
 
 
@@ -192,14 +192,14 @@ def excess(server: Serve, kind: str, key: str | None, allowed: tuple[float, int]
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_a_stranger(server: Serve, kind: str):
+def test_a_body_of_a_stranger_costs_no_more_than_its_limits(server: Serve, kind: str):
     assert excess(server, kind, None, TO_STRANGERS) == []
     assert excess(server, kind, "phx_unknown", TO_STRANGERS) == []
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_a_caller(server: Serve, kind: str):
-    assert excess(server, kind, server.told("API key"), TO_CALLERS) == []
+def test_a_body_of_a_caller_costs_no_more_than_its_limits(server: Serve, kind: str):
+    assert excess(server, kind, server.printed("API key"), TO_CALLERS) == []
 
 
 def test_the_bodies_are_what_they_are_called():
@@ -211,7 +211,7 @@ def test_the_bodies_are_what_they_are_called():
 @pytest.mark.parametrize("key", ["unknown", "valid"])
 def test_what_was_answered_leaves_no_memory(server: Serve, kind: str, key: str):
     make, content_type = BODIES[kind]
-    body, given = make(), server.told("API key") if key == "valid" else "phx_unknown"
+    body, given = make(), server.printed("API key") if key == "valid" else "phx_unknown"
     send(server, "POST", server.annotations, body, content_type, given)
     before = worker(server).memory_info().rss
     for _ in range(20):

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from core6.serving.limits import MOST_WAITING, PATIENCE_SECONDS
-from tests.management.places import ask, connect, place
-from tests.management.serving import LIGHT, Serve, child, serving, wait_until
+from tests.support.places import ask, connect, place
+from tests.support.serving import LIGHT, Serve, child, serving, wait_until
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 #: Requests that one process takes; --workers 1 is one process.
@@ -30,7 +30,7 @@ def call(server: Serve, path: str) -> tuple[int, float, str | None]:
     """Return the status, the seconds, and Retry-After."""
     began = time.monotonic()
     with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=60)) as connection:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {server.told('API key')}"})
+        connection.request("GET", path, headers={"Authorization": f"Bearer {server.printed('API key')}"})
         answer = connection.getresponse()
         answer.read()
         return answer.status, time.monotonic() - began, answer.getheader("Retry-After")
@@ -55,7 +55,7 @@ def frozen(server: Serve) -> Iterator[None]:
             process.resume()
 
 
-def test_it_says_within_2_s_that_its_database_is_frozen(server: Serve):
+def test_the_server_says_within_2_s_that_its_database_is_frozen(server: Serve):
     assert call(server, server.annotations)[0] == 200
     with callers(server, 8) as waiting:
         with frozen(server):

@@ -47,7 +47,7 @@ def test_stop_asks_by_the_signal(started):
     assert child.returncode == -signal.SIGTERM
 
 
-def test_stop_uses_the_second_signal_on_whoever_ignores_the_first(started):
+def test_stop_uses_the_second_signal_on_a_process_that_ignores_the_first(started):
     child = started(STUBBORN)
     processes.stop(child, signal.SIGTERM, 0.5, then=signal.SIGINT)
     assert child.returncode in {1, -signal.SIGINT}

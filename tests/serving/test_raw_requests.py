@@ -1,4 +1,4 @@
-"""What no client library sends: bytes on a socket. Whatever comes, the server refuses it or hangs up, and lives."""
+"""Bytes on a socket that no client library sends: the server refuses them or hangs up, and goes on."""
 
 import json
 import re
@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
-from tests.serving.received import answer_of
+from tests.support.places import place
+from tests.support.received import answer_of
+from tests.support.serving import LIGHT, Serve, serving
 
-#: So long does nobody wait who is told nothing.
+#: A client that gets no answer waits less than this.
 SILENCE: Final = 0.7
 MB: Final = 2**20
 
@@ -31,7 +31,7 @@ def server() -> Iterator[Serve]:
 
 @pytest.fixture(autouse=True)
 def it_lives(server: Serve) -> Iterator[None]:
-    """After each test, an ordinary client is answered at once, and nobody complains."""
+    """After each test, an ordinary client is answered at once, and the log has no complaint."""
     yield
     for path in (server.annotations, "/_livez"):
         began = time.monotonic()
@@ -73,7 +73,7 @@ def check(received: bytes) -> list[int]:
     if len(found) == 1 and found[0] >= 400:
         answer = answer_of(received)
         body = answer.read()
-        # What the web server itself refuses may be told in other words (D46).
+        # What the web server itself refuses may have other words (D46).
         if answer.headers.get_content_type() == "application/json" and body:
             assert set(json.loads(body)) == {"type", "code", "detail", "attr"}
     return found
@@ -87,7 +87,7 @@ def request(
     head = [
         line or f"{method} {server.annotations} HTTP/1.1",
         f"Host: {host}",
-        f"Authorization: Bearer {server.told('API key')}",
+        f"Authorization: Bearer {server.printed('API key')}",
         *(["Connection: close"] if is_closed else []),
         *headers,
     ]
@@ -129,7 +129,7 @@ def test_what_is_no_request(server: Serve, name: str):
 
 
 @pytest.mark.parametrize("method", ["NONSENSE", "nonsense", "PROPFIND", "TRACE"])
-def test_other_methods(server: Serve, method: str):
+def test_an_unknown_method_is_refused(server: Serve, method: str):
     assert check(exchange(server, request(server, method=method))) in ([405], [400])
 
 
@@ -164,7 +164,7 @@ HEADERS: Final = {
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("name", HEADERS)
-def test_headers(server: Serve, name: str, method: str):
+def test_broken_headers_are_answered_or_refused(server: Serve, name: str, method: str):
     sent = request(server, "Content-Type: application/json", *HEADERS[name], method=method, body=b"{}")
     check(exchange(server, sent, is_ended=True))
 
@@ -180,7 +180,7 @@ CONTENT_TYPES: Final = {
 
 
 @pytest.mark.parametrize("name", CONTENT_TYPES)
-def test_content_types(server: Serve, name: str):
+def test_any_content_type_is_answered_or_refused(server: Serve, name: str):
     """Also where there is no body: what the query says is read all the same."""
     for query in ("", "?limit=5", "?search=%ff", "?" + "a=1&" * 1500):
         line = f"GET {server.annotations}{query} HTTP/1.1"
@@ -188,7 +188,7 @@ def test_content_types(server: Serve, name: str):
         assert found[0] in (200, 400, 406, 415), found
 
 
-def test_a_long_address(server: Serve):
+def test_a_long_address_is_answered_or_hung_up_on(server: Serve):
     for size in (60_000, 100_000, 1_000_000):
         check(exchange(server, request(server, line=f"GET {server.annotations}?a={'x' * size} HTTP/1.1")))
 
@@ -209,7 +209,7 @@ CHUNKS: Final = {
 
 
 @pytest.mark.parametrize("name", CHUNKS)
-def test_chunks(server: Serve, name: str):
+def test_broken_chunks_are_refused_and_store_nothing(server: Serve, name: str):
     sent = request(server, "Content-Type: application/json", "Transfer-Encoding: chunked", method="POST")
     before = server.contents()
     found = check(exchange(server, sent, CHUNKS[name], is_ended=True))
@@ -255,7 +255,7 @@ def test_a_body_that_is_waited_for(server: Serve):
         [b"G", b"E", b"T", b" "],
     ],
 )
-def test_half_a_line(server: Serve, parts: list[bytes]):
+def test_half_a_line_is_refused_or_hung_up_on(server: Serve, parts: list[bytes]):
     assert statuses(exchange(server, *parts, pause=0.1)) in ([], [400], [408])
 
 
@@ -305,7 +305,7 @@ class Memory:
 
 def post(server: Serve, body: bytes) -> tuple[int, dict]:
     """Send a body as a client does that hears no refusal before it has sent it all."""
-    headers = {"Authorization": f"Bearer {server.told('API key')}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {server.printed('API key')}", "Content-Type": "application/json"}
     with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=15)) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.request("POST", server.annotations, body, headers)
@@ -317,8 +317,8 @@ def test_20_mb_are_refused_and_not_kept(server: Serve):
     body = b'{"content": "' + b"x" * (20 * MB) + b'"}'
     with Memory(server) as memory:
         for _ in range(3):
-            status, told = post(server, body)
-            assert (status, told["code"]) == (413, "request_too_large")
+            status, answer = post(server, body)
+            assert (status, answer["code"]) == (413, "request_too_large")
     assert memory.growth < 200 * MB
 
 
@@ -331,5 +331,5 @@ def test_20_mb_in_chunks_are_refused_and_not_kept(server: Serve):
 
 
 def test_deep_json_is_refused(server: Serve):
-    status, told = post(server, b"[" * 100_000 + b"]" * 100_000)
-    assert (status, told["code"]) == (400, "parse_error")
+    status, answer = post(server, b"[" * 100_000 + b"]" * 100_000)
+    assert (status, answer["code"]) == (400, "parse_error")

@@ -1,4 +1,4 @@
-"""A body is whole or it is nothing (D68): what ends too early is 400 `parse_error`, and nothing of it is stored."""
+"""A body that ends too early is refused by 400 `parse_error`, and nothing of it is stored (D68)."""
 
 import json
 import socket
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.management.places import place
-from tests.management.serving import LIGHT, Serve, serving
-from tests.serving.received import answer_of
+from tests.support.places import place
+from tests.support.received import answer_of
+from tests.support.serving import LIGHT, Serve, serving
 
 CSV: Final = b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\ndistinct_id\r\nann\r\n'
 MULTIPART: Final = b'--edge\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc\r\n--edge--\r\n'
@@ -75,16 +75,16 @@ def send(
 
 def counts(server: Serve) -> list[Any]:
     """Return everything that the requests below could have changed."""
-    cohorts, notes = f"/api/projects/{server.told('project')}/cohorts/", server.annotations
+    cohorts, notes = server.path("cohorts"), server.annotations
     found = [server.call("GET", f"{path}?limit=100")[1] for path in (cohorts, notes)]
-    project = server.call("GET", f"/api/projects/{server.told('project')}/")[1]
+    project = server.call("GET", server.path())[1]
     return [*found, project["name"], project["api_token"]]
 
 
 @pytest.fixture(scope="module")
 def addresses(server: Serve) -> list[tuple[str, str]]:
     """One address of each kind of write."""
-    project = server.told("project")
+    project = server.printed("project")
     cohorts = f"/api/projects/{project}/cohorts/"
     note = server.call("POST", server.annotations, {"content": "before"})[1]["id"]
     cohort = server.call("POST", cohorts, {"name": "before", "is_static": True})[1]["id"]
@@ -96,7 +96,7 @@ def addresses(server: Serve) -> list[tuple[str, str]]:
         ("PATCH", f"/api/projects/{project}/"),
         ("PATCH", f"/api/projects/{project}/reset_token/"),
         ("POST", f"/api/projects/{project}/generate_conversations_public_token/"),
-        ("DELETE", f"/api/organizations/{server.told('organization')}/roles/01a20e5b-7a93-7462-a49f-99b7316c99a6/"),
+        ("DELETE", f"/api/organizations/{server.printed('organization')}/roles/01a20e5b-7a93-7462-a49f-99b7316c99a6/"),
     ]
 
 
@@ -108,7 +108,7 @@ def test_what_ends_too_early_is_nothing(server: Serve, addresses: list[tuple[str
     before = counts(server)
     for method, path in addresses:
         headers = [f"Content-Type: {content_type}", announced]
-        status, answer = send(server, method, path, headers, sent, server.told("API key"), is_ended=True)
+        status, answer = send(server, method, path, headers, sent, server.printed("API key"), is_ended=True)
         assert (status, answer["code"]) == (400, "parse_error"), (method, path, answer)
         status, answer = send(server, method, path, headers, sent, is_ended=True)
         assert (status, answer["code"]) == (401, "not_authenticated"), (method, path, answer)
@@ -124,13 +124,13 @@ def test_whole_ones_are_stored(server: Serve, body: str, is_chunked: bool):
     sent = b"".join(chunk(content[i : i + 7]) for i in range(0, len(content), 7)) + b"0\r\n\r\n"
     headers = [f"Content-Type: {content_type}", announced]
     status, answer = send(
-        server, "POST", server.annotations, headers, sent if is_chunked else content, server.told("API key")
+        server, "POST", server.annotations, headers, sent if is_chunked else content, server.printed("API key")
     )
     assert (status, answer["content"]) == (201, "a" if body == "JSON" else "abc")
 
 
 def test_a_key_in_an_unfinished_body_is_no_key(server: Serve):
-    body = json.dumps({"personal_api_key": server.told("API key"), "content": "x"}).encode()
+    body = json.dumps({"personal_api_key": server.printed("API key"), "content": "x"}).encode()
     headers = ["Content-Type: application/json", f"Content-Length: {len(body) + 1}"]
     assert send(server, "POST", server.annotations, headers, body, is_ended=True)[0] == 401
 
@@ -138,14 +138,14 @@ def test_a_key_in_an_unfinished_body_is_no_key(server: Serve):
 def test_a_body_of_get_is_not_waited_for(server: Serve):
     for method in ("GET", "HEAD", "OPTIONS"):
         headers = ["Content-Type: application/json", "Content-Length: 5"]
-        assert send(server, method, server.annotations, headers, b"", server.told("API key"))[0] == 200
+        assert send(server, method, server.annotations, headers, b"", server.printed("API key"))[0] == 200
 
 
 def test_trailers_are_refused(server: Serve):
     """The web server does not show the difference between a trailer and a chunk that is broken."""
     headers = ["Content-Type: application/json", "Transfer-Encoding: chunked"]
     sent = b"2\r\n{}\r\n0\r\nX-End: 1\r\n\r\n"
-    status, answer = send(server, "POST", server.annotations, headers, sent, server.told("API key"))
+    status, answer = send(server, "POST", server.annotations, headers, sent, server.printed("API key"))
     assert (status, answer["code"]) == (400, "parse_error")
 
 
