@@ -106,7 +106,7 @@ class RedocView(JSONErrors, SpectacularRedocView):
 class FaviconView(View):
     """`/favicon.ico`: browsers ask for it beside what names no icon, the schema for example."""
 
-    image = (Path(__file__).parent / "static" / "core6" / "favicon.svg").read_bytes()
+    image = (Path(__file__).parents[2] / "static" / "core6" / "favicon.svg").read_bytes()
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(self.image, content_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
