@@ -8,14 +8,14 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from annotations.models import Annotation
-from core6.api.filters import told
+from core6.api.filters import with_schema
 from core6.api.repeatable import repeatable
 
 
 class AnnotationFilter(django_filters.FilterSet):
     """Narrows annotations by scope and by the time that they mark."""
 
-    scope = told(
+    scope = with_schema(
         django_filters.CharFilter(
             method="filter_scope", help_text="Return only annotations of this scope. `insight` means `dashboard_item`."
         ),

@@ -24,8 +24,8 @@ class SearchFilter(filters.SearchFilter):
         return super().get_search_terms(request)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        told = super().get_schema_operation_parameters(view)
-        return [{**each, "schema": {**each["schema"], "maxLength": _LONGEST_SEARCH}} for each in told]
+        parameters = super().get_schema_operation_parameters(view)
+        return [{**each, "schema": {**each["schema"], "maxLength": _LONGEST_SEARCH}} for each in parameters]
 
 
 class _IntegerField(forms.IntegerField):
@@ -41,7 +41,7 @@ class IntegerFilter(django_filters.Filter):
     field_class = _IntegerField
 
 
-def told(query_parameter: F, **schema: Any) -> F:
+def with_schema(query_parameter: F, **schema: Any) -> F:
     """Return the filter; the schema tells of it in these words, since the library does not see what a filter takes."""
     set_override(query_parameter, "field", {**schema, "description": query_parameter.extra["help_text"]})
     return query_parameter
