@@ -56,12 +56,12 @@ class CohortViewSet(
         "persons": ("cohort:read", "person:read"),
         "duplicate_as_static_cohort": ("cohort:write",),
     }
-    acting_reads = ("duplicate_as_static_cohort",)
+    unsafe_get_actions = ("duplicate_as_static_cohort",)
     activity_scope = "Cohort"
     rows = ({"project": PROJECT},)
     shown: ClassVar = {"deleted": False}
     # A deleted cohort can still be accessed by its id.
-    reaching_hidden = (
+    includes_hidden = (
         *("retrieve", "update", "partial_update", "activity", "persons", "calculation_history"),
         *("add_persons_to_static_cohort", "remove_person_from_static_cohort", "duplicate_as_static_cohort"),
     )

@@ -8,7 +8,7 @@ from projects.models import Project
 def request_demo_data(project: Project) -> None:
     """Have a job fill the project, in the transaction that creates it."""
     task = "core6.demo.tasks.fill_demo_project"
-    jobs.enqueue(task, lock=_lock(project.pk), is_once=True, project_id=project.pk)
+    jobs.enqueue(task, lock=_lock(project.pk), is_unique=True, project_id=project.pk)
 
 
 def is_generating(project_id: int) -> bool:

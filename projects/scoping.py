@@ -49,7 +49,7 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
         organization, key = self.tenant.organization, self.tenant.project_id
         return Project.from_db(None, ["id", "organization_id"], [key, organization.pk])
 
-    def tenant_place(self) -> str:
+    def tenant_url_kwarg(self) -> str:
         return "project_id"
 
     def resolve_tenant(self) -> Tenant:

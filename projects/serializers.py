@@ -191,7 +191,7 @@ class ProjectSerializer(ModelSerializer[Project]):
             if changed.keys() & _DATING:
                 # By its name: cohorts stand above projects.
                 task = "cohorts.tasks.calculate_dated_cohorts"
-                jobs.enqueue(task, lock=f"dates:{instance.pk}", is_once=True, project_id=instance.pk)
+                jobs.enqueue(task, lock=f"dates:{instance.pk}", is_unique=True, project_id=instance.pk)
         return instance
 
 

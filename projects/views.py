@@ -57,12 +57,16 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
     operations = OPERATIONS
     action_scopes: ClassVar = {"complete_product_onboarding": ("project:read",)}
     levels: ClassVar = dict.fromkeys(("create", "destroy", *TOKEN_ACTIONS), Level.ADMIN)
-    bare_operations: ClassVar[Collection[str]] = (
+    unprefixed_operations: ClassVar[Collection[str]] = (
         *TOKEN_ACTIONS,
         "complete_product_onboarding",
         "is_generating_demo_data",
     )
-    answering_object = (*TenantScopedViewSet.answering_object, *TOKEN_ACTIONS, "complete_product_onboarding")
+    actions_returning_object = (
+        *TenantScopedViewSet.actions_returning_object,
+        *TOKEN_ACTIONS,
+        "complete_product_onboarding",
+    )
     activity_scope = "Team"
     rows = ({"organization": ORGANIZATION},)
     ordering = ("pk",)
@@ -76,7 +80,7 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
     filtered = ("list",)
     search_fields = ("name",)
 
-    def tenant_place(self) -> str | None:
+    def tenant_url_kwarg(self) -> str | None:
         return "id" if self.detail else "organization_id"
 
     def resolve_tenant(self) -> Tenant:
@@ -131,7 +135,7 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
         key = instance.pk
         log_deleted(instance, self.caller)
         instance.delete()
-        jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_once=True, project_id=key)
+        jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_unique=True, project_id=key)
 
     @extend_schema(request=CompleteOnboardingSerializer)
     @action(detail=True, methods=["patch"])
@@ -190,7 +194,7 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
 class RootProjectViewSet(ProjectViewSet):
     """A project of whatever organization, by its id alone."""
 
-    bare_operations: ClassVar[Collection[str]] = ()
+    unprefixed_operations: ClassVar[Collection[str]] = ()
 
 
 class AllProjectsViewSet(RootProjectViewSet):
@@ -198,7 +202,7 @@ class AllProjectsViewSet(RootProjectViewSet):
 
     operations = OF_ALL
 
-    def tenant_place(self) -> str | None:
+    def tenant_url_kwarg(self) -> str | None:
         return None
 
     def resolve_tenant(self) -> Tenant:

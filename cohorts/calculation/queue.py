@@ -17,7 +17,7 @@ def enqueue(task: str, *, cohort_id: int, in_seconds: int = 0, **arguments: Any)
     jobs.enqueue(
         name,
         lock=_lock(cohort_id),
-        is_once=not arguments,
+        is_unique=not arguments,
         organization_id=organization_id,
         in_seconds=in_seconds,
         cohort_id=cohort_id,

@@ -23,7 +23,7 @@ from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 from cohorts.sql.properties import CompileError
 from core6.analytics.moving import are_moving, keep_in_place
-from core6.jobs import is_away
+from core6.jobs import is_unreachable
 from core6.observability import metrics
 from core6.observability.logs import logger_of
 from core6.security.error_texts import shortened
@@ -110,7 +110,7 @@ def calculate(cohort_id: int) -> None:
         if state == "57014" and not Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False).exists():
             _fail(cohort, run, "The cohort was deleted meanwhile", Superseded.code)
             return
-        if is_away(error):
+        if is_unreachable(error):
             raise
         _fail(cohort, run, str(error), _CODES.get(state or "") or _CODES.get((state or "")[:2], "unknown"))
     except Exception as error:

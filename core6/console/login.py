@@ -53,7 +53,7 @@ class LoginForm(AuthenticationForm):
         if user and not device:
             counted.append(f"login account {user.pk}")
         for each in counted:  # an address that is refused counts for no account
-            over = [use.rest for use in count_call(each, ATTEMPTS) if use.is_over]
+            over = [use.resets_in for use in count_call(each, ATTEMPTS) if use.is_exceeded]
             if over:
                 raise self._refusal("There were too many attempts: wait, then try again.", max(over))
 

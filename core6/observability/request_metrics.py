@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django_prometheus.middleware import Metrics, PrometheusAfterMiddleware  # type: ignore[import-untyped]  # no types
 from django_prometheus.utils import Time  # type: ignore[import-untyped]  # as above
 
-from core6.database.query_counter import spent
+from core6.database.query_counter import query_usage
 from core6.observability import metrics
 from core6.observability.routes import route_of
 
@@ -47,9 +47,9 @@ class RequestMetricsMiddleware(PrometheusAfterMiddleware):  # type: ignore[misc]
     metrics_cls = RequestMetrics
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        before = spent()
+        before = query_usage()
         response: HttpResponse = super().__call__(request)
-        metrics.observe_statements("request", spent().since(before))
+        metrics.observe_statements("request", query_usage().since(before))
         return response
 
     def process_request(self, request: HttpRequest) -> None:

@@ -15,7 +15,7 @@ from annotations.models import Annotation
 from cohorts.models import Calculation, Cohort
 from core6.accounts.models import Level, Membership, PersonalAPIKey, User
 from core6.analytics.models import Dashboard, Experiment, GroupType, Insight
-from core6.api import kept
+from core6.api import response_cache
 from core6.api.reads import List, Retrieve
 from core6.revisions.models import Revision, watched_tables
 from projects.models import ProductIntent, Project
@@ -301,7 +301,7 @@ def test_a_kept_page_opens_nothing_to_whoever_is_refused(world: Cast):
 
 def test_a_page_too_large_to_keep_is_read_anew(world: Cast, queries: CaptureQueriesContext, monkeypatch):
     path, alice = tags(world, "annotations")
-    monkeypatch.setattr(kept, "_LARGEST", 10)
+    monkeypatch.setattr(response_cache, "_LARGEST", 10)
     alice.get(path)
     first = alice.get(path)
     with queries:
