@@ -13,7 +13,7 @@ from core6.api.repeatable import repeatable
 
 
 class AnnotationFilter(django_filters.FilterSet):
-    """Narrows annotations by scope and by the time that they mark."""
+    """Filters annotations by scope and by their date marker."""
 
     scope = with_schema(
         django_filters.CharFilter(
@@ -52,7 +52,7 @@ class AnnotationFilter(django_filters.FilterSet):
 
 
 def moment(name: str, text: Any) -> datetime:
-    """Return an ISO 8601 date or time in UTC, in which a naive one is taken to be; raises ValidationError."""
+    """Return an ISO 8601 date or time in UTC, which is also the zone of a naive one; raises ValidationError."""
     try:
         value = datetime.fromisoformat(text)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -35,7 +35,7 @@ class AnnotationViewSet(
     activity_scope = "Annotation"
     rows = ({"project": PROJECT}, {"organization": ORGANIZATION, "scope": Annotation.Scope.ORGANIZATION})
     shown: ClassVar = {"deleted": False}
-    includes_hidden = ("partial_update", "activity")  # PATCH is how one is restored
+    includes_hidden = ("partial_update", "activity")  # PATCH restores an annotation
     ordering = ("-date_marker", "-id")
     related = ("dashboard", "dashboard_item", "created_by")
     queryset = Annotation.objects.all()

@@ -22,7 +22,7 @@ from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 from cohorts.sql.properties import CompileError
-from core6.analytics.moving import are_moving, keep_in_place
+from core6.analytics.moving import are_moving, prevent_moving
 from core6.jobs import is_unreachable
 from core6.observability import metrics
 from core6.observability.logs import logger_of
@@ -180,7 +180,7 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute("SET LOCAL jit = off")
             cursor.execute("SELECT set_config('application_name', %s, true)", [_name_of(cohort.pk)])
-        keep_in_place()
+        prevent_moving()
         count, changes = replace_members(persons, **at)
         query_ms = round((time.monotonic() - started) * 1000)
         set_queries(run, persons.text, query_ms=query_ms, written_rows=changes)

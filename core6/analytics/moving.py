@@ -1,6 +1,6 @@
-"""While `manage.py distribute` moves people to the workers of a cluster, nothing is computed of them.
+"""A lock: while `manage.py distribute` moves persons to the workers of a cluster, no cohort is computed.
 
-A statement that reads tables of both kinds is a hundred times slower, and holds up the move of the next table.
+A statement on both local and distributed tables is a hundred times slower, and blocks the move of the next table.
 """
 
 from collections.abc import Iterator
@@ -14,27 +14,27 @@ _LOCK: Final = "hashtextextended('core6.analytics.moving', 0)"
 
 @contextmanager
 def moving() -> Iterator[None]:
-    """Be the only one to move people: wait for the calculations that run, and for a move that runs.
+    """Hold the lock exclusively: wait for running calculations, and for another move.
 
-    The lock is the session's. It is kept when the client is killed, until the statement that moves a table has ended.
+    It is a session lock. If the client is killed, it is held until the statement that moves a table has ended.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_lock({_LOCK})")
     try:
         yield
     finally:
-        with suppress(Error), connection.cursor() as cursor:  # without a connection there is no lock either
+        with suppress(Error), connection.cursor() as cursor:  # a closed connection has released the lock
             cursor.execute(f"SELECT pg_advisory_unlock({_LOCK})")
 
 
 def are_moving() -> bool:
-    """Return whether people are being moved, or somebody waits to move them."""
+    """Return whether persons are being moved, or a move waits for the lock."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SELECT NOT pg_try_advisory_xact_lock_shared({_LOCK})")
         return bool(cursor.fetchone()[0])
 
 
-def keep_in_place() -> None:
-    """Let people be moved only after the transaction in progress; wait for a move that runs."""
+def prevent_moving() -> None:
+    """Hold the lock shared until the end of the transaction; wait for a running move."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_LOCK})")
