@@ -17,7 +17,7 @@ from cohorts.models import Cohort
 from cohorts.sql.actors_query import copy_of
 from core6.analytics.models import Experiment, Insight, Person
 from core6.api.ids import parse_uuid
-from core6.api.time_limits import limited_people
+from core6.api.time_limits import limited_persons
 from projects.models import Project
 
 MAX_PERSONS_BY_HAND: Final = 1000
@@ -72,13 +72,13 @@ def _mark_idle(cohort: Cohort) -> None:
 
 
 def _count(cohort: Cohort) -> None:
-    with limited_people(cohort.project_id):
+    with limited_persons(cohort.project_id):
         record_members(cohort, is_changed=False)
 
 
 def _add_requested_members(serializer: Any, cohort: Cohort) -> None:
     if serializer.person_ids:
-        with limited_people(cohort.project_id):
+        with limited_persons(cohort.project_id):
             added = add_persons(cohort, by_uuid(cohort, serializer.person_ids))
         cohort.added_person_ids = tuple(str(each) for each in added)
     elif serializer.person_ids is not None and serializer.named is None:

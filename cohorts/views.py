@@ -30,7 +30,7 @@ from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
-from core6.api.time_limits import SearchTooSlow, limited_people
+from core6.api.time_limits import SearchTooSlow, limited_persons
 from core6.api.viewsets import NOT_ALLOWED
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from core6.database.prepared import PROJECT
@@ -134,7 +134,7 @@ class CohortViewSet(
         """List the members, the newest person first."""
         cohort = self.get_object()
         persons = filter_persons(persons_of(cohort), cohort.project_id, request.query_params.dict())
-        with limited_people(cohort.project_id, SearchTooSlow):
+        with limited_persons(cohort.project_id, SearchTooSlow):
             page = self.paginate_queryset(persons)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -171,7 +171,7 @@ class CohortViewSet(
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
-            with limited_people(cohort.project_id):
+            with limited_persons(cohort.project_id):
                 changes.add_persons_by_hand(cohort, data)
             self._log(cohort, "persons_added_manually", None)
         return Response({"success": True})
@@ -188,7 +188,7 @@ class CohortViewSet(
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
-            with limited_people(cohort.project_id):
+            with limited_persons(cohort.project_id):
                 changes.remove_person_by_hand(cohort, data)
             self._log(cohort, "person_removed_manually", None)
         return Response({"success": True})

@@ -18,7 +18,7 @@ from cohorts.models import Cohort
 from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)
-#: After more failures in a row a cohort is not calculated again until it is saved.
+#: After more failures in a row, a cohort is not calculated again until it is saved.
 MOST_ERRORS: Final = 20
 _FIRST_PAUSE = timedelta(minutes=30)
 _AT_ONCE: Final = 20
@@ -37,7 +37,7 @@ def refresh_cohorts() -> None:
     due = [
         cohort
         for cohort in candidates.only("project", "errors_calculating", "last_error_at")
-        if _is_rested(cohort, now)
+        if _is_pause_over(cohort, now)
     ]
     for cohort in by_turns(due)[:_AT_ONCE]:
         with transaction.atomic():
@@ -74,7 +74,7 @@ def by_turns(cohorts: Iterable[Cohort]) -> list[Cohort]:
     return [cohort for _, cohort in sorted(ordered, key=itemgetter(0))]
 
 
-def _is_rested(cohort: Cohort, now: datetime) -> bool:
+def _is_pause_over(cohort: Cohort, now: datetime) -> bool:
     """Return whether the pause after the last failure is over; it doubles with each failure."""
     return cohort.last_error_at is None or now - cohort.last_error_at >= _FIRST_PAUSE * 2**cohort.errors_calculating
 

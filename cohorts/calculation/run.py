@@ -126,11 +126,11 @@ def cancel(cohort_id: int) -> None:
         cursor.execute(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = %s AND state = 'active'",
-            [_name_of(cohort_id)],
+            [_application_name(cohort_id)],
         )
 
 
-def _name_of(cohort_id: int) -> str:
+def _application_name(cohort_id: int) -> str:
     """Return the application_name of the transaction that computes a cohort."""
     return f"core6 computes cohort {cohort_id}"
 
@@ -157,7 +157,7 @@ def _claim(cohort_id: int) -> Cohort | None:
         return cohort
 
 
-def compile_of(criteria: Criteria, project_id: int) -> Sql:
+def compile_for_project(criteria: Criteria, project_id: int) -> Sql:
     """Return the statement that selects the persons of a project who meet the criteria now; raises CompileError."""
     named = known(project_id, {leaf.value for leaf in leaves(criteria.properties) if isinstance(leaf, CohortFilter)})
     live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
@@ -167,7 +167,7 @@ def compile_of(criteria: Criteria, project_id: int) -> Sql:
 def _compute(cohort: Cohort, run: Calculation) -> None:
     at = {"project_id": cohort.project_id, "cohort_id": cohort.pk}
     try:
-        persons = compile_of(_criteria(cohort), cohort.project_id)
+        persons = compile_for_project(_criteria(cohort), cohort.project_id)
     except NoCriteria as nothing:
         with transaction.atomic():
             delete_members(**at)
@@ -179,7 +179,7 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute(f"SET LOCAL statement_timeout = '{settings.COHORT_CALCULATION_SECONDS}s'")
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute("SET LOCAL jit = off")
-            cursor.execute("SELECT set_config('application_name', %s, true)", [_name_of(cohort.pk)])
+            cursor.execute("SELECT set_config('application_name', %s, true)", [_application_name(cohort.pk)])
         prevent_moving()
         count, changes = replace_members(persons, **at)
         query_ms = round((time.monotonic() - started) * 1000)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from cohorts.calculation.dependencies import known, lock_definitions
 from cohorts.calculation.queue import enqueue, has_queued
-from cohorts.calculation.run import compile_of, wake_dependents
+from cohorts.calculation.run import compile_for_project, wake_dependents
 from cohorts.criteria.parse import CriteriaError, load, references
 from cohorts.members.store import add_members, count_members, select_persons
 from cohorts.models import Cohort
@@ -100,7 +100,7 @@ def _selected(cohort: Cohort, source: dict[str, Any]) -> Sql:
     if "query" in source:
         return actors_query.compile_query(source["query"], project_id=cohort.project_id)
     if "filters" in source:
-        return compile_of(load(source["filters"]), cohort.project_id)
+        return compile_for_project(load(source["filters"]), cohort.project_id)
     values = source["values"]
     if source["by"] == "person_id":
         values = [value for value in values if parse_uuid(value)]

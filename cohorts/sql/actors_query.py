@@ -59,8 +59,8 @@ def check(query: dict[str, Any]) -> None:
         _ActorsQuery.model_validate(query)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise CriteriaError(f"Query cannot be read: {place}: {first['msg']}.", attr="query") from error
+        path = ".".join(map(str, first["loc"]))
+        raise CriteriaError(f"Query cannot be read: {path}: {first['msg']}.", attr="query") from error
     try:
         criteria = _criteria(query)
     except CriteriaError as error:

@@ -94,15 +94,15 @@ class _Compiler:
         for leaf in leaves(root):
             if isinstance(leaf, PersonFilter):
                 times[leaf.key] += COMPARISONS_OF_NUMBERS.get(leaf.operator or "", 0)
-        for place, key in enumerate(key for key, count in times.items() if count > 1):
-            json, text = Sql(f"j{place}.json"), Sql(f"(j{place}.json #>> '{{}}')")
+        for index, key in enumerate(key for key, count in times.items() if count > 1):
+            json, text = Sql(f"j{index}.json"), Sql(f"(j{index}.json #>> '{{}}')")
             number = number_of(text, json)
             # OFFSET 0 keeps Postgres from inlining the expressions into each comparison.
-            self.joins.append(Sql(f"CROSS JOIN LATERAL (SELECT p.properties -> %s AS json OFFSET 0) j{place}", (key,)))
+            self.joins.append(Sql(f"CROSS JOIN LATERAL (SELECT p.properties -> %s AS json OFFSET 0) j{index}", (key,)))
             self.joins.append(
-                Sql(f"CROSS JOIN LATERAL (SELECT {number.text} AS number OFFSET 0) n{place}", number.values)
+                Sql(f"CROSS JOIN LATERAL (SELECT {number.text} AS number OFFSET 0) n{index}", number.values)
             )
-            self._properties[key] = Property(text, json, Sql(f"n{place}.number"))
+            self._properties[key] = Property(text, json, Sql(f"n{index}.number"))
 
     def node(self, node: Node) -> Sql:
         """Return the condition of a node on the row of a person with the joined sets."""

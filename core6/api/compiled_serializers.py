@@ -118,8 +118,8 @@ class CompiledSerializer:
 
     def _decoded(self, row: Row) -> Row:
         decoded = list(row)
-        for place, decode in self._decoders:
-            decoded[place] = decode(row[place], None, connection)
+        for index, decode in self._decoders:
+            decoded[index] = decode(row[index], None, connection)
         return decoded
 
     def _object(self, serializer: Any, prefix: str) -> Maker:
@@ -128,17 +128,17 @@ class CompiledSerializer:
         if code - _OF_FIELDS or overrides(type(serializer), OF_SERIALIZERS):
             raise NotCompilable(f"{type(serializer).__name__} has custom code")
         names: list[str] = []
-        places: list[int] = []
+        indexes: list[int] = []
         makers: list[tuple[str, Maker]] = []
         for name, field in serializer.fields.items():
             if field.write_only:
                 continue
-            place, maker = self._field(serializer, field, name, prefix)
+            index, maker = self._field(serializer, field, name, prefix)
             names.append(name)
-            places.append(place)
+            indexes.append(index)
             if maker:
                 makers.append((name, maker))
-        pick = itemgetter(*places, 0)  # at least two, so that it always returns a tuple
+        pick = itemgetter(*indexes, 0)  # at least two, so that it always returns a tuple
 
         def make(row: Row, context: Any, related: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
             made = dict(zip(names, pick(row), strict=False))
@@ -184,30 +184,30 @@ class CompiledSerializer:
         if not is_unchanged and not is_read_simply:
             raise NotCompilable(f"{column} is not read simply")
         if _is_time(field, model_field):
-            place = self._column(f"{column} as text", Cast(F(column), TextField()))
-            return place, lambda row, *_: _time(row[place])
-        place = self._column(column)
+            index = self._column(f"{column} as text", Cast(F(column), TextField()))
+            return index, lambda row, *_: _time(row[index])
+        index = self._column(column)
         if is_unchanged:
-            return place, None
+            return index, None
         show = field.to_representation
-        return place, lambda row, *_: None if row[place] is None else show(row[place])
+        return index, lambda row, *_: None if row[index] is None else show(row[index])
 
     def _computed(self, field: Any, prefix: str) -> tuple[int, Maker]:
         self.needs_context = True
-        places = [self._column(prefix + each) for each in field.columns]
+        indexes = [self._column(prefix + each) for each in field.columns]
 
         def make(row: Row, context: Any, _: Any) -> Any:
-            value = field.from_columns(context, *[row[place] for place in places])
+            value = field.from_columns(context, *[row[index] for index in indexes])
             return None if value is None else field.to_representation(value)
 
         return 0, make
 
     def _one(self, field: Any, column: str) -> tuple[int, Maker]:
-        place = self._column(f"{column}__pk")
+        index = self._column(f"{column}__pk")
         make = self._object(field, f"{column}__")
 
         def nested(row: Row, context: Any, related: Any) -> Any:
-            return None if row[place] is None else make(row, context, related)
+            return None if row[index] is None else make(row, context, related)
 
         return 0, nested
 
@@ -221,8 +221,8 @@ class CompiledSerializer:
         children = CompiledPrefetch(field.child, related.field, queryset, self._column("pk"))
         self.children.append(children)
         self.is_repeatable &= children.is_repeatable
-        place, number = children.parent_place, len(self.children) - 1
-        return 0, lambda row, _, found: found[number].get(row[place], [])
+        index, number = children.parent_index, len(self.children) - 1
+        return 0, lambda row, _, found: found[number].get(row[index], [])
 
     def _column(self, name: str, expression: Any = None) -> int:
         if name not in self._names:
@@ -237,30 +237,30 @@ class CompiledSerializer:
 class CompiledPrefetch:
     """The related rows of all rows of a page, read by one more statement."""
 
-    def __init__(self, serializer: Any, relation: Any, queryset: QuerySet[Any], parent_place: int) -> None:
-        self.parent_place = parent_place
+    def __init__(self, serializer: Any, relation: Any, queryset: QuerySet[Any], parent_index: int) -> None:
+        self.parent_index = parent_index
         self._compiled = CompiledSerializer(serializer, queryset)
         if self._compiled.children or self._compiled.needs_context:
             raise NotCompilable(f"{type(serializer).__name__} in a list")
         self.is_repeatable = self._compiled.is_repeatable
-        of_parents = is_any_of(relation, "= ANY(%s)", [Place("parents")])
+        of_parents = column_condition(relation, "= ANY(%s)", [Place("parents")])
         columns = [*self._compiled.columns, relation.attname]
         self._statement = Statement(text_of(queryset.filter(of_parents).values_list(*columns)))
 
     def of(self, rows: Sequence[Row], values: Mapping[str, Any], using: str) -> dict[Any, list[dict[str, Any]]]:
         """Return the related rows as JSON, by the key of their parent."""
         found: dict[Any, list[dict[str, Any]]] = {}
-        parents = [row[self.parent_place] for row in rows]
+        parents = [row[self.parent_index] for row in rows]
         children = self._compiled.decoded(self._statement.run({**values, "parents": parents}, using))
         for child, made in zip(children, self._compiled.represent(children), strict=True):
             found.setdefault(child[-1], []).append(made)
         return found
 
 
-def is_any_of(field: Any, condition: str, values: Sequence[Any]) -> RawSQL:
+def column_condition(field: Any, condition: str, values: Sequence[Any]) -> RawSQL:
     """Return a condition on a column in SQL, such as `= ANY(%s)`."""
-    place = f'"{field.model._meta.db_table}"."{field.column}"'
-    return RawSQL(f"{place} {condition}", values, output_field=BooleanField())  # noqa: S611  # our own text
+    column = f'"{field.model._meta.db_table}"."{field.column}"'
+    return RawSQL(f"{column} {condition}", values, output_field=BooleanField())  # noqa: S611  # our own text
 
 
 def _model_field(model: Any, name: str) -> "Field[Any, Any] | None":

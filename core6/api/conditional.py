@@ -19,7 +19,7 @@ from core6.api.exceptions import PreconditionFailed
 from core6.api.renderers import JSONRenderer
 
 # JSON that may contain a float without a fraction.
-_WHOLE_FLOAT: Final = re.compile(rb"\d\.0|\d[eE]")
+_INTEGRAL_FLOAT: Final = re.compile(rb"\d\.0|\d[eE]")
 _CHANGING: Final = ("PUT", "PATCH", "DELETE")
 
 
@@ -50,23 +50,23 @@ def tag_of(body: Mapping[str, Any], meta: Any) -> str:
 
 def _digest_of(body: Mapping[str, Any]) -> str:
     """Return a digest that storing JSON does not change: the database sorts keys, and makes 1000 of 1e3."""
-    content = _sorted(body)
-    return digest(_sorted(_whole(body)) if _WHOLE_FLOAT.search(content) else content)
+    content = _canonical_json(body)
+    return digest(_canonical_json(_with_integers(body)) if _INTEGRAL_FLOAT.search(content) else content)
 
 
-def _sorted(body: Any) -> bytes:
+def _canonical_json(body: Any) -> bytes:
     try:
         return orjson.dumps(body, default=str, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # numbers beyond 64 bits, which only the standard library writes
         return json.dumps(body, default=str, sort_keys=True).encode()
 
 
-def _whole(value: Any) -> Any:
+def _with_integers(value: Any) -> Any:
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):
-        return {name: _whole(each) for name, each in value.items()}
-    return [_whole(each) for each in value] if isinstance(value, list) else value
+        return {name: _with_integers(each) for name, each in value.items()}
+    return [_with_integers(each) for each in value] if isinstance(value, list) else value
 
 
 def check(view: GenericAPIView[Any], instance: Model) -> None:
@@ -77,11 +77,11 @@ def check(view: GenericAPIView[Any], instance: Model) -> None:
     # As in the response to a GET, whatever the action itself returns.
     serializer_class: Any = type(view).serializer_class
     body = serializer_class(instance, context=view.get_serializer_context()).data
-    if _of_state(tag_of(body, serializer_class.Meta)) not in map(_of_state, parse_etags(sent)):
+    if _stable_part(tag_of(body, serializer_class.Meta)) not in map(_stable_part, parse_etags(sent)):
         raise PreconditionFailed
 
 
-def _of_state(tag: str) -> str:
+def _stable_part(tag: str) -> str:
     """Return the part of a tag that calculations do not change."""
     return tag.partition("-")[0].rstrip('"')
 

@@ -12,7 +12,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.viewsets import GenericViewSet
 
 from core6.api import response_cache
-from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, is_any_of
+from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, column_condition
 from core6.api.page_sizes import fitting, json_columns, part_that_fits
 from core6.api.repeatable import OF_VIEWS, is_marked, is_of_framework, overridden, overrides
 from core6.database import replica
@@ -44,7 +44,7 @@ def plan_of(view: Any) -> "Plan":
         try:
             plan = Read(view) if view.action in ("list", "retrieve") else Change(view)
         except (NotCompilable, FieldError, ValueError) as reason:
-            logger.info("Nothing is prepared for %s of %s: %s", view.action, type(view).__name__, reason)
+            logger.info("No prepared plan for %s of %s: %s", view.action, type(view).__name__, reason)
             plan = Plan()
         # To notice later changes of the classes.
         plan.made_for = [(each, dict(vars(each))) for each in type(view).__mro__ if not is_of_framework(each)]
@@ -160,7 +160,7 @@ class Page:
         large = json_columns(rows.model, columns)
         if large:
             page = fitting(page, rows.model, large)
-        on_page = is_any_of(pk, f"= ANY(ARRAY({page.sql}))", page.values)
+        on_page = column_condition(pk, f"= ANY(ARRAY({page.sql}))", page.values)
         read = rows.filter(on_page)
         self.rows = Statement(text_of(read.values_list(*columns)))
         self.counted = Statement(text_of(read.values_list(*columns, RawSQL(total.sql, total.values))))  # noqa: S611
@@ -178,7 +178,7 @@ def _keys_of_page(querysets: Sequence[QuerySet[Any]], order: Sequence[str]) -> T
     names = [name.lstrip("-") for name in order]
     parts = [text_of(each.values_list("pk", *names)).within("({} LIMIT %s)", _END) for each in querysets]
     union = Text(" UNION ALL ".join(part.sql for part in parts), [value for part in parts for value in part.values])
-    keys = [f"k{place}" for place in range(len(order))]
+    keys = [f"k{index}" for index in range(len(order))]
     by = ", ".join(f"{key} DESC" if name[0] == "-" else key for key, name in zip(keys, order, strict=True))
     form = f"SELECT pk FROM ({{}}) page (pk, {', '.join(keys)}) ORDER BY {by} LIMIT %s OFFSET %s"  # noqa: S608
     return union.within(form, _LIMIT, _OFFSET)

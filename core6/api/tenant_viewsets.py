@@ -62,8 +62,8 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         """Return the declared rows as disjoint querysets, one per condition, each of which an index may sort."""
         queryset, conditions = self.declared_queryset(), self._conditions({})
         return [
-            self._filter(queryset, reduce(lambda rest, before: rest & ~before, conditions[:place], condition))
-            for place, condition in enumerate(conditions)
+            self._filter(queryset, reduce(lambda rest, before: rest & ~before, conditions[:index], condition))
+            for index, condition in enumerate(conditions)
         ]
 
     def _filter(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:

@@ -41,7 +41,7 @@ def limited_search() -> Iterator[None]:
 
 
 @contextmanager
-def limited_people(project_id: int, too_slow: type[ServiceUnavailable] = PersonsUnavailable) -> Iterator[None]:
+def limited_persons(project_id: int, too_slow: type[ServiceUnavailable] = PersonsUnavailable) -> Iterator[None]:
     """End each statement of the block, on a project's persons, after SEARCH_SECONDS; raises `too_slow` (503).
 
     In a cluster, where persons of other projects are on other machines, further requests of the project are then

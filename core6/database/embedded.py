@@ -101,7 +101,7 @@ class Server:
             "unix_socket_directories": str(socket_directory(self.directory)),
             "timezone": "UTC",
             "log_timezone": "UTC",
-            # No statements and no rows in the log, since they may contain keys.
+            # No statements and no rows in the log, since they may contain keys. The client still gets them.
             "log_min_error_statement": "panic",
             "log_error_verbosity": "terse",
         }

@@ -84,7 +84,7 @@ class Statement:
             connection.ensure_connection()
             return Literal(value).as_string(connection.connection).replace("%", "%%")
 
-        self.sql = re.sub("%%|%s", lambda place: fill(place) if place[0] == "%s" else "%%", text.sql)
+        self.sql = re.sub("%%|%s", lambda found: fill(found) if found[0] == "%s" else "%%", text.sql)
 
     def run(self, values: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS) -> Sequence[Sequence[Any]]:
         """Return the rows for these values of the Parameters."""
@@ -141,8 +141,8 @@ def from_row(model: type[M], values: Iterator[Any]) -> M:
     """Return a model instance from the next values of a row, which are those of its fields in their order."""
     names, decoders = _fields_of(model)
     read = list(islice(values, len(names)))
-    for place, decode in decoders:
-        read[place] = decode(read[place], None, connection)
+    for index, decode in decoders:
+        read[index] = decode(read[index], None, connection)
     return model.from_db(connection.alias, names, read)
 
 
@@ -150,5 +150,5 @@ def from_row(model: type[M], values: Iterator[Any]) -> M:
 def _fields_of(model: type[Model]) -> tuple[list[str], list[tuple[int, Any]]]:
     """Return the names of a model's columns, and the decoders of those that have one, by their indexes."""
     fields = model._meta.concrete_fields
-    decoders = [(place, getattr(field, "from_db_value", None)) for place, field in enumerate(fields)]
-    return [field.attname for field in fields], [(place, decode) for place, decode in decoders if decode]
+    decoders = [(index, getattr(field, "from_db_value", None)) for index, field in enumerate(fields)]
+    return [field.attname for field in fields], [(index, decode) for index, decode in decoders if decode]

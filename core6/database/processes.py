@@ -29,7 +29,7 @@ def spawn(command: Sequence[str], *, on_parent_death: int, **options: object) ->
     def attach() -> None:
         die_with_parent(on_parent_death)
         if os.getppid() != parent:
-            os._exit(1)  # the parent died before the request was in place
+            os._exit(1)  # the parent died before the call
 
     process: subprocess.Popen[bytes] = subprocess.Popen(
         command,

@@ -61,8 +61,8 @@ def _insertion(model: type[Model], companion: type[Model] | None, key: str) -> t
     ]
     columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
     values = sql.SQL(", ").join(sql.Placeholder() * len(fields))
-    place = sql.Identifier(meta.db_table), columns, values, sql.Identifier(meta.pk.column)
-    text = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(*place)
+    parts = sql.Identifier(meta.db_table), columns, values, sql.Identifier(meta.pk.column)
+    text = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(*parts)
     return _with_companion(text, meta.pk, companion, key).as_string(None), fields
 
 
@@ -73,8 +73,8 @@ def _change(
     meta: Any = model._meta
     fields = [meta.get_field(name) for name in names]
     pairs = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(field.column)) for field in fields)
-    place = sql.Identifier(meta.db_table), pairs, sql.Identifier(meta.pk.column), sql.Identifier(meta.pk.column)
-    text = sql.SQL("UPDATE {} SET {} WHERE {} = %s RETURNING {}").format(*place)
+    parts = sql.Identifier(meta.db_table), pairs, sql.Identifier(meta.pk.column), sql.Identifier(meta.pk.column)
+    text = sql.SQL("UPDATE {} SET {} WHERE {} = %s RETURNING {}").format(*parts)
     return _with_companion(text, meta.pk, companion, key).as_string(None), fields
 
 
@@ -85,7 +85,7 @@ def _with_companion(text: sql.Composed, pk: "Field[Any, Any]", companion: type[M
     meta: Any = companion._meta
     others = [field for field in meta.concrete_fields if field.name != key]
     columns = [sql.Identifier(field.column) for field in others]
-    place = {
+    parts = {
         "written": text,
         "table": sql.Identifier(meta.db_table),
         "columns": sql.SQL(", ").join([*columns, sql.Identifier(meta.get_field(key).column)]),
@@ -96,7 +96,7 @@ def _with_companion(text: sql.Composed, pk: "Field[Any, Any]", companion: type[M
     return sql.SQL(
         "WITH written AS ({written}), companion AS"
         " (INSERT INTO {table} ({columns}) SELECT {values}, {pk}::text FROM written) SELECT {pk} FROM written"
-    ).format(**place)
+    ).format(**parts)
 
 
 def _type(field: "Field[Any, Any]") -> str:

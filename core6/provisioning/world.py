@@ -204,16 +204,16 @@ def _check_storable(data: Any) -> None:
     """Refuse texts and numbers, at any depth, that the database cannot store."""
     rest: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
     while rest:
-        place, value = rest.pop()
+        path, value = rest.pop()
         if isinstance(value, dict):
-            rest += [((*place, str(key)), each) for key, each in value.items()]
-            rest += [((*place, repr(key)), key) for key in value if isinstance(key, str)]
+            rest += [((*path, str(key)), each) for key, each in value.items()]
+            rest += [((*path, repr(key)), key) for key in value if isinstance(key, str)]
         elif isinstance(value, list):
-            rest += [((*place, index), each) for index, each in enumerate(value)]
+            rest += [((*path, index), each) for index, each in enumerate(value)]
         elif isinstance(value, float) and not math.isfinite(value):
-            raise WorldError(f"{dotted(place)}: {value} is no number that can be stored")
+            raise WorldError(f"{dotted(path)}: {value} is no number that can be stored")
         elif isinstance(value, str) and _UNSTORABLE.search(value):
-            raise WorldError(f"{' '.join(dotted(place).split())}: the text has a character that cannot be stored")
+            raise WorldError(f"{' '.join(dotted(path).split())}: the text has a character that cannot be stored")
 
 
 def dotted(location: tuple[str | int, ...]) -> str:

@@ -58,7 +58,7 @@ def main() -> None:
         log_level=LogLevels.error,
         log_dictconfig=json.loads(_LOGGING.read_text()),
     )
-    os.register_at_fork(after_in_child=_Bond())
+    os.register_at_fork(after_in_child=_EndWithParent())
     if threading.active_count() > 1:
         raise RuntimeError("The application started a thread while it was loaded: start it when it is first used.")
     gc.collect()
@@ -75,7 +75,7 @@ def _load(target: str) -> Any:
     return lambda threads: Application(wsgi, threads=threads)
 
 
-class _Bond:
+class _EndWithParent:
     """Ends a worker with its parent process: workers of a killed web server would keep the port open."""
 
     def __init__(self) -> None:

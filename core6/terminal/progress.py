@@ -55,17 +55,17 @@ def progress(what: str, total: float | None = None, *, is_bytes: bool = False) -
         return
     is_over = threading.Event()
     # In a thread, since the work may be one statement that runs for minutes.
-    shower = None if _works else threading.Thread(target=_show, args=[is_over], daemon=True)
+    thread = None if _works else threading.Thread(target=_show, args=[is_over], daemon=True)
     _works.append(work)
     try:
-        if shower:
-            shower.start()
+        if thread:
+            thread.start()
         yield work
     finally:
         is_over.set()
         _works.remove(work)
-        if shower:
-            shower.join()
+        if thread:
+            thread.join()
 
 
 def _show(is_over: threading.Event) -> None:
