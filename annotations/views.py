@@ -57,7 +57,7 @@ class AnnotationViewSet(
         assert serializer.instance is not None
         scope = serializer.validated_data.get("scope", serializer.instance.scope)
         was_shared = serializer.instance.scope == Annotation.Scope.ORGANIZATION
-        # D12: a shared row that is shared no longer belongs to the project it was patched through.
+        # D12: an annotation that is no longer shared belongs to the project in the URL of the PATCH.
         leaves = was_shared and scope != Annotation.Scope.ORGANIZATION
         self.save_and_log(serializer, **({"project": self.project} if leaves else {}))
 

@@ -167,7 +167,7 @@ class CohortViewSet(
     )
     @action(detail=True, methods=["patch"])
     def add_persons_to_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Put persons into a static cohort."""
+        """Add persons to a static cohort."""
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
@@ -184,7 +184,7 @@ class CohortViewSet(
     )
     @action(detail=True, methods=["patch"])
     def remove_person_from_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Take a person out of a static cohort."""
+        """Remove a person from a static cohort."""
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
@@ -196,7 +196,7 @@ class CohortViewSet(
     @extend_schema(request=None, responses={200: CohortSerializer})
     @action(detail=True, methods=["get", "post"])
     def duplicate_as_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a static cohort of the persons who are now in a dynamic one (contract 4.9)."""
+        """Create a static cohort with the current members of a dynamic one (contract 4.9)."""
         _ = request.data  # refuse an invalid body, although nothing in it is used
         with transaction.atomic():
             self.lock()

@@ -1,4 +1,4 @@
-"""Which cohorts of a project depend on which."""
+"""Dependencies between the cohorts of a project."""
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -29,7 +29,7 @@ def lock_definitions(project_id: int) -> None:
 
 
 def references_in(project_id: int) -> dict[int, set[int]]:
-    """Return, for each cohort of the project that is not deleted, the ids that its criteria name."""
+    """Return the ids that the criteria of each cohort of the project refer to; without deleted cohorts."""
     rows = Cohort.objects.filter(project=project_id, deleted=False).values_list("pk", "referenced_cohorts")
     return {key: ids_in(named) for key, named in rows}
 

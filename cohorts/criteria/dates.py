@@ -29,7 +29,7 @@ _DEFAULT = datetime(1970, 1, 1)  # noqa: DTZ001  # the text gives the zone
 
 @dataclass(frozen=True)
 class Clock:
-    """The time now (aware), and how a project reads dates: its zone, and the first day of its weeks (0 is Sunday)."""
+    """The current time (aware), and the time zone and first weekday (0 is Sunday) of a project."""
 
     now: datetime
     zone: str = "UTC"

@@ -165,6 +165,6 @@ Node: TypeAlias = Group | Leaf
 
 
 class Criteria(_Strict):
-    """The whole of a cohort's filters."""
+    """The complete filters of a cohort."""
 
     properties: Group

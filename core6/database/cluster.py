@@ -1,4 +1,4 @@
-"""Whether the database is the coordinator of a Citus cluster, and which machines belong to it."""
+"""Detection of a Citus cluster, and of its workers."""
 
 from functools import cache
 from typing import Final

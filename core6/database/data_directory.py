@@ -1,8 +1,8 @@
 """The directory for data that must survive a restart: the embedded database and the generated secrets.
 
-The directory holds `postgres/` (the database), `run/` (its socket), `pgpass` (its password: the one file by
-which every command finds it), `secret_key`, `demo_key`, `demo_password`, the locks `owner.lock`, `users.lock` and
-`secret_key.lock`, and `postgres.log`.
+It contains `postgres/` (the database), `run/` (its socket), `pgpass` (its password, which every command reads only
+from there), `secret_key`, `demo_key`, `demo_password`, the locks `owner.lock`, `users.lock` and `secret_key.lock`, and
+`postgres.log`.
 """
 
 import fcntl
