@@ -1,4 +1,4 @@
-"""What the schema says of the operations on annotations."""
+"""The descriptions of the annotation operations in the OpenAPI schema."""
 
 from typing import Final
 

@@ -8,14 +8,14 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 
 from annotations.models import Annotation
-from core6.api.filters import told
+from core6.api.filters import with_schema
 from core6.api.repeatable import repeatable
 
 
 class AnnotationFilter(django_filters.FilterSet):
-    """Narrows annotations by scope and by the time that they mark."""
+    """Filters annotations by scope and by their date marker."""
 
-    scope = told(
+    scope = with_schema(
         django_filters.CharFilter(
             method="filter_scope", help_text="Return only annotations of this scope. `insight` means `dashboard_item`."
         ),
@@ -52,7 +52,7 @@ class AnnotationFilter(django_filters.FilterSet):
 
 
 def moment(name: str, text: Any) -> datetime:
-    """Return an ISO 8601 date or time in UTC, in which a naive one is taken to be; raises ValidationError."""
+    """Return an ISO 8601 date or time in UTC, which is also the zone of a naive one; raises ValidationError."""
     try:
         value = datetime.fromisoformat(text)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class Annotation(models.Model):
-    """A note; its organization stands on the row, since one of organization scope shows in every project there."""
+    """A note; the row has the organization, since one of scope `organization` is shown in all its projects."""
 
     class CreationType(models.TextChoices):
         USER = "USR", "user"
@@ -40,8 +40,8 @@ class Annotation(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # The list's order: of a project's own rows, and of those its organization shares. Nothing else decides what
-            # is listed, so that pages and counts are found without a look at the rows.
+            # For the list, in its order: a project's own rows, and those shared in the organization. The indexes cover
+            # all conditions, so that pages and counts need only the indexes.
             models.Index(
                 fields=["project", "-date_marker", "-id"],
                 condition=models.Q(deleted=False),

@@ -1,4 +1,4 @@
-"""An annotation as JSON: the page's 15 fields, in its order."""
+"""An annotation as JSON: the 15 fields of the public API's page in its order."""
 
 from typing import Any, ClassVar
 
@@ -13,14 +13,14 @@ from core6.api.serializers import ModelSerializer, UserBasicSerializer
 
 
 class InsightField(PrimaryKeyRelatedField[Insight]):
-    """The id of a live insight of the URL's project, or the id that the annotation has already."""
+    """The id of an insight of the project that is not deleted, or the current id of the annotation."""
 
     def get_queryset(self) -> QuerySet[Insight]:
         return Insight.objects.filter(project=self.context["view"].tenant.project_id, deleted=False)
 
     def to_internal_value(self, data: Any) -> Insight:
-        kept: Insight | None = getattr(self.parent.instance, "dashboard_item", None)
-        return kept if kept and is_same_row(kept, data) else super().to_internal_value(data)
+        current: Insight | None = getattr(self.parent.instance, "dashboard_item", None)
+        return current if current and is_same_row(current, data) else super().to_internal_value(data)
 
 
 class AnnotationSerializer(ModelSerializer[Annotation]):
@@ -93,8 +93,8 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
         }
 
     def validate_dashboard_id(self, value: int | None) -> int | None:
-        kept = self.instance.dashboard if self.instance else None
-        if value is None or is_same_row(kept, value):
+        current = self.instance.dashboard if self.instance else None
+        if value is None or is_same_row(current, value):
             return value
         project = self.context["view"].tenant.project_id
         if not Dashboard.objects.filter(pk=value, project=project, deleted=False).exists():

@@ -35,7 +35,7 @@ class AnnotationViewSet(
     activity_scope = "Annotation"
     rows = ({"project": PROJECT}, {"organization": ORGANIZATION, "scope": Annotation.Scope.ORGANIZATION})
     shown: ClassVar = {"deleted": False}
-    reaching_hidden = ("partial_update", "activity")  # PATCH is how one is restored
+    includes_hidden = ("partial_update", "activity")  # PATCH restores an annotation
     ordering = ("-date_marker", "-id")
     related = ("dashboard", "dashboard_item", "created_by")
     queryset = Annotation.objects.all()
@@ -57,7 +57,7 @@ class AnnotationViewSet(
         assert serializer.instance is not None
         scope = serializer.validated_data.get("scope", serializer.instance.scope)
         was_shared = serializer.instance.scope == Annotation.Scope.ORGANIZATION
-        # D12: a shared row that is shared no longer belongs to the project it was patched through.
+        # D12: an annotation that is no longer shared belongs to the project in the URL of the PATCH.
         leaves = was_shared and scope != Annotation.Scope.ORGANIZATION
         self.save_and_log(serializer, **({"project": self.project} if leaves else {}))
 

@@ -1,4 +1,4 @@
-"""What a request to change a cohort brings with it, in its transaction (contract/cohorts.md 4.3, 4.4, 4.6, 6)."""
+"""The effects of a request that changes a cohort, in its transaction (contract/cohorts.md 4.3, 4.4, 4.6, 6)."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,16 +17,16 @@ from cohorts.models import Cohort
 from cohorts.sql.actors_query import copy_of
 from core6.analytics.models import Experiment, Insight, Person
 from core6.api.ids import parse_uuid
-from core6.api.time_limits import limited_people
+from core6.api.time_limits import limited_persons
 from projects.models import Project
 
-MOST_BY_HAND: Final = 1000
+MAX_PERSONS_BY_HAND: Final = 1000
 _MOST_NAMES: Final = 5
 
 
 @dataclass(frozen=True)
 class State:
-    """What a cohort was before a change."""
+    """The state of a cohort before a change."""
 
     deleted: bool
     is_static: bool
@@ -37,48 +37,48 @@ class State:
 
 
 def after_create(serializer: Any) -> None:
-    """Compute a new dynamic cohort; put into a static one whom the request names."""
+    """Request the calculation of a new dynamic cohort; add the requested members to a static one."""
     cohort: Cohort = serializer.instance
     if not cohort.is_static:
         request_calculation(cohort)
         return
-    _put_in(serializer, cohort)
-    _put_in_by_filters(serializer, cohort)
+    _add_requested_members(serializer, cohort)
+    _add_members_by_filters(serializer, cohort)
     if serializer.person_ids is None and not cohort.is_calculating:
         _count(cohort)
 
 
 def after_update(serializer: Any, before: State) -> None:
-    """Compute a changed dynamic cohort again; put into a static one whom the request names."""
+    """Request the calculation of a changed dynamic cohort; add the requested members to a static one."""
     cohort: Cohort = serializer.instance
     if cohort.deleted:
         if not before.deleted:
             Experiment.objects.filter(exposure_cohort=cohort).update(exposure_cohort=None)
             vars(cohort)["experiment_ids"] = []
             transaction.on_commit(partial(cancel, cohort.pk), robust=True)
-        _settle(cohort)
+        _mark_idle(cohort)
     elif cohort.is_static:
         if not before.is_static:
-            _settle(cohort)
-        _put_in(serializer, cohort)
+            _mark_idle(cohort)
+        _add_requested_members(serializer, cohort)
     else:
         request_calculation(cohort)
 
 
-def _settle(cohort: Cohort) -> None:
-    """Say that nothing is being computed: a run that is under way drops what it finds."""
+def _mark_idle(cohort: Cohort) -> None:
+    """Mark the cohort as not calculating: a run in progress will drop its result."""
     cohort.is_calculating = False
     cohort.save(update_fields=["is_calculating"])
 
 
 def _count(cohort: Cohort) -> None:
-    with limited_people(cohort.project_id):
+    with limited_persons(cohort.project_id):
         record_members(cohort, is_changed=False)
 
 
-def _put_in(serializer: Any, cohort: Cohort) -> None:
+def _add_requested_members(serializer: Any, cohort: Cohort) -> None:
     if serializer.person_ids:
-        with limited_people(cohort.project_id):
+        with limited_persons(cohort.project_id):
             added = add_persons(cohort, by_uuid(cohort, serializer.person_ids))
         cohort.added_person_ids = tuple(str(each) for each in added)
     elif serializer.person_ids is not None and serializer.named is None:
@@ -89,11 +89,11 @@ def _put_in(serializer: Any, cohort: Cohort) -> None:
         request_population(cohort, query=serializer.validated_data["query"])
 
 
-def _put_in_by_filters(serializer: Any, cohort: Cohort) -> None:
-    """Have the persons who meet the filters of a new static cohort put in, if nothing else names persons (D66)."""
+def _add_members_by_filters(serializer: Any, cohort: Cohort) -> None:
+    """Request the addition of the persons who meet the filters of a new static cohort without other sources (D66)."""
     if serializer.person_ids or serializer.named or cohort.query or not cohort.filters:
         return
-    with suppress(CriteriaError):  # filters that mean nothing are kept, and add nobody
+    with suppress(CriteriaError):  # invalid filters are kept, and add nobody
         if parse(cohort.filters).properties.values:
             request_population(cohort, filters=cohort.filters)
 
@@ -103,7 +103,7 @@ def check_unused(cohort: Cohort) -> None:
     projects = [
         project.name
         for project in Project.objects.filter(pk=cohort.project_id).only("name", "test_account_filters")
-        if cohort.pk in _named_in(project.test_account_filters)
+        if cohort.pk in _cohorts_in(project.test_account_filters)
     ]
     if projects:
         raise ValidationError(
@@ -115,7 +115,7 @@ def check_unused(cohort: Cohort) -> None:
         for insight in Insight.objects.filter(project=cohort.project_id, deleted=False, query__isnull=False)
         .order_by("pk")
         .only("name", "derived_name", "query")
-        if cohort.pk in _named_in(insight.query)
+        if cohort.pk in _cohorts_in(insight.query)
     ]
     if insights:
         raise ValidationError(
@@ -143,14 +143,14 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f", and {rest} more" if rest > 0 else "")
 
 
-def _named_in(value: Any) -> set[int]:
-    """Return the cohorts that a JSON names, as a filter or as what an insight is broken down by."""
+def _cohorts_in(value: Any) -> set[int]:
+    """Return the ids of cohorts in JSON, in filters or in the breakdown of an insight."""
     found = references(value)
     if isinstance(value, dict) and value.get("breakdown_type") == "cohort":
         named = value.get("breakdown")
         found |= {each for each in (named if isinstance(named, list) else [named]) if isinstance(each, int)}
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return found.union(*(_named_in(part) for part in parts))
+    return found.union(*(_cohorts_in(part) for part in parts))
 
 
 def name_of_copy(cohort: Cohort) -> str:
@@ -161,13 +161,13 @@ def name_of_copy(cohort: Cohort) -> str:
 
 
 def copy_members(cohort: Cohort, *, to: Any) -> None:
-    """Have the members of a dynamic cohort put into a new static one."""
+    """Request that the members of a dynamic cohort are added to a new static one."""
     _count(to)
     request_population(to, query=copy_of(cohort))
 
 
 def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
-    """Put the persons of `person_ids` into a static cohort; the checks in their documented order (4.6)."""
+    """Add the persons of `person_ids` to a static cohort; the checks run in their documented order (4.6)."""
     if not cohort.is_static:
         raise ValidationError("Can only add users to static cohorts")
     ids = _sent(data, "person_ids")
@@ -175,7 +175,7 @@ def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
         raise ValidationError("person_ids must be a list")
     if not ids:
         raise ValidationError("person_ids cannot be empty")
-    if len(ids) > MOST_BY_HAND:
+    if len(ids) > MAX_PERSONS_BY_HAND:
         raise ValidationError("List size exceeds limit")
     parsed = [parse_uuid(each) if isinstance(each, str) else None for each in ids]
     uuids = [each for each in parsed if each is not None]
@@ -187,7 +187,7 @@ def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
 
 
 def remove_person_by_hand(cohort: Cohort, data: Any) -> None:
-    """Take the person of `person_id` out of a static cohort; whoever is not in stays out (4.6)."""
+    """Remove the person of `person_id` from a static cohort; without effect if not a member (4.6)."""
     if not cohort.is_static:
         raise ValidationError("Can only remove users from static cohorts")
     sent = _sent(data, "person_id")

@@ -1,4 +1,4 @@
-"""What the schema says of the operations on cohorts."""
+"""The descriptions of the cohort operations in the OpenAPI schema."""
 
 from typing import Final
 

@@ -8,17 +8,17 @@ from django.db.models import QuerySet
 from cohorts.calculation.dependencies import dependents
 from cohorts.criteria.parse import is_behavioral, references
 from cohorts.models import Cohort
-from core6.api.filters import IntegerFilter, told
+from core6.api.filters import IntegerFilter, with_schema
 from core6.api.repeatable import repeatable
 
 
 class CohortFilter(django_filters.FilterSet):
-    """Narrows the list of cohorts."""
+    """Filters the list of cohorts."""
 
     type = django_filters.CharFilter(
         method="filter_type", help_text="`static` or `dynamic`: return only cohorts of this kind."
     )
-    created_by_id = told(
+    created_by_id = with_schema(
         IntegerFilter(
             field_name="created_by",
             min_value=0,
@@ -29,7 +29,7 @@ class CohortFilter(django_filters.FilterSet):
         minimum=0,
         maximum=2**63 - 1,
     )
-    search = told(
+    search = with_schema(
         django_filters.CharFilter(
             field_name="name",
             lookup_expr="icontains",
@@ -57,8 +57,8 @@ class CohortFilter(django_filters.FilterSet):
 
 
 def depending_on_events(cohorts: QuerySet[Cohort]) -> set[int]:
-    """Return the ids of cohorts with a behavioural criterion, or with a reference to one, over whatever others."""
-    # Every cohort of the project counts, not only those that the list shows.
+    """Return the ids of cohorts with a behavioural criterion, or that refer to one, directly or indirectly."""
+    # All cohorts of the project are read, not only those that the list shows.
     rows: list[tuple[int, Any]] = [
         (cohort.pk, cohort.criteria)
         for cohort in Cohort.objects.filter(project__in=cohorts.values("project")).only("filters", "groups")

@@ -1,4 +1,4 @@
-"""Cohorts: sets of persons, by criteria that are computed or by lists that are given."""
+"""Cohorts: sets of persons, computed from criteria or given as a list."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
@@ -18,17 +18,17 @@ _REFERENCED: Final = (
     "CASE WHEN filters IS NULL OR filters IN ('null', '{}') THEN groups ELSE filters END,"
     """ '$.** ? (@.type == "cohort" && @.key == "id").value') END"""
 )
-#: What a cohort shows that has neither filters nor groups.
+#: The criteria of a cohort with neither filters nor groups.
 NOTHING: dict[str, Any] = {"properties": {}}
 
 
 def criteria_of(filters: dict[str, Any] | None, groups: Any) -> dict[str, Any]:
-    """Return the filters, or what the older `groups` mean as filters (contract/cohorts.md 1.4)."""
+    """Return the filters, or the older `groups` as filters (contract/cohorts.md 1.4)."""
     return filters or from_groups(groups)
 
 
 class Cohort(models.Model):
-    """A set of persons; `version` is the calculation that its members are of, `pending_version` the one asked for."""
+    """A set of persons; `version` is the calculation of its members, `pending_version` the latest requested one."""
 
     class CohortType(models.TextChoices):
         STATIC = "static", "static"
@@ -58,16 +58,16 @@ class Cohort(models.Model):
     is_static = models.BooleanField(default=False)
     cohort_type = models.CharField(max_length=50, choices=CohortType, null=True, blank=True)
     folder = models.CharField(max_length=1000, default=DEFAULT_FOLDER)
-    #: What its cohort leaves name, as JSON; nothing for a static cohort, whose members are given (D66).
+    #: The values of its cohort leaves, as JSON; empty for a static cohort, whose members are given (D66).
     referenced_cohorts = models.GeneratedField(
         expression=RawSQL(_REFERENCED, ()),  # noqa: S611  # our own text
         output_field=models.JSONField(),
         db_persist=True,
     )
 
-    #: Whom the request that is being answered really put in.
+    #: Only in a request that adds persons: the ids of those who were really added.
     added_person_ids: Sequence[str] = ()
-    #: Why the last failed calculation failed, and the experiments that use it: the viewset's queryset knows.
+    #: Annotated by the viewset: the code of the last failure, and the experiments that use the cohort.
     error_code: str | None = None
     experiment_ids: Sequence[int] = ()
 
@@ -85,12 +85,12 @@ class Cohort(models.Model):
 
     @property
     def references(self) -> set[int]:
-        """The ids of the cohorts that its criteria name."""
+        """The ids of the cohorts that its criteria refer to."""
         return ids_in(self.referenced_cohorts)
 
 
 class CohortMember(models.Model):
-    """A person who is in a cohort; plain columns, as the people tables have them."""
+    """The membership of a person in a cohort; plain columns without foreign keys, as in the person tables."""
 
     pk = models.CompositePrimaryKey("project_id", "cohort_id", "person_uuid")
     project_id = models.BigIntegerField()
@@ -99,10 +99,10 @@ class CohortMember(models.Model):
 
 
 class Definition(models.Model):
-    """Criteria that a cohort was calculated by: stored once for however many runs, since they may be large."""
+    """Criteria that a cohort was calculated with: stored once for all their runs, since they may be large."""
 
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+")
-    #: Of the criteria, SHA-256 in hexadecimal.
+    #: SHA-256 of the criteria in hexadecimal.
     digest = models.CharField(max_length=64)
     filters = models.JSONField()
     #: The statement of the first run that had one.
@@ -120,12 +120,12 @@ class Calculation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="calculations")
     definition = models.ForeignKey(Definition, null=True, on_delete=models.RESTRICT, related_name="+")
-    #: The criteria of a run without a definition: those of earlier releases.
+    #: The criteria of a run without a definition, made by an earlier release.
     filters = models.JSONField(default=dict)
     count = models.BigIntegerField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
-    #: Its statements with what they took; an empty text is that of the definition.
+    #: Its statements with their statistics; an empty text stands for the statement of the definition.
     queries = models.JSONField(null=True)
     error = models.TextField(null=True)
     error_code = models.CharField(max_length=40, null=True)

@@ -1,4 +1,4 @@
-"""A cohort as JSON: the page's 21 keys in its order (contract/cohorts.md 1)."""
+"""A cohort as JSON: the 21 keys of the public API's page in its order (contract/cohorts.md 1)."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ from core6.api.serializers import JSONField, ModelSerializer, UserBasicSerialize
 
 
 class CriteriaField(FromColumns, JSONField):
-    """The filters; a cohort that has none shows what its older `groups` mean."""
+    """The filters; a cohort without them shows its older `groups` as filters."""
 
     columns = ("filters", "groups")
 
@@ -34,7 +34,7 @@ class CriteriaField(FromColumns, JSONField):
 
 
 class FailureField(serializers.CharField):
-    """What people are shown of the code of a failure."""
+    """The error message for the code of a failure."""
 
     @repeatable
     def to_representation(self, value: str) -> Any:
@@ -47,7 +47,7 @@ class GroupsField(JSONField):
 
 
 class PersonIdsField(serializers.ListField):
-    """Ids of persons to put in; in the answer to the request that sent them, those that were really added (D7)."""
+    """Ids of persons to add; in the response to that request, the ids that were really added (D7)."""
 
     child = serializers.CharField()
 
@@ -123,7 +123,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
             *("id", "version", "pending_version", "is_calculating", "created_at", "last_calculation"),
             *("errors_calculating", "count"),
         )
-        #: What calculations and persons who come and go change.
+        #: Fields that calculations and changes of members modify.
         computed = (
             *("version", "pending_version", "is_calculating", "last_calculation", "errors_calculating"),
             *("last_error_message", "count", "experiment_set"),
@@ -152,7 +152,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
         }
 
     person_ids: list[uuid.UUID] | None = None
-    named: csv_upload.Named | None = None
+    named: csv_upload.Identifiers | None = None
 
     def validate__create_in_folder(self, value: str) -> str:
         return value or DEFAULT_FOLDER
@@ -163,12 +163,12 @@ class CohortSerializer(ModelSerializer[Cohort]):
             raise ValidationError("Every id must be a valid UUID of a person.")
         return [each for each in ids if each]
 
-    def validate_csv(self, file: Any) -> csv_upload.Named:
+    def validate_csv(self, file: Any) -> csv_upload.Identifiers:
         try:
             named = csv_upload.read(file.read())
         except csv_upload.CSVError as error:
             raise ValidationError(str(error)) from error
-        # Neither a name nor the job that would look it up can hold NUL in Postgres.
+        # Postgres can store NUL neither in an identifier nor in the arguments of the job.
         if any("\0" in value for value in named.values):
             raise ValidationError("Null characters are not allowed.", code="null_characters_not_allowed")
         return named
@@ -201,7 +201,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
         if attrs.get("query") and not is_static:
             raise ValidationError("Cannot create a dynamic cohort with a query. Set is_static to true.")
         if attrs.get("query"):
-            told(actors_query.check, attrs["query"])
+            check_criteria(actors_query.check, attrs["query"])
         if not is_static and attrs.get("filters") is not None:
             self._read_filters(attrs)
         self._check_references(attrs)
@@ -212,10 +212,10 @@ class CohortSerializer(ModelSerializer[Cohort]):
         if self.instance is not None and attrs["filters"] == self.instance.criteria:
             del attrs["filters"]  # sent back as it was read
         else:
-            attrs["filters"] = dump(told(parse, attrs["filters"]))
+            attrs["filters"] = dump(check_criteria(parse, attrs["filters"]))
 
     def _check_references(self, attrs: dict[str, Any]) -> None:
-        """Refuse, in a change, references to no cohort and to the cohort itself over others (2.4)."""
+        """Refuse a change that refers to an unknown cohort, or makes a loop of references (2.4)."""
         if self.instance is None:
             return
         if attrs.get("is_static", self.instance.is_static):
@@ -229,17 +229,17 @@ class CohortSerializer(ModelSerializer[Cohort]):
             raise ValidationError("Cohorts cannot reference other cohorts in a loop.")
 
     def _set_type(self, attrs: dict[str, Any], *, is_static: bool) -> None:
-        """Check a type that was sent, and give a dynamic cohort the one that follows from its filters (1.3)."""
+        """Check the type that was sent, and set the automatic type of a dynamic cohort (1.3)."""
         if not {"filters", "is_static", "cohort_type"} & attrs.keys():
             return  # the stored filters have the stored type
         filters = attrs.get("filters", self.instance.filters if self.instance else None)
-        automatic = None if is_static or not filters else told(self._automatic_type, filters)
+        automatic = None if is_static or not filters else check_criteria(self._automatic_type, filters)
         sent = attrs.get("cohort_type")
         if sent:
             of = {name: attrs.get(name, getattr(self.instance, name, None)) for name in ("query", "filters")}
-            type_of = told(self._types_of_referenced, of["filters"])
-            required = told(required_type, is_static=is_static, type_of=type_of, **of)
-            told(check_type, sent, required=required, automatic=automatic)
+            type_of = check_criteria(self._types_of_referenced, of["filters"])
+            required = check_criteria(required_type, is_static=is_static, type_of=type_of, **of)
+            check_criteria(check_type, sent, required=required, automatic=automatic)
         if not is_static and "filters" in attrs:
             attrs["cohort_type"] = automatic
 
@@ -255,7 +255,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
         return project_id
 
     def _types_of_referenced(self, filters: Any) -> Callable[[int], str]:
-        """Return what answers the required type of a cohort that the filters name."""
+        """Return a function from the id of a cohort that the filters refer to, to its required type."""
         definitions = definitions_of(self._project_id, references(filters))
         types: dict[int, str] = {}
 
@@ -275,8 +275,8 @@ class CohortSerializer(ModelSerializer[Cohort]):
         return type_of
 
 
-def told(function: Any, *values: Any, **named: Any) -> Any:
-    """Call a check of criteria; what it refuses is told under the field that it names."""
+def check_criteria(function: Any, *values: Any, **named: Any) -> Any:
+    """Call a check of criteria; turn its CriteriaError into a ValidationError of the field in question."""
     try:
         return function(*values, **named)
     except CriteriaError as error:
@@ -373,6 +373,6 @@ def _text(run: Calculation, query: dict[str, Any]) -> str:
 
 
 def _total(run: Calculation, name: str) -> int | None:
-    """Return the sum over the queries that know this figure, None when none does."""
+    """Return the sum over the queries that have this figure, None if none has it."""
     known = [query[name] for query in run.queries or [] if query.get(name) is not None]
     return sum(known) if known else None

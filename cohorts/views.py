@@ -23,14 +23,14 @@ from cohorts.calculation.history import HistoryPagination
 from cohorts.calculation.run import last_failure
 from cohorts.documentation import OPERATIONS
 from cohorts.filters import CohortFilter
-from cohorts.members.persons import CSVRenderer, PersonPagination, PersonSerializer, narrowed, persons_of
+from cohorts.members.persons import CSVRenderer, PersonPagination, PersonSerializer, filter_persons, persons_of
 from cohorts.models import Calculation, Cohort
 from cohorts.serializers import CalculationSerializer, CohortSerializer
 from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
 from core6.api.renderers import JSONRenderer
-from core6.api.time_limits import SearchTooSlow, limited_people
+from core6.api.time_limits import SearchTooSlow, limited_persons
 from core6.api.viewsets import NOT_ALLOWED
 from core6.api.writes import AtomicCreate, AtomicUpdate, HardDeleteForbidden
 from core6.database.prepared import PROJECT
@@ -56,12 +56,12 @@ class CohortViewSet(
         "persons": ("cohort:read", "person:read"),
         "duplicate_as_static_cohort": ("cohort:write",),
     }
-    acting_reads = ("duplicate_as_static_cohort",)
+    unsafe_get_actions = ("duplicate_as_static_cohort",)
     activity_scope = "Cohort"
     rows = ({"project": PROJECT},)
     shown: ClassVar = {"deleted": False}
-    # One that is named is reached, also when it is deleted.
-    reaching_hidden = (
+    # A deleted cohort can still be accessed by its id.
+    includes_hidden = (
         *("retrieve", "update", "partial_update", "activity", "persons", "calculation_history"),
         *("add_persons_to_static_cohort", "remove_person_from_static_cohort", "duplicate_as_static_cohort"),
     )
@@ -80,7 +80,7 @@ class CohortViewSet(
     filtered = ("list",)
 
     def lock(self) -> None:
-        """Have nobody else change any cohort of the project meanwhile."""
+        """Lock the definitions of all cohorts of the project."""
         lock_definitions(self.project.pk)
 
     def perform_create(self, serializer: BaseSerializer[Cohort]) -> None:
@@ -133,8 +133,8 @@ class CohortViewSet(
     def persons(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the members, the newest person first."""
         cohort = self.get_object()
-        persons = narrowed(persons_of(cohort), cohort.project_id, request.query_params.dict())
-        with limited_people(cohort.project_id, SearchTooSlow):
+        persons = filter_persons(persons_of(cohort), cohort.project_id, request.query_params.dict())
+        with limited_persons(cohort.project_id, SearchTooSlow):
             page = self.paginate_queryset(persons)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
@@ -158,7 +158,7 @@ class CohortViewSet(
                 "person_ids": serializers.ListField(
                     child=serializers.UUIDField(),
                     min_length=1,
-                    max_length=changes.MOST_BY_HAND,
+                    max_length=changes.MAX_PERSONS_BY_HAND,
                     help_text="UUIDs of the persons to add.",
                 )
             },
@@ -167,11 +167,11 @@ class CohortViewSet(
     )
     @action(detail=True, methods=["patch"])
     def add_persons_to_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Put persons into a static cohort."""
+        """Add persons to a static cohort."""
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
-            with limited_people(cohort.project_id):
+            with limited_persons(cohort.project_id):
                 changes.add_persons_by_hand(cohort, data)
             self._log(cohort, "persons_added_manually", None)
         return Response({"success": True})
@@ -184,11 +184,11 @@ class CohortViewSet(
     )
     @action(detail=True, methods=["patch"])
     def remove_person_from_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Take a person out of a static cohort."""
+        """Remove a person from a static cohort."""
         data = request.data
         with transaction.atomic():
             cohort = self.get_object()
-            with limited_people(cohort.project_id):
+            with limited_persons(cohort.project_id):
                 changes.remove_person_by_hand(cohort, data)
             self._log(cohort, "person_removed_manually", None)
         return Response({"success": True})
@@ -196,8 +196,8 @@ class CohortViewSet(
     @extend_schema(request=None, responses={200: CohortSerializer})
     @action(detail=True, methods=["get", "post"])
     def duplicate_as_static_cohort(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Make a static cohort of the persons who are now in a dynamic one (contract 4.9)."""
-        _ = request.data  # a body that cannot be read is refused, though nothing is taken from it
+        """Create a static cohort with the current members of a dynamic one (contract 4.9)."""
+        _ = request.data  # refuse an invalid body, although nothing in it is used
         with transaction.atomic():
             self.lock()
             cohort = self.get_object()

@@ -1,4 +1,4 @@
-"""The project itself as an app, for its management commands."""
+"""The project as a Django app, for its management commands."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What a web worker loads: the WSGI application and its connection options."""
+"""The WSGI application of web workers, with their connection options."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
 settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
-# Django looks at every connection when a request begins and again when it ends. `application` does so once.
+# Django checks every connection at the begin and at the end of a request. `application` checks once.
 for _signal, _receiver in (
     (request_started, close_old_connections),
     (request_finished, close_old_connections),
@@ -26,25 +26,25 @@ for _signal, _receiver in (
 
 
 class Request(WSGIRequest):
-    """A request whose query is UTF-8, whatever charset its body is said to have: that is judged with the body.
+    """A request whose query string is UTF-8, whatever the charset of its body, which the parsers check.
 
-    Django would read the query in that charset here, where nothing turns what goes wrong into an answer.
+    Django would decode the query string in that charset here, where an error would not become a response.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
         except ValueError:
-            meta["CONTENT_TYPE"], self.content_type, self.content_params = "", "", {}  # 415 where there is a body
+            meta["CONTENT_TYPE"], self.content_type, self.content_params = "", "", {}  # 415 if there is a body
 
 
 django_application = get_wsgi_application()
 django_application.request_class = Request
-_ = get_resolver().url_patterns  # load the views now: a mistake stops the start, and no request pays for it
+_ = get_resolver().url_patterns  # load the views now, so that an error stops the start and the first request is fast
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer one request; content that is there already is handed over as a list, which is sent at once."""
+    """Respond to one request; a complete response is returned as a list, which is sent at once."""
     connection.close_if_unusable_or_obsolete()
     response = django_application(environ, start_response)
     if not isinstance(response, HttpResponse):

@@ -1,4 +1,4 @@
-"""What is told of changes to a project: its settings are of scope `Team`, its name and description of `Project`."""
+"""Activity of projects: changes of settings have scope `Team`, of name and description scope `Project`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,18 +14,18 @@ OWN_FIELDS = ("name", "product_description")
 
 
 def change(field: str, before: Any, after: Any, *, action: str | None = None) -> Change:
-    """Return the entry of one field of a project."""
+    """Return the change of one field of a project."""
     return models.change(field, before, after, kind="Project" if field in OWN_FIELDS else "Team", action=action)
 
 
 def log_created(project: Project, user: User | None) -> None:
-    """Tell of a new project."""
+    """Log a new project."""
     for scope in ("Project", "Team"):
         _log(project, user, scope, "created")
 
 
 def log_updated(project: Project, user: User | None, changes: Sequence[Change]) -> None:
-    """Tell of changed fields, one row for each scope that has any."""
+    """Log changed fields, one row for each scope with changes."""
     for scope in ("Project", "Team"):
         of_scope = [entry for entry in changes if entry["type"] == scope]
         if of_scope:
@@ -36,7 +36,7 @@ def log_updated(project: Project, user: User | None, changes: Sequence[Change]) 
 
 
 def log_deleted(project: Project, user: User | None) -> None:
-    """Tell of a project that is about to go; the rows stay with its organization."""
+    """Log the deletion of a project, before it; the rows belong to the organization."""
     for scope in ("Project", "Team"):
         _log(project, user, scope, "deleted", project_id=None)
 
@@ -47,16 +47,16 @@ def _log(
     scope: str,
     activity: str,
     changes: Sequence[Change] | None = None,
-    **told: Any,
+    **overrides: Any,
 ) -> None:
     insert(
         activity_of(
             organization_id=project.organization_id,
-            project_id=told.get("project_id", project.pk),
+            project_id=overrides.get("project_id", project.pk),
             user_id=user.pk if user else None,
             scope=scope,
-            item_id=told.get("item_id", project.pk),
+            item_id=overrides.get("item_id", project.pk),
             activity=activity,
-            detail={"changes": changes, "name": told.get("name", project.name)},
+            detail={"changes": changes, "name": overrides.get("name", project.name)},
         )
     )

@@ -1,4 +1,4 @@
-"""Demo projects: a job fills them, which core6.demo brings (D32, contract/projects.md 1.8, 3.3)."""
+"""Demo projects, which a job of core6.demo fills (D32, contract/projects.md 1.8, 3.3)."""
 
 from core6 import jobs
 from core6.accounts.models import Organization
@@ -6,18 +6,18 @@ from projects.models import Project
 
 
 def request_demo_data(project: Project) -> None:
-    """Have a job fill the project, in the transaction that creates it."""
+    """Queue the job that fills the project, in the transaction that creates it."""
     task = "core6.demo.tasks.fill_demo_project"
-    jobs.enqueue(task, lock=_lock(project.pk), is_once=True, project_id=project.pk)
+    jobs.enqueue(task, lock=_lock(project.pk), is_unique=True, project_id=project.pk)
 
 
 def is_generating(project_id: int) -> bool:
-    """Tell whether the job that fills the project waits or runs; the queue knows, so that nothing is left true."""
+    """Return whether the job that fills the project is queued or running; read from the queue, not from a flag."""
     return jobs.exists([_lock(project_id)], is_running_too=True)
 
 
 def has_demo_project(organization: Organization) -> bool:
-    """Tell whether the organization has its one demo project; nobody else makes one until the transaction ends."""
+    """Return whether the organization has a demo project; locks it until the end of the transaction."""
     Organization.objects.select_for_update().get(pk=organization.pk)
     return Project.objects.filter(organization=organization, is_demo=True).exists()
 

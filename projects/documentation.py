@@ -1,4 +1,4 @@
-"""What the schema says of the operations on projects, and of the fields of a project."""
+"""The descriptions of project operations and of project fields in the OpenAPI schema."""
 
 from dataclasses import replace
 from typing import Final
@@ -56,7 +56,7 @@ OPERATIONS: Final = {
     ),
     "activity": activity_of("a project"),
 }
-#: Those of `/api/projects/`, which names no organization, where they differ.
+#: The same for `/api/projects/`, which has no organization in its URL.
 OF_ALL: Final = {
     **OPERATIONS,
     "list": Operation("List all projects", "Lists all projects of the caller in short form, oldest first."),

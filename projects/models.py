@@ -1,4 +1,4 @@
-"""A project: the tenant's part that annotations and cohorts live in, with its settings (contract/projects.md 2)."""
+"""Projects, which annotations and cohorts belong to, with their settings (contract/projects.md 2)."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -14,27 +14,27 @@ from projects.token_formats import api_token
 
 
 def data_attributes() -> list[str]:
-    """Return the attributes by which elements of a page are known at first."""
+    """Return the default attributes that identify elements of a page."""
     return ["data-attr"]
 
 
 def extra_settings() -> dict[str, str]:
-    """Return the extra settings of a fresh project."""
+    """Return the extra settings of a new project."""
     return {"recorder_script": "posthog-recorder"}
 
 
 def optional(field: Callable[..., Any], **options: Any) -> Any:
-    """Return a setting that is null until somebody decides."""
+    """Return a field of a setting that is null by default."""
     return field(null=True, blank=True, **options)
 
 
 def flag(*, default: bool) -> Any:
-    """Return a boolean that old code, which does not know its column, may leave out."""
+    """Return a boolean field with a database default, for older releases that do not know the column."""
     return models.BooleanField(default=default, db_default=default)
 
 
 class Project(models.Model):
-    """A project of an organization. The settings stand in the order of the page."""
+    """A project of an organization. The settings are in the order of the public API's page."""
 
     class BusinessModel(models.TextChoices):
         B2B = "b2b", "B2B"
@@ -105,7 +105,7 @@ class Project(models.Model):
     conversations_settings = optional(models.JSONField)
     logs_settings = optional(models.JSONField)
 
-    #: Whether its events have group types; the viewsets' querysets know, and a new one has none.
+    #: Whether the project has group types; annotated by the viewsets, and false for a new one.
     has_group_types = False
 
     class Meta:
@@ -124,7 +124,7 @@ class Project(models.Model):
 
 
 class ProductIntent(models.Model):
-    """What a project means to use a product for: one row a product, with a counter for each context."""
+    """A product that a project intends to use, with a counter for each context."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="product_intents")
     product_type = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""The modifiers of queries: which there are, and what each is when a project sets none (contract/projects.md 2, 50)."""
+"""The query modifiers, with their types and default values (contract/projects.md 2, 50)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ _PERSONS_ON_EVENTS: Final = (
     "person_id_override_properties_on_events",
     "person_id_override_properties_joined",
 )
-#: Every modifier, and what its value may be: one of some texts, or of a type; null always.
+#: Every modifier with its possible values or its type; null is always allowed.
 MODIFIERS: Final[Mapping[str, tuple[str, ...] | type]] = {
     "bounceRateDurationSeconds": float,
     "bounceRatePageViewMode": ("count_pageviews", "uniq_urls", "uniq_page_screen_autocaptures"),
@@ -46,7 +46,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "materializationMode": "legacy_null_as_null",
     "optimizeJoinedFilters": False,
     "personsArgMaxVersion": "auto",
-    # Persons are joined to events: no event carries the properties of its person.
+    # Persons are joined to events, since events do not have the properties of their persons.
     "personsOnEventsMode": "disabled",
     "sessionTableVersion": "auto",
     "sessionsV2JoinMode": "string",
@@ -55,7 +55,7 @@ _LONGEST_BOUNCE = 120
 
 
 def check_modifier(name: str, value: Any) -> None:
-    """Refuse a value that the modifier cannot have; raises ValidationError."""
+    """Raise ValidationError for an invalid value of a modifier."""
     known = MODIFIERS[name]
     if value is None:
         return

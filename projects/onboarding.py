@@ -1,4 +1,4 @@
-"""The beginning of a project: what a new one is given, and the products it means to use (projects.md 1.3, 3.3)."""
+"""Creation of projects with their defaults, and onboarding of products (projects.md 1.3, 3.3)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -25,7 +25,7 @@ PRODUCTS: Final = (
     *("marketing_analytics", "llm_analytics", "max", "links", "endpoints"),
     *("logs", "conversations", "workflows", "product_tours"),
 )
-#: Contexts are texts of the clients: so many different ones are counted, and more change nothing.
+#: The most different contexts that are counted, since they are texts of clients; further ones are ignored.
 MOST_CONTEXTS: Final = 200
 ONE_DEMO: Final = (
     "You have reached the maximum limit of allowed projects for your current plan."
@@ -41,10 +41,10 @@ _PUBLIC_MAIL = frozenset(
 
 
 def create_project(*, organization: Organization, user: User | None, **fields: Any) -> Project:
-    """Create a project with what a fresh one has: filters of test accounts and a primary dashboard.
+    """Create a project with filters of test accounts and a primary dashboard, in one transaction.
 
-    A demo project gets what it holds by a job instead; a second one of the organization raises PermissionDenied. The
-    creating user looks at it from now on. One transaction; `fields` are valid values of the model.
+    A demo project is filled by a job instead; a second one in the organization raises PermissionDenied. The project
+    becomes the current one of the user. `fields` are valid values of the model.
     """
     with transaction.atomic():
         if fields.get("is_demo") and has_demo_project(organization):
@@ -64,7 +64,7 @@ def create_project(*, organization: Organization, user: User | None, **fields: A
 
 
 def own_account_filters(organization: Organization) -> list[dict[str, str]]:
-    """Return the filters that leave the organization's own people out (contract/projects.md 2.2)."""
+    """Return filters that exclude the organization's own users (contract/projects.md 2.2)."""
     emails = organization.memberships.order_by("joined_at", "pk").values_list("user__email", flat=True)
     domains = (email.rpartition("@")[2].lower() for email in emails)
     own = next((domain for domain in domains if domain not in _PUBLIC_MAIL), None)
@@ -74,7 +74,7 @@ def own_account_filters(organization: Organization) -> list[dict[str, str]]:
 
 
 class OnboardingSerializer(serializers.Serializer[Any]):
-    """What `complete_product_onboarding` reads beside the fields of the project (D4, D33, D64)."""
+    """The fields of `complete_product_onboarding` in addition to those of the project (D4, D33, D64)."""
 
     product_type = serializers.ChoiceField(
         choices=PRODUCTS, required=False, help_text="Product whose onboarding is complete."
@@ -100,7 +100,7 @@ class OnboardingErrorSerializer(ErrorSerializer):
 
 
 def check_product_type(value: Any) -> None:
-    """Refuse no product and an unknown one; raises ToldTwice."""
+    """Refuse a missing or unknown product; raises ToldTwice."""
     if value in (None, ""):
         raise ToldTwice("product_type", "This field is required.", code="required", error="product_type is required")
     if value not in PRODUCTS:
@@ -113,9 +113,9 @@ def check_product_type(value: Any) -> None:
 
 
 def complete_onboarding(project: Project, product_type: str, context: str | None) -> None:
-    """Note that the locked project has completed the onboarding of a product, once more for this context."""
+    """Record a completed onboarding of a product in the locked project, and count its context."""
     intent, _ = ProductIntent.objects.get_or_create(project=project, product_type=product_type)
-    # JSON knows no null as a key; the text stands for it.
+    # A text, since JSON has no null keys.
     counted = "null" if context is None else context
     if counted in intent.contexts or len(intent.contexts) < MOST_CONTEXTS:
         intent.contexts[counted] = intent.contexts.get(counted, 0) + 1

@@ -1,4 +1,4 @@
-"""What is shown of a project elsewhere, and what belongs to one, as JSON."""
+"""Projects in short form, and related objects of projects, as JSON."""
 
 from typing import ClassVar
 

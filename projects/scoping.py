@@ -1,4 +1,4 @@
-"""Views whose rows belong to a project named in the URL; annotations and cohorts inherit from here."""
+"""Base class of views below a project in the URL, such as annotations and cohorts."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -19,9 +19,9 @@ M = TypeVar("M", bound=Model)
 
 
 def projects_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Project, CallerLevel]]":
-    """Return the project that a path segment names, with the caller's level in its organization as `caller_level`.
+    """Return the project of a path segment, with the caller's level in its organization as `caller_level`.
 
-    `@current` is the one the user last looked at, else the first of the current organization.
+    `@current` is the one that the user viewed last, else the first one of the current organization.
     """
     projects = _with_level(user)
     if segment != CURRENT:
@@ -45,11 +45,11 @@ class ProjectScopedViewSet(TenantScopedViewSet[M]):
 
     @cached_property
     def project(self) -> Project:
-        """Return the project of the URL, of whose many settings none is read."""
+        """The project of the URL, without a query: only its ids are set."""
         organization, key = self.tenant.organization, self.tenant.project_id
         return Project.from_db(None, ["id", "organization_id"], [key, organization.pk])
 
-    def tenant_place(self) -> str:
+    def tenant_url_kwarg(self) -> str:
         return "project_id"
 
     def resolve_tenant(self) -> Tenant:

@@ -1,4 +1,4 @@
-"""The fields of a project that are more than a column: what they take, and how they are shown."""
+"""Serializer fields of projects with custom validation or representation."""
 
 import importlib.resources
 import uuid
@@ -24,7 +24,7 @@ from projects import settings_rules
 from projects.modifiers import DEFAULTS
 
 _TOKEN_DAYS = 7
-#: What fields take beside what their columns say.
+#: Additional options of fields.
 RULES: Final[Mapping[str, dict[str, Any]]] = {
     "name": {"required": False},
     "session_recording_sample_rate": {"min_value": 0, "max_value": 1},
@@ -47,7 +47,7 @@ class ObjectField(JSONField):
 
 @extend_schema_field({"type": "array", "items": {"type": "string"}})
 class TextsField(JSONField):
-    """A JSON list of texts."""
+    """A JSON list of strings."""
 
 
 @extend_schema_field({"type": "string", "format": "decimal", "pattern": r"^(?:0|0?\.[0-9]{1,2}|0\.|1|1\.0{0,2})$"})
@@ -55,7 +55,7 @@ class ShareField(DecimalField):
     """A number from 0 to 1, as text."""
 
 
-#: Fields that are told of more exactly than their columns are.
+#: Field classes with a more exact schema than the default for the column.
 FIELD_CLASSES: Final[Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] = {
     "autocapture_exceptions_errors_to_ignore": TextsField,
     "session_recording_sample_rate": ShareField,
@@ -68,14 +68,14 @@ FIELD_CLASSES: Final[Mapping[str, type[serializers.Field[Any, Any, Any, Any]]]] 
         ObjectField,
     ),
 }
-#: The names of the zones that Python's own data knows, the same on every machine.
+#: The time zones of the package tzdata, the same on every machine.
 TIMEZONES = sorted(
     set(importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()) - {"Factory"}
 )
 
 
 class DashboardField(PrimaryKeyRelatedField[Dashboard]):
-    """The id of a live dashboard of this project; those of other organizations do not exist."""
+    """The id of a dashboard of this project that is not deleted; ids of other organizations are unknown."""
 
     def get_queryset(self) -> QuerySet[Dashboard]:
         project = self.parent.instance
@@ -92,7 +92,7 @@ class DashboardField(PrimaryKeyRelatedField[Dashboard]):
 
 
 class HostsField(serializers.ListField):
-    """A list of addresses; null and empty ones are dropped."""
+    """A list of URLs; null and empty ones are removed."""
 
     child = serializers.CharField(max_length=200, allow_null=True, allow_blank=True)
 
@@ -111,7 +111,7 @@ class CallerLevelField(FromColumns, serializers.ReadOnlyField):
 
 
 class LiveEventsTokenField(FromColumns, serializers.CharField):
-    """A JWT, made anew for each answer."""
+    """A JWT, new in each response."""
 
     columns = ("pk", "api_token", "organization_id")
 
@@ -129,7 +129,7 @@ class LiveEventsTokenField(FromColumns, serializers.CharField):
 
 
 class PersonsOnEventsField(FromColumns, serializers.BooleanField):
-    """Whether persons are read with events where no modifier is set."""
+    """Whether the default modifier reads persons with events."""
 
     @repeatable
     def from_columns(self, context: Mapping[str, Any]) -> bool:
@@ -137,7 +137,7 @@ class PersonsOnEventsField(FromColumns, serializers.BooleanField):
 
 
 class DefaultModifiersField(FromColumns, ObjectField):
-    """The modifiers where none is set."""
+    """The default modifiers."""
 
     @repeatable
     def from_columns(self, context: Mapping[str, Any]) -> dict[str, Any]:

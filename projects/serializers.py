@@ -1,4 +1,4 @@
-"""A project as JSON: the page's 62 fields in its order (contract/projects.md 2, 3.2)."""
+"""A project as JSON: the 62 fields of the public API's page in its order (contract/projects.md 2, 3.2)."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -35,8 +35,8 @@ from projects.serializer_fields import (
     PersonsOnEventsField,
 )
 
-#: By what the cohorts of the project read dates (D58).
-_DATING: Final = {"timezone", "week_start_day"}
+#: The fields that determine how cohorts of the project interpret dates (D58).
+_DATE_SETTINGS: Final = {"timezone", "week_start_day"}
 LEVEL_TOO_LOW: Final = "You don't have sufficient permissions in the project."
 
 
@@ -44,7 +44,7 @@ LEVEL_TOO_LOW: Final = "You don't have sufficient permissions in the project."
 class ProjectSerializer(ModelSerializer[Project]):
     """A project with its settings."""
 
-    # The context holds the caller's `level`, and the `user` who acts, if any.
+    # The context has the `level` of the caller, and the acting `user`, if any.
 
     largest: ClassVar = {
         field.name: 256 * 1024 for field in Project._meta.fields if isinstance(field, ArrayField | JSONColumn)
@@ -144,7 +144,7 @@ class ProjectSerializer(ModelSerializer[Project]):
         return FIELD_CLASSES.get(field_name, field), options
 
     def to_internal_value(self, data: Any) -> Any:
-        """Leave out what a client sends back as it read it, which stays valid whatever the rules say (D31)."""
+        """Drop unchanged values that a client sends back, which stay valid even if the rules changed (D31)."""
         if self.instance is not None and isinstance(data, Mapping):
             data = without_echoes(self, data)
         return super().to_internal_value(data)
@@ -162,7 +162,7 @@ class ProjectSerializer(ModelSerializer[Project]):
         return value
 
     def validate_is_demo(self, value: bool) -> bool:
-        """Refuse a change by who could not have made the project otherwise (D71)."""
+        """Refuse a change by a caller who could not have created the project that way (D71)."""
         is_changed = self.instance is not None and value != self.instance.is_demo
         if is_changed and self.context["level"] < Level.ADMIN:
             raise PermissionDenied(LEVEL_TOO_LOW)
@@ -182,16 +182,16 @@ class ProjectSerializer(ModelSerializer[Project]):
         return settings_rules.merge(self.instance or Project(), attrs, timezone.now())
 
     def update(self, instance: Project, validated_data: dict[str, Any]) -> Project:
-        """Save and log what differs from the stored project; when nothing does, nothing is written."""
+        """Save and log the fields that differ from the stored project; write nothing if none differs."""
         changed = {name: value for name, value in validated_data.items() if not is_same(getattr(instance, name), value)}
         if changed:
             entries = [change(*_plain(name, getattr(instance, name), value)) for name, value in changed.items()]
             super().update(instance, changed)
             log_updated(instance, self.context["user"], entries)
-            if changed.keys() & _DATING:
-                # By its name: cohorts stand above projects.
+            if changed.keys() & _DATE_SETTINGS:
+                # By name, since the package `cohorts` depends on this one.
                 task = "cohorts.tasks.calculate_dated_cohorts"
-                jobs.enqueue(task, lock=f"dates:{instance.pk}", is_once=True, project_id=instance.pk)
+                jobs.enqueue(task, lock=f"dates:{instance.pk}", is_unique=True, project_id=instance.pk)
         return instance
 
 
@@ -223,7 +223,7 @@ class CompleteOnboardingSerializer(OnboardingSerializer, ProjectSerializer):
 
 
 def _plain(name: str, before: Any, after: Any) -> tuple[str, Any, Any]:
-    """Return a change as it is told: dashboards by id, shares as text without needless zeros, tokens masked."""
+    """Return a change for the log: dashboards by id, decimals without trailing zeros, tokens masked."""
     if name == "primary_dashboard":
         return "primary_dashboard_id", before and before.pk, after and after.pk
     if name == "session_recording_sample_rate":

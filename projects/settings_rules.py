@@ -1,4 +1,4 @@
-"""What the settings of a project may hold, and how a change merges with what is stored (projects.md 2.3, 2.4)."""
+"""Validation of a project's settings, and merging of changes with stored values (projects.md 2.3, 2.4)."""
 
 import ipaddress
 import json
@@ -19,21 +19,21 @@ _NO_DICTIONARY: Final = "Must provide a dictionary or None."
 _AI_CONFIG = ("included_event_properties", "opt_in", "preferred_events", "excluded_events", "important_user_properties")
 _MASKING: Final = {"maskAllInputs": bool, "maskTextSelector": str, "blockSelector": str}
 _TYPE_NAMES: Final = {bool: "boolean", str: "string"}
-_RETENTION_REST = timedelta(hours=24)
+_RETENTION_PAUSE = timedelta(hours=24)
 _STAMP: Final = "retention_last_updated"
 _WIDGET_TOKEN: Final = "widget_public_token"  # noqa: S105  # a key, not a token
-#: Ends of names that no public host has: reserved, or never given out because so many networks use them inside.
-_INSIDE: Final = (
+#: Top-level domains that no public host has: reserved, or not delegated since many internal networks use them.
+_INTERNAL: Final = (
     *("alt", "arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain"),
     *("localhost", "mail", "onion", "private", "svc", "test"),
 )
-#: Public by the book, but no host of the public's: protocol assignments and the relays of 6to4.
+#: Formally public, but not of public hosts: protocol assignments and 6to4 relays.
 _SPECIAL: Final = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
 _ERRORS_TO_IGNORE: Final = "autocapture_exceptions_errors_to_ignore"
 
 
 def check_dictionary(value: Any) -> None:
-    """Refuse what is neither null nor an object."""
+    """Refuse a value that is neither null nor an object."""
     if value is not None and not isinstance(value, dict):
         raise ValidationError(_NO_DICTIONARY)
 
@@ -64,7 +64,7 @@ def check_masking(value: Any) -> None:
 
 
 def check_replay_config(value: Any) -> None:
-    """Refuse unknown keys, also of `ai_config`."""
+    """Refuse unknown keys, also in `ai_config`."""
     check_dictionary(value)
     _only(value or {}, ("record_canvas", "ai_config"), "known keys")
     ai_config = (value or {}).get("ai_config")
@@ -73,7 +73,7 @@ def check_replay_config(value: Any) -> None:
 
 
 def check_modifiers(value: Any) -> None:
-    """Refuse unknown modifiers and values that one cannot have (D35)."""
+    """Refuse unknown modifiers and invalid values (D35)."""
     check_dictionary(value)
     for key, item in (value or {}).items():
         if key not in MODIFIERS:
@@ -82,7 +82,7 @@ def check_modifiers(value: Any) -> None:
 
 
 def check_errors_to_ignore(value: Any) -> None:
-    """Refuse what is no list of strings of 300 characters together."""
+    """Refuse a value that is not a list of strings with at most 300 characters in total."""
     if not isinstance(value, list):
         raise ValidationError(f"Must provide a list for field: {_ERRORS_TO_IGNORE}.")
     if not all(isinstance(item, str) for item in value):
@@ -95,7 +95,7 @@ def check_errors_to_ignore(value: Any) -> None:
 
 
 def check_webhook(value: str) -> None:
-    """Refuse an address that is not https, names a user or points inside (D38); names are not looked up."""
+    """Refuse a URL that is not https, has a user or an internal host (D38); without a DNS lookup."""
     refusal = ValidationError("Invalid webhook URL: use an https:// address of a public host, without a user.")
     if re.search(r"[\s\\]", value):
         raise refusal
@@ -118,7 +118,7 @@ def _is_public(host: str) -> bool:
         mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
         if any(mapped in network for network in _SPECIAL if network.version == mapped.version):
             return False
-        # Python before 3.11.4 takes no 6to4 address for a global one; the address inside decides.
+        # Python before 3.11.4 never considers 6to4 addresses global; the embedded address decides.
         is_global = address.is_global or getattr(address, "sixtofour", None) is not None
         return is_global and not address.is_multicast and mapped.is_global
     try:
@@ -126,9 +126,8 @@ def _is_public(host: str) -> bool:
         last = host.rpartition(".")[2].encode().decode("idna")
     except UnicodeError:
         return False
-    # A last label that begins with a digit, of any script, is how `127.1` and `0x7f.1` are written: addresses in
-    # disguise.
-    return bool(re.fullmatch(r"[a-z0-9_.-]+\.[a-z0-9_-]+", host)) and last not in _INSIDE and last[:1].isalpha()
+    # A last label that begins with a digit, of any script, may be an address in another notation: `127.1`, `0x7f.1`.
+    return bool(re.fullmatch(r"[a-z0-9_.-]+\.[a-z0-9_-]+", host)) and last not in _INTERNAL and last[:1].isalpha()
 
 
 def _only(value: Mapping[str, Any], known: Collection[str], what: str) -> None:
@@ -137,9 +136,9 @@ def _only(value: Mapping[str, Any], known: Collection[str], what: str) -> None:
 
 
 def merge(stored: Any, sent: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Return the values to store: those that were sent, merged with what `stored`, a project, holds.
+    """Return the values to store: the sent ones, merged with those of the project `stored`.
 
-    Raises ValidationError when the retention of logs was changed less than 24 hours ago.
+    Raises ValidationError if the retention of logs was changed less than 24 hours ago.
     """
     new = dict(sent)
     for name in ("survey_config", "modifiers"):
@@ -155,7 +154,7 @@ def merge(stored: Any, sent: Mapping[str, Any], now: datetime) -> dict[str, Any]
 
 
 def _merge_deeper(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Merge two objects, and where both hold an object under one key, these."""
+    """Merge two objects, and objects under the same key in both."""
     merged = {**old, **new}
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(old.get(key), dict):
@@ -164,7 +163,7 @@ def _merge_deeper(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge_conversations(stored: Any, new: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Merge the settings of conversations, whose token is the server's: on with the switch, null when it goes off."""
+    """Merge the settings of conversations; enabling them sets their token, and disabling them sets it to null."""
     old: dict[str, Any] = stored.conversations_settings or {}
     sent = new.get("conversations_settings", old)
     merged = None if sent is None else {**old, **{key: sent[key] for key in sent if key != _WIDGET_TOKEN}}
@@ -179,12 +178,12 @@ def _merge_conversations(stored: Any, new: Mapping[str, Any]) -> dict[str, Any] 
 
 
 def _replace_logs_settings(old: dict[str, Any], new: dict[str, Any] | None, now: datetime) -> dict[str, Any] | None:
-    """Replace the settings of logs whole, but for the server's own stamp of the last change of retention (D36)."""
+    """Replace the settings of logs, except the server's timestamp of the last change of retention (D36)."""
     stamp = old.get(_STAMP)
     replaced = {key: value for key, value in (new or {}).items() if key != _STAMP}
     is_changed = replaced.get("retention_days") != old.get("retention_days")
     if is_changed and stamp and "retention_days" in replaced:
-        rest = datetime.fromisoformat(stamp) + _RETENTION_REST - now
+        rest = datetime.fromisoformat(stamp) + _RETENTION_PAUSE - now
         if rest > timedelta(0):
             hours = -(-rest // timedelta(hours=1))
             raise ValidationError(
@@ -199,6 +198,6 @@ def _replace_logs_settings(old: dict[str, Any], new: dict[str, Any] | None, now:
 
 
 def without_token(settings: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the settings of conversations with their token masked, as they may be told."""
+    """Return the settings of conversations with their token masked."""
     token = (settings or {}).get(_WIDGET_TOKEN)
     return {**settings, _WIDGET_TOKEN: keys.mask(token)} if settings and token else settings

@@ -1,4 +1,4 @@
-"""What the tokens of a project look like (projects.md 1.4)."""
+"""The formats of a project's tokens (projects.md 1.4)."""
 
 import secrets
 
@@ -16,10 +16,10 @@ def secret_token() -> str:
 
 
 def widget_token() -> str:
-    """Return the token that switching conversations on makes: 43 URL-safe characters without a prefix."""
+    """Return a new token of enabled conversations: 43 URL-safe characters without a prefix."""
     return secrets.token_urlsafe(32)
 
 
 def masked(token: str | None) -> str | None:
-    """Return what may be shown of a token, if there is one."""
+    """Return the mask of a token; None without one."""
     return token and keys.mask(token)

@@ -1,4 +1,4 @@
-"""How one token of a project follows another (projects.md 1.4 to 1.7)."""
+"""Generation, rotation and revocation of a project's tokens (projects.md 1.4 to 1.7)."""
 
 from core6.accounts import keys
 from core6.accounts.models import User
@@ -9,14 +9,14 @@ from projects.token_formats import api_token, masked, secret_token
 
 
 def reset_api_token(project: Project, user: User | None) -> None:
-    """Give the locked project another `api_token`; the old one is dead at once."""
+    """Give the locked project a new `api_token`; the old one is invalid at once."""
     before = project.api_token
     project.api_token = api_token()
     _save(project, user, change("api_token", before, project.api_token), "api_token")
 
 
 def rotate_secret_token(project: Project, user: User | None) -> None:
-    """Give the locked project another secret token and keep the one before it as backup; an older backup is dead."""
+    """Give the locked project a new secret token; the previous one becomes the backup, replacing an older backup."""
     before, backup = project.secret_api_token, project.secret_api_token_backup
     project.secret_api_token, project.secret_api_token_backup = secret_token(), before
     after = {"secret_api_token": keys.mask(project.secret_api_token)}
@@ -29,7 +29,7 @@ def rotate_secret_token(project: Project, user: User | None) -> None:
 
 
 def delete_secret_token_backup(project: Project, user: User | None) -> None:
-    """End the backup of the locked project's secret token; without one, nothing happens."""
+    """Revoke the backup of the locked project's secret token, if there is one."""
     before = project.secret_api_token_backup
     if before is None:
         return
@@ -38,7 +38,7 @@ def delete_secret_token_backup(project: Project, user: User | None) -> None:
 
 
 def generate_conversations_public_token(project: Project, user: User | None) -> None:
-    """Give the locked project's conversations widget another token, beside its other settings."""
+    """Give the locked project's conversations widget a new token; other settings are kept."""
     before = (project.conversations_settings or {}).get("widget_public_token")
     token = api_token()
     project.conversations_settings = {**(project.conversations_settings or {}), "widget_public_token": token}

@@ -11,9 +11,9 @@ urlpatterns = router.urls
 
 
 def root_patterns(name: str) -> list[URLPattern]:
-    """Return the paths of all projects, which `name` is for in an address: `projects`, `environments`."""
+    """Return the paths of all projects under the name `projects` or `environments`."""
     root_router = Router()
-    # The list is another viewset: it is about several organizations.
+    # The list has another viewset, since it spans several organizations.
     root_router.routes = [route for route in root_router.routes if route.detail]
     root_router.register(name, RootProjectViewSet, basename="projects")
     all_projects = AllProjectsViewSet.as_view({"get": "list", "post": "create"}, basename="projects", detail=False)

@@ -46,8 +46,8 @@ TOKEN_ACTIONS = (
     "delete_secret_token_backup",
     "generate_conversations_public_token",
 )
-#: What `complete_product_onboarding` takes from a key that may only read: of the project's own fields, this one.
-_NEEDING_WRITE = WRITABLE - {"has_completed_onboarding_for"}
+#: The project fields that require the scope `project:write` in `complete_product_onboarding`.
+_REQUIRING_WRITE = WRITABLE - {"has_completed_onboarding_for"}
 
 
 class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, ActivityShown[Project]):
@@ -57,12 +57,16 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
     operations = OPERATIONS
     action_scopes: ClassVar = {"complete_product_onboarding": ("project:read",)}
     levels: ClassVar = dict.fromkeys(("create", "destroy", *TOKEN_ACTIONS), Level.ADMIN)
-    bare_operations: ClassVar[Collection[str]] = (
+    unprefixed_operations: ClassVar[Collection[str]] = (
         *TOKEN_ACTIONS,
         "complete_product_onboarding",
         "is_generating_demo_data",
     )
-    answering_object = (*TenantScopedViewSet.answering_object, *TOKEN_ACTIONS, "complete_product_onboarding")
+    actions_returning_object = (
+        *TenantScopedViewSet.actions_returning_object,
+        *TOKEN_ACTIONS,
+        "complete_product_onboarding",
+    )
     activity_scope = "Team"
     rows = ({"organization": ORGANIZATION},)
     ordering = ("pk",)
@@ -76,11 +80,11 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
     filtered = ("list",)
     search_fields = ("name",)
 
-    def tenant_place(self) -> str | None:
+    def tenant_url_kwarg(self) -> str | None:
         return "id" if self.detail else "organization_id"
 
     def resolve_tenant(self) -> Tenant:
-        """Return the organization that a list is about, or the project itself (D23)."""
+        """Return the organization of a list, or the project itself (D23)."""
         access, segment = self.access, self.kwargs.get("organization_id")
         if not self.detail:
             if access.organization is None:
@@ -119,7 +123,7 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
         return self.levels.get(self.action, Level.MEMBER)
 
     def _is_demo(self) -> bool:
-        """Tell whether a demo project is asked for, which every member may make."""
+        """Return whether the request is for a demo project, which every member may create."""
         sent: Any = self.request.data
         return isinstance(sent, Mapping) and str(sent.get("is_demo")).lower() in ("true", "1")
 
@@ -131,53 +135,53 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
         key = instance.pk
         log_deleted(instance, self.caller)
         instance.delete()
-        jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_once=True, project_id=key)
+        jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_unique=True, project_id=key)
 
     @extend_schema(request=CompleteOnboardingSerializer)
     @action(detail=True, methods=["patch"])
     def complete_product_onboarding(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Note that the project has completed the onboarding of a product (D4)."""
+        """Record a completed onboarding of a product (D4)."""
         data = request.data
-        # Not is_valid, which would make one kind of every refusal.
-        told = OnboardingSerializer().run_validation(data)
-        if set(data) & _NEEDING_WRITE and not scopes.grants(self.key.scopes, "project:write"):
+        # Not is_valid, which would convert every error to a ValidationError.
+        onboarding = OnboardingSerializer().run_validation(data)
+        if set(data) & _REQUIRING_WRITE and not scopes.grants(self.key.scopes, "project:write"):
             raise PermissionDenied("API key missing required scope 'project:write'")
 
         def complete(project: Project, _: User) -> None:
-            if "product_type" in told:
-                complete_onboarding(project, told["product_type"], told.get("intent_context"))
+            if "product_type" in onboarding:
+                complete_onboarding(project, onboarding["product_type"], onboarding.get("intent_context"))
 
         return self._act(request, complete)
 
     @action(detail=True, methods=["patch"])
     def reset_token(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Give the project another `api_token`; the old one is dead at once."""
+        """Give the project a new `api_token`; the old one is invalid at once."""
         return self._act(request, tokens.reset_api_token)
 
     @action(detail=True, methods=["patch"])
     def rotate_secret_token(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Give the project another secret token and keep the one before it as backup."""
+        """Give the project a new secret token; the previous one becomes the backup."""
         return self._act(request, tokens.rotate_secret_token)
 
     @action(detail=True, methods=["patch"])
     def delete_secret_token_backup(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """End the backup of the project's secret token."""
+        """Revoke the backup of the project's secret token."""
         return self._act(request, tokens.delete_secret_token_backup)
 
     @extend_schema(responses={200: ProjectSerializer})
     @action(detail=True, methods=["post"])
     def generate_conversations_public_token(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Give the project's conversations widget another token."""
+        """Give the project's conversations widget a new token."""
         return self._act(request, tokens.generate_conversations_public_token)
 
     @action(detail=True, serializer_class=ProjectDemoDataSerializer)
     def is_generating_demo_data(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Tell whether the demo data of the project are still being made."""
+        """Return whether demo data is still being generated for the project."""
         found: Response = self.retrieve(request)
         return found
 
     def _act(self, request: Request, act: Callable[[Project, User], None]) -> Response:
-        """Apply the settings of the body, then the action, in one transaction (D3); answer the whole project."""
+        """Apply the settings of the body, then the action, in one transaction (D3); return the whole project."""
         data = request.data
         with transaction.atomic():
             serializer = self.get_serializer(self.get_object(), data=data, partial=True)
@@ -188,17 +192,17 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
 
 
 class RootProjectViewSet(ProjectViewSet):
-    """A project of whatever organization, by its id alone."""
+    """A project of any organization, by its id."""
 
-    bare_operations: ClassVar[Collection[str]] = ()
+    unprefixed_operations: ClassVar[Collection[str]] = ()
 
 
 class AllProjectsViewSet(RootProjectViewSet):
-    """Every project that the caller may see; a new one belongs to the current organization."""
+    """All projects of the caller; a new one belongs to the current organization."""
 
     operations = OF_ALL
 
-    def tenant_place(self) -> str | None:
+    def tenant_url_kwarg(self) -> str | None:
         return None
 
     def resolve_tenant(self) -> Tenant:

@@ -1,4 +1,4 @@
-"""What the schema says of the operations on roles and their memberships."""
+"""The descriptions of the operations on roles and their memberships in the OpenAPI schema."""
 
 from typing import Final
 

@@ -11,7 +11,7 @@ from core6.accounts.ids import uuid7
 
 
 class Role(models.Model):
-    """A named group; the organization may point at one as its default."""
+    """A named group of members; one may be the default role of the organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="roles")
@@ -21,13 +21,13 @@ class Role(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
-    #: Whether it is the organization's default role; the queryset of the viewset knows, and a new one is none.
+    #: Whether it is the default role of the organization; annotated by the viewset, and false for a new one.
     is_default = False
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["organization", "created_at", "id"], name="role_of_an_organization")]
         constraints: ClassVar = [
-            # Decides alone, so that no two requests at once can both find the name free.
+            # Enforced only here, since two concurrent requests could both find the name unused.
             models.UniqueConstraint(
                 "organization",
                 Lower("name"),
@@ -41,7 +41,7 @@ class Role(models.Model):
 
 
 class RoleMembership(models.Model):
-    """A member's place in a role; whoever leaves the organization leaves its roles."""
+    """The membership of a member in a role; it ends with the membership in the organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="members")

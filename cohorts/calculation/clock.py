@@ -1,4 +1,4 @@
-"""The clock by which the cohorts of a project are computed."""
+"""The clock with which the cohorts of a project are computed."""
 
 from django.utils import timezone
 
@@ -7,6 +7,6 @@ from projects.models import Project
 
 
 def clock_of(project_id: int) -> Clock:
-    """Return the time now, and how the project reads dates."""
+    """Return the current time with the time zone and the first weekday of the project."""
     project = Project.objects.only("timezone", "week_start_day").get(pk=project_id)
     return Clock(timezone.now(), project.timezone, project.week_start_day or 0)

@@ -1,4 +1,4 @@
-"""Which cohorts of a project depend on which."""
+"""Dependencies between the cohorts of a project."""
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -19,39 +19,38 @@ _LARGEST_DEFINITIONS: Final = 10 * 1024**2
 
 
 def lock_definitions(project_id: int) -> None:
-    """Be the only one to change definitions and states of the project's cohorts, until the transaction ends.
+    """Lock the definitions and states of the project's cohorts until the transaction ends.
 
-    Rows of related cohorts are written together: without one order for everybody, two writers would wait for each
-    other.
+    A change writes the rows of several related cohorts: without one lock, two writers could deadlock.
     """
     locks.COHORT_DEFINITIONS.acquire(project_id % 2**31)
 
 
 def references_in(project_id: int) -> dict[int, set[int]]:
-    """Return, for each cohort of the project that is not deleted, the ids that its criteria name."""
+    """Return the ids that the criteria of each cohort of the project refer to; without deleted cohorts."""
     rows = Cohort.objects.filter(project=project_id, deleted=False).values_list("pk", "referenced_cohorts")
     return {key: ids_in(named) for key, named in rows}
 
 
 def known(project_id: int, ids: Iterable[int]) -> set[int]:
-    """Return those of the ids that are of cohorts of the project, deleted ones among them."""
+    """Return the ids that belong to cohorts of the project, including deleted ones."""
     return set(_named(project_id, ids).values_list("pk", flat=True))
 
 
 def of_type(project_id: int, ids: Iterable[int], cohort_type: str) -> set[int]:
-    """Return those of the ids that are of cohorts of the project of this type, deleted ones among them."""
+    """Return the ids that belong to cohorts of the project of this type, including deleted ones."""
     return set(_named(project_id, ids).filter(cohort_type=cohort_type).values_list("pk", flat=True))
 
 
 def _named(project_id: int, ids: Iterable[int]) -> QuerySet[Cohort]:
-    """Return the cohorts of the project with these ids; none of the ids that no column can hold."""
+    """Return the cohorts of the project with these ids, without ids that are out of the range of the column."""
     return Cohort.objects.filter(project=project_id, pk__in=[key for key in ids if 0 < key <= LARGEST_ID])
 
 
 def definitions_of(project_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
-    """Return the cohorts of these ids and all that these refer to, directly or over others.
+    """Return the cohorts with these ids and all cohorts that they refer to, directly or indirectly.
 
-    Raises CriteriaError where they are too large to be looked at while a request waits.
+    Raises CriteriaError if they are too large to be loaded during a request.
     """
     ids = set(ids)
     if not ids:
@@ -67,7 +66,7 @@ def definitions_of(project_id: int, ids: Iterable[int]) -> dict[int, Cohort]:
 
 
 def has_cycle(graph: References) -> bool:
-    """Tell whether a cohort depends on itself, over whatever others."""
+    """Return whether a cohort depends on itself, directly or indirectly."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError:
@@ -76,7 +75,7 @@ def has_cycle(graph: References) -> bool:
 
 
 def reachable(start: Iterable[int], graph: References) -> set[int]:
-    """Return what can be reached from `start` along the graph, `start` itself left out unless it is reached."""
+    """Return what can be reached from `start` in the graph; `start` itself only if it can be reached again."""
     found: set[int] = set()
     frontier = list(start)
     while frontier:
@@ -87,7 +86,7 @@ def reachable(start: Iterable[int], graph: References) -> set[int]:
 
 
 def dependents(key: int, graph: References) -> set[int]:
-    """Return the cohorts that refer to `key`, directly or over others."""
+    """Return the cohorts that refer to `key`, directly or indirectly."""
     reverse: dict[int, set[int]] = {}
     for source, targets in graph.items():
         for target in targets:
@@ -96,7 +95,7 @@ def dependents(key: int, graph: References) -> set[int]:
 
 
 def related(key: int, graph: References) -> list[int]:
-    """Return the cohort with its dependencies and dependents, dependencies first (D40); alone when there is a cycle."""
+    """Return the cohort, its dependencies and its dependents, dependencies first (D40); only itself if in a cycle."""
     members = {key} | (reachable([key], graph) & graph.keys()) | dependents(key, graph)
     try:
         order = TopologicalSorter({each: graph.get(each, set()) & members for each in members}).static_order()

@@ -1,4 +1,4 @@
-"""Pages of the history of calculations: links are relative (contract/cohorts.md 4.8)."""
+"""Pagination of the history of calculations, with relative links (contract/cohorts.md 4.8)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from core6.api.pagination import LimitOffsetPagination, page_schema
 class HistoryPagination(LimitOffsetPagination):
     """`{"results", "count", "next", "previous"}` with links such as `?limit=100&offset=100`."""
 
-    # A run shows its definition.
+    # A run is shown with its definition.
     more_bytes = (
         "coalesce((SELECT octet_length(shown.filters::text) + octet_length(shown.query)"
         " FROM cohorts_definition shown WHERE shown.id = sized.definition_id), 0)"

@@ -1,4 +1,4 @@
-"""What is stored of calculations: their criteria once, the newest runs of each cohort, and no others."""
+"""The stored history of calculations: the newest runs of each cohort, and each definition once."""
 
 import json
 from hashlib import sha256
@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from cohorts.models import Calculation, Cohort, Definition
 
-#: All but the newest runs of each cohort, and the newest that failed, whose reason the cohort shows.
+#: Keeps the newest runs of each cohort, and its newest failed run, whose error the cohort shows.
 _OLD: Final = """
 DELETE FROM cohorts_calculation WHERE id IN (
   SELECT id FROM (
@@ -24,31 +24,31 @@ WHERE NOT EXISTS (SELECT FROM cohorts_calculation c WHERE c.definition_id = d.id
 
 
 def begin(cohort: Cohort) -> Calculation:
-    """Store that a calculation of the cohort begins."""
+    """Create the run of a calculation of the cohort that starts now."""
     criteria = cohort.criteria
     digest = sha256(json.dumps(criteria, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
-        locked = Definition.objects.select_for_update(no_key=True)  # it is not to be deleted as unused meanwhile
+        locked = Definition.objects.select_for_update(no_key=True)  # so that it is not deleted as unused meanwhile
         definition, _ = locked.get_or_create(cohort=cohort, digest=digest, defaults={"filters": criteria})
         return Calculation.objects.create(cohort=cohort, definition=definition)
 
 
-def set_queries(run: Calculation, text: str, **spent: Any) -> None:
-    """Note the statement of a run and what it took; the text is stored with the definition if that has none yet."""
+def set_queries(run: Calculation, text: str, **statistics: Any) -> None:
+    """Set the statement of a run with its statistics; its text is stored with the definition if that has none yet."""
     definition = run.definition
     if definition is not None and not definition.query:
         definition.query = text
         definition.save(update_fields=["query"])
     is_known = definition is not None and definition.query == text
-    run.queries = [{"query": "" if is_known else text, **spent}]
+    run.queries = [{"query": "" if is_known else text, **statistics}]
 
 
 def forget_old() -> None:
-    """Delete the runs that are not of the newest CALCULATION_HISTORY of their cohort, and definitions of no run."""
+    """Delete all but the newest CALCULATION_HISTORY runs of each cohort, and definitions without a run."""
     with connection.cursor() as cursor:
         cursor.execute(_OLD, [settings.CALCULATION_HISTORY])
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_UNUSED)
     except IntegrityError:
-        pass  # a run of one of them has just begun: the next time will do
+        pass  # a run of one of them has just started: the next call deletes the others

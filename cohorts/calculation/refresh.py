@@ -1,4 +1,4 @@
-"""What becomes of cohorts that nobody saves: computed again from time to time, freed when they hang (5.2)."""
+"""Periodic maintenance of cohorts: they are calculated again from time to time, and freed when they hang (5.2)."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,20 +12,20 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from cohorts.calculation.dependencies import lock_definitions, reachable, references_in
-from cohorts.calculation.queue import enqueue, is_attended
+from cohorts.calculation.queue import enqueue, has_job
 from cohorts.members.store import count_members
 from cohorts.models import Cohort
 from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)
-#: After so many failures in a row a cohort is left alone until somebody saves it.
+#: After more failures in a row, a cohort is not calculated again until it is saved.
 MOST_ERRORS: Final = 20
 _FIRST_PAUSE = timedelta(minutes=30)
 _AT_ONCE: Final = 20
 
 
 def refresh_cohorts() -> None:
-    """Ask for the calculation of those that are due, oldest first; count a failure for those that hang."""
+    """Request the calculation of cohorts that are due, oldest first; count a failure for cohorts that hang."""
     now = timezone.now()
     _free_hanging(now)
     is_due = Q(last_calculation=None) | Q(
@@ -37,20 +37,20 @@ def refresh_cohorts() -> None:
     due = [
         cohort
         for cohort in candidates.only("project", "errors_calculating", "last_error_at")
-        if _is_rested(cohort, now)
+        if _is_pause_over(cohort, now)
     ]
     for cohort in by_turns(due)[:_AT_ONCE]:
         with transaction.atomic():
             lock_definitions(cohort.project_id)
-            asked = Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False, is_calculating=False)
-            if asked.update(is_calculating=True, pending_version=F("pending_version") + 1):
+            idle = Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False, is_calculating=False)
+            if idle.update(is_calculating=True, pending_version=F("pending_version") + 1):
                 enqueue("calculate_cohort", cohort_id=cohort.pk)
 
 
 def count_static_cohorts() -> None:
-    """Correct the counts of static cohorts whose members changed without them.
+    """Correct the counts of static cohorts that differ from the number of their members.
 
-    A machine of a cluster that died in the midst of a change can leave that behind.
+    A machine of a cluster that died during a change can cause that.
     """
     counted = Cohort.objects.filter(is_static=True, deleted=False, count__isnull=False)
     for cohort in counted.order_by("pk").only("project", "count"):
@@ -65,7 +65,7 @@ def count_static_cohorts() -> None:
 
 
 def by_turns(cohorts: Iterable[Cohort]) -> list[Cohort]:
-    """Return cohorts so that each project has its turn: the first of each, then the second of each, and so on."""
+    """Return the cohorts by turns of their projects: the first of each project, then the second of each, and so on."""
     turns: Counter[int] = Counter()
     ordered = []
     for cohort in cohorts:
@@ -74,17 +74,17 @@ def by_turns(cohorts: Iterable[Cohort]) -> list[Cohort]:
     return [cohort for _, cohort in sorted(ordered, key=itemgetter(0))]
 
 
-def _is_rested(cohort: Cohort, now: datetime) -> bool:
-    """Tell whether the pause after a failure is over, which doubles with each."""
+def _is_pause_over(cohort: Cohort, now: datetime) -> bool:
+    """Return whether the pause after the last failure is over; it doubles with each failure."""
     return cohort.last_error_at is None or now - cohort.last_error_at >= _FIRST_PAUSE * 2**cohort.errors_calculating
 
 
 def _free_hanging(now: datetime) -> None:
-    """Free cohorts that claim to be calculating though no job is left that would end it."""
+    """Mark cohorts as failed that are calculating according to their row, but have no job that would end it."""
     for cohort in Cohort.objects.filter(is_calculating=True, deleted=False).order_by("pk"):
         with transaction.atomic():
             lock_definitions(cohort.project_id)
             begun = Cohort.objects.filter(pk=cohort.pk, is_calculating=True)
             awaited = reachable([cohort.pk], references_in(cohort.project_id))
-            if not is_attended({cohort.pk, *awaited}):
+            if not has_job({cohort.pk, *awaited}):
                 begun.update(is_calculating=False, errors_calculating=F("errors_calculating") + 1, last_error_at=now)

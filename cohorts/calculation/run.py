@@ -1,4 +1,4 @@
-"""The calculation of a cohort: asked for with a request, run by the job worker, recorded (contract/cohorts.md 5)."""
+"""The calculation of a cohort: requested by a change, run by the worker, recorded (contract/cohorts.md 5)."""
 
 import logging
 import time
@@ -16,22 +16,22 @@ from cohorts.calculation.clock import clock_of
 from cohorts.calculation.dependencies import known, lock_definitions, references_in, related
 from cohorts.calculation.queue import enqueue
 from cohorts.calculation.records import begin, set_queries
-from cohorts.criteria.parse import CohortFilter, Criteria, CriteriaError, leaves, load, names_dates
+from cohorts.criteria.parse import CohortFilter, Criteria, CriteriaError, has_dates, leaves, load
 from cohorts.members.store import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 from cohorts.sql.properties import CompileError
-from core6.analytics.moving import are_moving, keep_in_place
-from core6.jobs import is_away
+from core6.analytics.moving import are_moving, prevent_moving
+from core6.jobs import is_unreachable
 from core6.observability import metrics
 from core6.observability.logs import logger_of
 from core6.security.error_texts import shortened
 
 logger = logger_of(__name__)
-#: Seconds until a calculation is tried again while people are being moved.
+#: Seconds until a calculation is tried again while persons are being moved.
 _PAUSE: Final = 5
-#: What a failure is by the state of Postgres; a class stands for those that are not named.
+#: Error codes by SQLSTATE of Postgres; two digits are a class, for the states that are not listed.
 _CODES: Final = {
     "57014": "timeout",
     "53200": "memory_limit",
@@ -53,20 +53,20 @@ _OTHER: Final = "An error occurred while calculating this cohort: check its cond
 
 
 def message(code: str | None) -> str | None:
-    """Return what people are told of a failure; None of none."""
+    """Return the error message of a failure code; None without a code."""
     return _MESSAGES.get(code, _OTHER) if code else None
 
 
 def last_failure(column: str) -> Subquery:
-    """Return a column of the newest run that failed of the cohort that a query is about; null where none did."""
+    """Return a subquery for a column of the newest failed run of the outer query's cohort; null without one."""
     failed = Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="").order_by("-started_at")
     return Subquery(failed.values(column)[:1])
 
 
 def request_calculation(cohort: Cohort) -> None:
-    """Ask for the calculation of a dynamic cohort and of those related to it, in the transaction of its change.
+    """Request the calculation of a dynamic cohort and of those related to it, in the transaction of its change.
 
-    Needs lock_definitions. `cohort` gets its new state, too.
+    Needs lock_definitions. Updates the state of `cohort`, too.
     """
     order = related(cohort.pk, references_in(cohort.project_id))
     dynamic = set(Cohort.objects.filter(pk__in=order, is_static=False, deleted=False).values_list("pk", flat=True))
@@ -80,19 +80,19 @@ def request_calculation(cohort: Cohort) -> None:
 
 
 def request_dated_calculations(project_id: int) -> None:
-    """Ask for the calculation of the project's cohorts that name dates: it reads them in another way now (D58)."""
+    """Request the calculation of the project's cohorts with dates, after it changed how it interprets them (D58)."""
     with transaction.atomic():
         lock_definitions(project_id)
         for cohort in Cohort.objects.filter(project=project_id, is_static=False, deleted=False).order_by("pk"):
-            with suppress(CriteriaError):  # what cannot be read names no dates
-                if names_dates(load(cohort.criteria)):
+            with suppress(CriteriaError):  # invalid criteria contain no dates
+                if has_dates(load(cohort.criteria)):
                     request_calculation(cohort)
 
 
 def calculate(cohort_id: int) -> None:
-    """Compute the members of a cohort once; a failure of its definition is recorded, not raised.
+    """Compute the members of a cohort once; an error in its definition is recorded, not raised.
 
-    Raises OperationalError when the database cannot be reached: the job is to be tried again.
+    Raises OperationalError if the database cannot be reached: the job must be tried again.
     """
     if are_moving():
         enqueue("calculate_cohort", cohort_id=cohort_id, in_seconds=_PAUSE)
@@ -108,41 +108,41 @@ def calculate(cohort_id: int) -> None:
     except DatabaseError as error:
         state = getattr(error.__cause__, "sqlstate", None)
         if state == "57014" and not Cohort.objects.filter(pk=cohort.pk, deleted=False, is_static=False).exists():
-            _fail(cohort, run, "The cohort was deleted meanwhile", Overtaken.code)
+            _fail(cohort, run, "The cohort was deleted meanwhile", Superseded.code)
             return
-        if is_away(error):
+        if is_unreachable(error):
             raise
         _fail(cohort, run, str(error), _CODES.get(state or "") or _CODES.get((state or "")[:2], "unknown"))
     except Exception as error:
         _fail(cohort, run, f"{type(error).__name__}: {error}", "unknown")
         raise
     else:
-        _tell(cohort, run, logging.INFO, "cohort_calculated", count=run.count)
+        _report(cohort, run, logging.INFO, "cohort_calculated", count=run.count)
 
 
 def cancel(cohort_id: int) -> None:
-    """End the statement that computes a cohort which nobody wants any more, if one runs."""
+    """Cancel the statement that computes a cohort, if one is running."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_cancel_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = %s AND state = 'active'",
-            [_name_of(cohort_id)],
+            [_application_name(cohort_id)],
         )
 
 
-def _name_of(cohort_id: int) -> str:
-    """Return what the database calls the transaction that computes a cohort."""
+def _application_name(cohort_id: int) -> str:
+    """Return the application_name of the transaction that computes a cohort."""
     return f"core6 computes cohort {cohort_id}"
 
 
 def _claim(cohort_id: int) -> Cohort | None:
-    """Return the cohort to compute as it is defined now; None when there is nothing to do, or not yet."""
+    """Return the cohort to compute with its current definition; None if there is nothing to do, or not yet."""
     with transaction.atomic():
         found = Cohort.objects.filter(pk=cohort_id).values_list("project_id", flat=True).first()
         if found is None:
             return None
         lock_definitions(found)
-        # Runs of one cohort follow each other: one that has not ended is of a worker that counts as dead.
+        # Runs of one cohort never overlap: one that has not ended belongs to a worker that is considered dead.
         Calculation.objects.filter(cohort=cohort_id, finished_at=None).update(
             finished_at=timezone.now(), error="The worker ended in the midst of it", error_code="interrupted"
         )
@@ -153,12 +153,12 @@ def _claim(cohort_id: int) -> Cohort | None:
         awaited = known(found, cohort.references) - {cohort_id}
         awaited_rows = Cohort.objects.filter(pk__in=awaited, is_static=False, deleted=False, is_calculating=True)
         if awaited and awaited_rows.exists():
-            return None  # whoever it waits for asks for it again when done
+            return None  # the cohorts it waits for request it again when they are done
         return cohort
 
 
-def compile_of(criteria: Criteria, project_id: int) -> Sql:
-    """Return the statement that selects who meets the criteria in a project now; raises CompileError."""
+def compile_for_project(criteria: Criteria, project_id: int) -> Sql:
+    """Return the statement that selects the persons of a project who meet the criteria now; raises CompileError."""
     named = known(project_id, {leaf.value for leaf in leaves(criteria.properties) if isinstance(leaf, CohortFilter)})
     live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
     return compile_criteria(criteria, project_id=project_id, clock=clock_of(project_id), cohorts=live)
@@ -167,7 +167,7 @@ def compile_of(criteria: Criteria, project_id: int) -> Sql:
 def _compute(cohort: Cohort, run: Calculation) -> None:
     at = {"project_id": cohort.project_id, "cohort_id": cohort.pk}
     try:
-        persons = compile_of(_criteria(cohort), cohort.project_id)
+        persons = compile_for_project(_criteria(cohort), cohort.project_id)
     except NoCriteria as nothing:
         with transaction.atomic():
             delete_members(**at)
@@ -179,8 +179,8 @@ def _compute(cohort: Cohort, run: Calculation) -> None:
             cursor.execute(f"SET LOCAL statement_timeout = '{settings.COHORT_CALCULATION_SECONDS}s'")
             cursor.execute("SET LOCAL work_mem = '128MB'")
             cursor.execute("SET LOCAL jit = off")
-            cursor.execute("SELECT set_config('application_name', %s, true)", [_name_of(cohort.pk)])
-        keep_in_place()
+            cursor.execute("SELECT set_config('application_name', %s, true)", [_application_name(cohort.pk)])
+        prevent_moving()
         count, changes = replace_members(persons, **at)
         query_ms = round((time.monotonic() - started) * 1000)
         set_queries(run, persons.text, query_ms=query_ms, written_rows=changes)
@@ -193,23 +193,23 @@ def _criteria(cohort: Cohort) -> Criteria:
     return load(cohort.criteria)
 
 
-def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **told: Any) -> None:
-    """Record a success in the transaction that wrote the members: nobody sees one without the other."""
+def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **fields: Any) -> None:
+    """Record a success in the transaction that wrote the members, so that both become visible together."""
     lock_definitions(cohort.project_id)
     version = cohort.pending_version
     now = timezone.now()
-    still_asked = Cohort.objects.filter(pk=cohort.pk, is_static=False, deleted=False)
-    if _is_taken_over(run) or not still_asked.update(
+    still_wanted = Cohort.objects.filter(pk=cohort.pk, is_static=False, deleted=False)
+    if _is_taken_over(run) or not still_wanted.update(
         version=version, count=count, last_calculation=now, errors_calculating=0, last_error_at=None
     ):
-        raise Overtaken
-    still_asked.filter(pending_version__lte=version).update(is_calculating=False)
-    _record(run, now, count=count, **told)
+        raise Superseded
+    still_wanted.filter(pending_version__lte=version).update(is_calculating=False)
+    _record(run, now, count=count, **fields)
     wake_dependents(cohort, is_changed=changes > 0)
 
 
-class Overtaken(CompileError):
-    """The cohort was deleted, made static or computed by another worker meanwhile: what was computed is dropped."""
+class Superseded(CompileError):
+    """The cohort was deleted, made static or computed by another worker meanwhile: the result is dropped."""
 
     code = "interrupted"
 
@@ -222,41 +222,42 @@ def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
             return
         now = timezone.now()
         rows = Cohort.objects.filter(pk=cohort.pk)
-        if code != Overtaken.code:
+        if code != Superseded.code:
             rows.update(errors_calculating=F("errors_calculating") + 1, last_error_at=now)
         rows.filter(pending_version__lte=cohort.pending_version).update(is_calculating=False)
         _record(run, now, error=error, error_code=code)
         wake_dependents(cohort, is_changed=False)
-    # One that was overtaken has not failed.
-    level = logging.INFO if code == Overtaken.code else logging.WARNING
-    _tell(cohort, run, level, "cohort_calculation_failed", code=code, error=error)
+    # A superseded run has not failed.
+    level = logging.INFO if code == Superseded.code else logging.WARNING
+    _report(cohort, run, level, "cohort_calculation_failed", code=code, error=error)
 
 
-def _tell(cohort: Cohort, run: Calculation, level: int, event: str, **told: Any) -> None:
-    """Tell the log and the metrics of a calculation that has ended and is recorded."""
+def _report(cohort: Cohort, run: Calculation, level: int, event: str, **extra: Any) -> None:
+    """Log a calculation that has ended and is recorded, and observe it in the metrics."""
     seconds = ((run.finished_at or run.started_at) - run.started_at).total_seconds()
     metrics.observe_calculation(run.error_code or "success", seconds)
     ids = {"cohort_id": cohort.pk, "project_id": cohort.project_id}
-    logger.log(level, event, **ids, **told, ms=round(seconds * 1000, 1))
+    logger.log(level, event, **ids, **extra, ms=round(seconds * 1000, 1))
 
 
 def _is_taken_over(run: Calculation) -> bool:
-    """Tell whether another worker ended the run, since this one gave no sign of life for a while, or it is gone.
+    """Return whether the run is gone, or was ended by another worker because this one missed its heartbeats.
 
-    Whatever this one finds is old then. Needs lock_definitions, which the other has when it ends the run.
+    The result of this worker is then outdated. Needs lock_definitions, which the other worker holds when it ends the
+    run.
     """
     return not Calculation.objects.filter(pk=run.pk, finished_at=None).exists()
 
 
-def _record(run: Calculation, now: datetime, **told: Any) -> None:
-    for name, value in told.items():
+def _record(run: Calculation, now: datetime, **fields: Any) -> None:
+    for name, value in fields.items():
         setattr(run, name, value)
     run.finished_at = now
-    run.save(update_fields=["finished_at", "queries", *told])
+    run.save(update_fields=["finished_at", "queries", *fields])
 
 
 def wake_dependents(cohort: Cohort, *, is_changed: bool) -> None:
-    """Wake the dependents that wait for this cohort, and when its members changed, ask for the others as well."""
+    """Queue the dependents that wait for this cohort, and if its members changed, request all others as well."""
     graph = references_in(cohort.project_id)
     direct = {key for key, targets in graph.items() if cohort.pk in targets and key != cohort.pk}
     rows = Cohort.objects.filter(pk__in=direct, is_static=False, deleted=False)

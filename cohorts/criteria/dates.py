@@ -1,4 +1,4 @@
-"""The dates that criteria and stored properties name (D57 to D59)."""
+"""The dates in criteria and stored properties (D57 to D59)."""
 
 import re
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ _LENGTHS: Final = {
 }
 _MOST_UNITS = 9999
 _LONGEST = 100
-# What a text leaves out, such as the day of "January 2024", is the same on every day.
-_DEFAULT = datetime(1970, 1, 1)  # noqa: DTZ001  # the zone is that of the text
+# Fills what a text leaves out, such as the day of "January 2024", so that its meaning does not depend on today.
+_DEFAULT = datetime(1970, 1, 1)  # noqa: DTZ001  # the text gives the zone
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time now (aware), and how a project reads dates: its zone, and the first day of its weeks (0 is Sunday)."""
+    """The current time (aware), and the time zone and first weekday (0 is Sunday) of a project."""
 
     now: datetime
     zone: str = "UTC"
@@ -37,12 +37,12 @@ class Clock:
 
 
 def moment(text: str, clock: Clock) -> datetime:
-    """Return the time that `text` names, in UTC.
+    """Return the time that `text` means, in UTC.
 
     `-7d`, `30d`, `-24h` are that long before now, whatever the sign: minutes `M`, hours, days, weeks, months of 30
     days, quarters of 90, years of 365. `dStart`, `-1wStart`, `mStart`, `yStart` are starts of days, weeks, months and
-    years in the project's zone. Anything else is a date that names its year, without a zone in the project's. Raises
-    ValueError for all other texts, and for times before the first year or after the last.
+    years in the project's zone. Anything else is an absolute date with its year, by default in the project's zone.
+    Raises ValueError for all other texts, and for times outside the years 1 to 9999.
     """
     refusal = f"{text[:_LONGEST]!r} is no date"
     if len(text) > _LONGEST:
@@ -56,7 +56,7 @@ def moment(text: str, clock: Clock) -> datetime:
             found = _absolute(text)
             found = found if found.tzinfo else _in_zone(found, clock.zone)
         return found.astimezone(UTC)
-    # The general parser lets more escape than it documents, also for texts of a few characters.
+    # dateutil raises more exceptions than it documents, even for short texts.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(refusal) from error
 
@@ -68,9 +68,9 @@ def _units(digits: str) -> int:
 
 
 def _start(ago: int, unit: str, clock: Clock) -> datetime:
-    """Return the naive midnight at which the unit that is now, or one so many before it, began."""
+    """Return the naive midnight at which the current unit began, or the unit that was `ago` units earlier."""
     local = clock.now.astimezone(ZoneInfo(clock.zone))
-    today = datetime(local.year, local.month, local.day)  # noqa: DTZ001  # its zone is added later
+    today = datetime(local.year, local.month, local.day)  # noqa: DTZ001  # the zone is added later
     if unit == "d":
         return today - timedelta(days=ago)
     if unit == "w":
@@ -82,9 +82,9 @@ def _start(ago: int, unit: str, clock: Clock) -> datetime:
 
 
 def _in_zone(naive: datetime, zone: str) -> datetime:
-    """Return a naive time in a zone, read as Postgres reads it.
+    """Return a naive time in a zone, with the meaning that Postgres gives it.
 
-    Of two times that clocks show in autumn it is the later one; one that they skip in spring is read as before the gap.
+    A time that occurs twice in autumn is the later one; one that is skipped in spring has the offset before the gap.
     """
     first, second = (naive.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
     offsets = (first.utcoffset() or timedelta(), second.utcoffset() or timedelta())
@@ -92,7 +92,7 @@ def _in_zone(naive: datetime, zone: str) -> datetime:
 
 
 def _absolute(text: str) -> datetime:
-    # Only from such a beginning is the standard library strict; of a row of digits it makes some date.
+    # Only for such texts is the standard library strict: it also accepts plain digits as some date.
     if _LONG_ISO.match(text):
         try:
             return datetime.fromisoformat(text)
@@ -105,7 +105,7 @@ def _absolute(text: str) -> datetime:
 
 
 def _zone(name: str | None, offset: int | None) -> tzinfo | None:
-    """Return the zone of an offset; names other than UTC are ambiguous, and must not mean the server's own zone."""
+    """Return the zone of an offset; other names than UTC are ambiguous, and must not mean the zone of the server."""
     if offset is not None:
         return timezone(timedelta(seconds=offset))
     if name is not None:

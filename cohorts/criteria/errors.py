@@ -1,4 +1,4 @@
-"""Why filters are refused, in the words that clients know (contract/cohorts.md 1.2, 2.3)."""
+"""The errors of invalid filters, with the messages that clients know (contract/cohorts.md 1.2, 2.3)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,18 +10,18 @@ from cohorts.criteria.references import LEAF_TYPES
 from core6.security.error_texts import shortened
 
 _DEEPEST_GROUP = 64
-# Deeper JSON could neither be shown in an error nor be written into an answer.
+# Deeper JSON could be shown neither in an error nor in a response.
 _DEEPEST_VALUE = 200
 _MOST_LEAVES = 5_000
 _LONGEST_TEXT = 400
-# What a property is compared with, and what an answer may have added.
+# The value that a property is compared with, and a key that a response may have added.
 _ANY_LENGTH = ("value", "bytecode_error")
 _MOST_ERRORS = 10
 _LONGEST_INPUT = 200
 
 
 class CriteriaError(ValueError):
-    """What was sent does not describe a cohort; `attr` is the field, or None for the body as a whole."""
+    """The input does not describe a cohort; `attr` is the field, or None for the whole body."""
 
     def __init__(self, detail: str, attr: str | None, code: str = "invalid_input") -> None:
         super().__init__(detail)
@@ -31,7 +31,7 @@ class CriteriaError(ValueError):
 
 
 def check_depth(filters: dict[str, Any]) -> None:
-    """Refuse groups nested more than 64 deep, and values too deep to be handled; raises CriteriaError."""
+    """Refuse groups nested more than 64 deep, and values more than 200 deep; raises CriteriaError."""
     if _is_deeper(filters["properties"], _DEEPEST_GROUP, _inner_groups):
         raise CriteriaError(f"Groups are nested more than {_DEEPEST_GROUP} deep.", "filters")
     if _is_deeper(filters, _DEEPEST_VALUE, _inner_containers):
@@ -56,7 +56,7 @@ def check_size(filters: dict[str, Any]) -> None:
 
 
 def explain(error: ValidationError) -> str:
-    """Return the first missing key of a leaf as a sentence, and without one the list of the errors as text."""
+    """Return a sentence about the first missing key of a leaf, or else the list of all errors as text."""
     errors = error.errors()
     for each in errors:
         if each["type"] == MISSING_KEYS:

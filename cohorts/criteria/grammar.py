@@ -1,4 +1,4 @@
-"""The grammar of a cohort's filters: every part of the JSON as a type (contract/cohorts.md 2)."""
+"""The grammar of a cohort's filters: one type for each part of the JSON (contract/cohorts.md 2)."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -9,21 +9,21 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from cohorts.criteria.dates import Clock, moment
 from core6.api.numbers import has_plain_digits
 
-#: The context of a validation that asks for nothing that a calculation would itself miss: the JSON is stored already.
+#: The validation context of stored JSON: missing keys are left to the calculation, which reports them itself.
 STORED: Final = {"is_stored": True}
-#: That of what the older `groups` mean: a condition without an operator means `exact`.
+#: The validation context of filters made from the older `groups`: a condition without an operator means `exact`.
 GROUPS: Final = {"is_of_groups": True}
-#: The type of error whose message is an answer of its own.
+#: The type of error whose message is already the complete API message.
 MISSING_KEYS: Final = "missing_keys"
 _WITHOUT_VALUE: Final = ("is_set", "is_not_set")
 #: The operators that compare dates.
 DATED: Final = ("is_date_before", "is_date_after")
-# What an answer adds to leaves, and a client may send back (1.4).
+# Keys that responses add to leaves, and that clients may send back (1.4).
 _ANSWERED_KEYS: Final = frozenset({"bytecode", "conditionHash", "bytecode_error"})
 
 
 def _plain(value: Any) -> Any:
-    """Refuse the underscores that pydantic reads in numbers, in the words that it has for text that is none."""
+    """Refuse the underscores that pydantic accepts in numbers, with its own error for text that is not a number."""
     if isinstance(value, str) and not has_plain_digits(value):
         raise PydanticKnownError("int_parsing")
     return value
@@ -46,7 +46,7 @@ class _Leaf(_Strict):
 
 
 class PersonFilter(_Leaf):
-    """A condition on a person's property; without an operator, as in what `groups` become, it means `exact`."""
+    """A condition on a person's property; no operator, as in filters made from `groups`, means `exact`."""
 
     type: Literal["person"] = "person"
     key: str
@@ -81,7 +81,7 @@ class PersonFilter(_Leaf):
 
 
 def _text(value: Any) -> str:
-    """Return the value as text that an error may carry: pydantic cannot take lone surrogates."""
+    """Return the value as text for an error: pydantic does not accept lone surrogates."""
     try:
         return str(value).encode(errors="replace").decode()
     except ValueError:  # an integer of thousands of digits
@@ -89,7 +89,7 @@ def _text(value: Any) -> str:
 
 
 class EventFilter(_Strict):
-    """A condition on a property of the event, or of the element that was clicked."""
+    """A condition on a property of the event, or of the clicked element."""
 
     type: Literal["event", "element"]
     key: str
@@ -98,7 +98,7 @@ class EventFilter(_Strict):
 
 
 class HogQLFilter(_Strict):
-    """A condition on the event as an expression, which is in `key`."""
+    """A condition on the event as a HogQL expression, in `key`."""
 
     type: Literal["hogql"]
     key: str
@@ -111,7 +111,7 @@ def _event_filter_tag(data: Any) -> str:
 
 
 class BehavioralFilter(_Leaf):
-    """What a person did; `value` is the kind of behaviour, and says which of the other fields count (2.1)."""
+    """What a person did; `value` is the kind of behaviour, which determines the fields in use (2.1)."""
 
     type: Literal["behavioral"] = "behavioral"
     key: str | int
@@ -157,7 +157,7 @@ class Group(_Strict):
     """Criteria of which all or any must be met; there may be none."""
 
     type: Literal["AND", "OR"]
-    # The order of the types is the one in which a refusal lists them.
+    # The error message lists the types in this order.
     values: "list[Annotated[BehavioralFilter | CohortFilter | PersonFilter | Group, Field(discriminator='type')]]"
 
 
@@ -165,6 +165,6 @@ Node: TypeAlias = Group | Leaf
 
 
 class Criteria(_Strict):
-    """The whole of a cohort's filters."""
+    """The complete filters of a cohort."""
 
     properties: Group

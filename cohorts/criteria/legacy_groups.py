@@ -1,4 +1,4 @@
-"""The older form of criteria, `groups`: what is stored of it, and what it means (contract/cohorts.md 1.4, D63)."""
+"""The older form of criteria, `groups`: its stored form and its meaning (contract/cohorts.md 1.4, D63)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,7 +20,7 @@ _KEYS: Final = (
 )
 _NAMING: Final = ("properties", "action_id", "event_id")
 _DEFAULT_DAYS = 365
-#: The keys that count of each type of leaf; front ends send others beside them.
+#: The known keys of each type of leaf; front ends send others, too, which are dropped.
 _LEAF_KEYS: Final[Mapping[Any, frozenset[str]]] = {
     "person": frozenset(PersonFilter.model_fields),
     "behavioral": frozenset(BehavioralFilter.model_fields),
@@ -32,8 +32,8 @@ _EVENT_FILTER_KEYS: Final = frozenset(EventFilter.model_fields)
 def expand_groups(groups: Any) -> list[dict[str, Any]]:
     """Return groups as a POST stores them: each with all nine keys, absent ones null.
 
-    Raises CriteriaError for what is no list of objects, for an unknown key, for a group that names nothing, and for
-    `days` that is no number.
+    Raises CriteriaError unless it is a list of objects, for an unknown key, for a group without properties, action
+    and event, and for `days` that is not a number.
     """
     if not isinstance(groups, list):
         raise CriteriaError(f'Expected a list of items but got type "{type(groups).__name__}".', "groups")
@@ -41,9 +41,9 @@ def expand_groups(groups: Any) -> list[dict[str, Any]]:
 
 
 def from_groups(groups: Any) -> dict[str, Any]:
-    """Return the filters `{"properties": {...}}` that `groups` mean; `{"properties": {}}` if there are none.
+    """Return `groups` as filters, `{"properties": {...}}`; `{"properties": {}}` if there are none.
 
-    One group that means nothing makes the whole an empty group.
+    If one of them is invalid, the result is one empty group.
     """
     if not isinstance(groups, list) or not groups:
         return {"properties": {}}
@@ -90,7 +90,7 @@ def _from_properties(properties: Any) -> dict[str, Any] | None:
 
 
 def _as_node(node: Any) -> Any:
-    """Return a group or a leaf as the grammar of filters has it; what is neither stays, and is refused there."""
+    """Return a group or a leaf in the form of the filters' grammar; anything else is kept, and refused there."""
     if not isinstance(node, dict):
         return node
     if isinstance(node.get("values"), list):
@@ -126,7 +126,7 @@ def _behavior(group: dict[str, Any], key: Any, event_type: str) -> dict[str, Any
 
 
 def _integer(value: Any) -> int | None:
-    """Return a whole number; of one with a fraction what stands before it. None for what is no number."""
+    """Return a value as an integer, without its fraction; None if it is not a number."""
     if isinstance(value, str) and not has_plain_digits(value):
         return None
     try:

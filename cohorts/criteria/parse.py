@@ -1,4 +1,4 @@
-"""The filters JSON of a dynamic cohort to typed criteria and back; all checks at input (contract/cohorts.md 2)."""
+"""Parsing, checking and serializing the filters of a dynamic cohort (contract/cohorts.md 2)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -37,15 +37,15 @@ __all__ = [
     "PersonFilter",
     "check_groups",
     "dump",
+    "has_dates",
     "is_behavioral",
     "leaves",
     "load",
-    "names_dates",
     "parse",
     "references",
 ]
 
-#: The operators that a person leaf compiles with (2.2); others are accepted, and fail when the cohort is calculated.
+#: The operators that a person leaf supports (2.2); others are accepted, and fail when the cohort is calculated.
 OPERATORS: Final = frozenset(
     """
     exact is_not icontains not_icontains regex not_regex gt lt gte lte is_set is_not_set is_date_exact is_date_after
@@ -55,8 +55,8 @@ OPERATORS: Final = frozenset(
 )
 _SPAN: Final = ("time_value", "time_interval")
 _OTHER_SPAN: Final = ("seq_time_value", "seq_time_interval")
-#: The kinds of behaviour and what each needs (2.1); None stands for "a span or an explicit date".
-_NEEDS: Final[Mapping[str, tuple[str | None, ...]]] = {
+#: The kinds of behaviour and the fields that each requires (2.1); None means "a span or an explicit date".
+_REQUIRED: Final[Mapping[str, tuple[str | None, ...]]] = {
     "performed_event": (None,),
     "performed_event_multiple": ("operator_value", None),
     "performed_event_first_time": (None,),
@@ -70,14 +70,14 @@ _NEEDS: Final[Mapping[str, tuple[str | None, ...]]] = {
 def parse(filters: Any) -> Criteria:
     """Return the criteria that a client sent as `{"properties": {"type": "AND" | "OR", "values": [...]}}`.
 
-    Raises CriteriaError with the texts of contract/cohorts.md 2.3 for what the grammar does not know, and for a
-    behavioral leaf that lacks what its kind needs (D41). What is well-formed and makes no sense is accepted (D20).
+    Raises CriteriaError with the messages of contract/cohorts.md 2.3 for JSON that violates the grammar, and for a
+    behavioral leaf without a field that its kind requires (D41). Well-formed nonsense is accepted (D20).
     """
     return _parse(filters, None)
 
 
 def check_groups(groups: Any) -> None:
-    """Check the older `groups` as `filters` are checked (D63); raises CriteriaError."""
+    """Check the older `groups` by the rules of `filters` (D63); raises CriteriaError."""
     expand_groups(groups)
     if groups:
         try:
@@ -90,20 +90,20 @@ def _parse(filters: Any, context: dict[str, bool] | None) -> Criteria:
     criteria = _read(filters, context)
     for leaf in leaves(criteria.properties):
         if isinstance(leaf, BehavioralFilter):
-            _check_needs(leaf)
+            _check_required(leaf)
     return criteria
 
 
 def load(filters: Any) -> Criteria:
-    """Return the criteria that are stored, or derived from `groups`; raises CriteriaError for what the grammar refuses.
+    """Return the criteria of stored filters, or of filters made from `groups`; raises CriteriaError.
 
-    Nothing required is asked for: what calculation misses, it says itself.
+    Missing required fields are accepted: the calculation reports them itself.
     """
     return _read(filters, STORED)
 
 
 def dump(criteria: Criteria) -> dict[str, Any]:
-    """Return the criteria as JSON in normal form (1.4): without nulls, with `negation`, keys in the grammar's order."""
+    """Return the criteria as normalized JSON (1.4): without nulls, with `negation`, keys in the grammar's order."""
     return {"properties": _dump_node(criteria.properties)}
 
 
@@ -116,12 +116,12 @@ def leaves(group: Group) -> Iterator[Leaf]:
             yield node
 
 
-def names_dates(criteria: Criteria) -> bool:
-    """Return whether the criteria name dates, which a project reads in its time zone (D58)."""
-    return any(_names_dates(leaf) for leaf in leaves(criteria.properties))
+def has_dates(criteria: Criteria) -> bool:
+    """Return whether the criteria contain dates, which depend on the time zone of the project (D58)."""
+    return any(_has_dates(leaf) for leaf in leaves(criteria.properties))
 
 
-def _names_dates(leaf: Leaf) -> bool:
+def _has_dates(leaf: Leaf) -> bool:
     if isinstance(leaf, BehavioralFilter):
         conditions = [each for each in leaf.event_filters or [] if isinstance(each, EventFilter)]
         is_explicit = bool(leaf.explicit_datetime or leaf.explicit_datetime_to)
@@ -141,12 +141,12 @@ def _read(filters: Any, context: dict[str, bool] | None) -> Criteria:
         raise CriteriaError(explain(error), "filters") from error
 
 
-def _check_needs(leaf: BehavioralFilter) -> None:
-    needs = _NEEDS.get(leaf.value)
-    if needs is None:
+def _check_required(leaf: BehavioralFilter) -> None:
+    required = _REQUIRED.get(leaf.value)
+    if required is None:
         raise CriteriaError(f"PropertyGroup is unparsable: unknown behavioral filter {leaf.value[:100]!r}", "filters")
     kind = f"for property type behavioral::{leaf.value}"
-    for name in needs:
+    for name in required:
         if name is None:
             if leaf.explicit_datetime is None and any(getattr(leaf, each) is None for each in _SPAN):
                 raise CriteriaError(
@@ -166,7 +166,7 @@ def _dump_node(node: Node | EventFilter | HogQLFilter) -> dict[str, Any]:
         value = getattr(node, name)
         if name == "event_filters" and value is not None:
             value = [_dump_node(each) for each in value]
-        # A required null, as the value of a condition on an event, stays: without it the JSON could not be read again.
+        # A null of a required field, such as the value of an event filter, is kept: without it load() would fail.
         if value is not None or field.is_required():
             dumped[name] = value
     return dumped

@@ -1,4 +1,4 @@
-"""What stored filters refer to, read tolerantly: nobody checked those of static cohorts (contract/cohorts.md 2.4)."""
+"""The cohorts that stored filters refer to, read tolerantly: static cohorts' filters are unchecked (2.4)."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,13 +14,13 @@ def references(filters: Any) -> set[int]:
 
 
 def ids_in(values: Iterable[Any]) -> set[int]:
-    """Return the ids among the values of cohort leaves."""
+    """Return the valid ids among the values of cohort leaves."""
     found = (_id(value) for value in values)
     return {each for each in found if each is not None}
 
 
 def is_behavioral(filters: Any) -> bool:
-    """Tell whether there is a behavioral leaf at any depth of JSON of any shape."""
+    """Return whether JSON of any shape contains a behavioral leaf at any depth."""
     return any(leaf["type"] == "behavioral" for leaf in _stored_leaves(filters))
 
 
@@ -38,7 +38,7 @@ def _stored_leaves(filters: Any) -> Iterator[dict[str, Any]]:
         if isinstance(node, list):
             waiting.extend(node)
         elif isinstance(node, dict):
-            # The value of a leaf is data, whatever it looks like.
+            # The value of a leaf is data, even if it looks like a leaf.
             if node.get("type") in LEAF_TYPES:
                 yield node
             else:

@@ -1,4 +1,4 @@
-"""Which `cohort_type` criteria have: what a client may send, and what the server sets (contract/cohorts.md 1.3)."""
+"""The `cohort_type` of criteria: which one a client may send, and which one the server sets (contract 1.3)."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,7 +14,7 @@ from cohorts.criteria.parse import (
     load,
 )
 
-#: From the least to the most that a calculation must look at.
+#: In ascending order of the data that a calculation reads.
 _ORDER: Final = ("static", "person_property", "behavioral", "analytical")
 _ANALYTICAL: Final = frozenset(
     """
@@ -26,10 +26,10 @@ _REALTIME: Final = ("performed_event", "performed_event_multiple")
 
 
 def required_type(*, is_static: bool, query: Any, filters: Any, type_of: Callable[[int], str]) -> str:
-    """Return the one type that fits a cohort: the highest that its query or any of its criteria asks for.
+    """Return the type that fits a cohort: the highest that its query or any of its criteria requires.
 
-    `type_of` answers the required type of a referenced cohort, and raises LookupError for an unknown one and for a
-    loop. Raises CriteriaError where there is no answer. A tree without any leaf counts as `person_property`.
+    `type_of` returns the required type of a referenced cohort, and raises LookupError for an unknown one and for a
+    loop. Raises CriteriaError if there is no such type. Filters without a leaf are of type `person_property`.
     """
     if is_static:
         return "static"
@@ -41,13 +41,13 @@ def required_type(*, is_static: bool, query: Any, filters: Any, type_of: Callabl
             return "analytical"
         types = [_type_of_leaf(leaf, type_of) for leaf in found]
         return max(types, key=_ORDER.index, default="person_property")
-    # A type that the order does not know is a ValueError, as a CriteriaError is.
+    # An unknown type raises a ValueError in index(); a CriteriaError is one, too.
     except (LookupError, ValueError) as error:
         raise CriteriaError("Invalid cohort type for the given filters", "cohort_type") from error
 
 
 def check_type(sent: str, *, required: str, automatic: str | None) -> None:
-    """Refuse a type that is neither required nor what the server would itself set (D39); raises CriteriaError."""
+    """Refuse a type that is neither the required nor the automatic one (D39); raises CriteriaError."""
     if sent not in (required, automatic):
         raise CriteriaError(
             f"Cohort type '{sent}' does not match the filters. Expected type: '{required}'", "cohort_type"
@@ -55,9 +55,9 @@ def check_type(sent: str, *, required: str, automatic: str | None) -> None:
 
 
 def automatic_type(criteria: Criteria, realtime: Callable[[int], bool]) -> str | None:
-    """Return `realtime` if every leaf can be followed as events come in, else None.
+    """Return `realtime` if every leaf can be evaluated as events come in, else None.
 
-    `realtime` tells whether a cohort exists in the project and is itself realtime.
+    `realtime(id)` returns whether a cohort exists in the project and is realtime.
     """
     return "realtime" if all(_is_realtime(leaf, realtime) for leaf in leaves(criteria.properties)) else None
 

@@ -1,4 +1,4 @@
-"""Whom a CSV file names (contract/cohorts.md 6.3, D44)."""
+"""Reading the persons that a CSV file lists (contract/cohorts.md 6.3, D44)."""
 
 import csv
 import io
@@ -25,22 +25,22 @@ _FORMAT: Final = "CSV file format is invalid. Please check your file format and 
 
 
 class CSVError(ValueError):
-    """The file cannot be used; the message is what the API tells."""
+    """The file cannot be used; the message is shown in the API."""
 
 
-class Named(NamedTuple):
-    """The names of persons, and what kind of name: `person_id`, `distinct_id` or `email`."""
+class Identifiers(NamedTuple):
+    """Identifiers of persons, and their kind: `person_id`, `distinct_id` or `email`."""
 
     by: str
     values: list[str]
 
 
-def read(content: bytes) -> Named:
-    """Return whom the file names; raises CSVError."""
+def read(content: bytes) -> Identifiers:
+    """Return the persons that the file lists; raises CSVError."""
     lines = _rows(content)
     rows = [row for row in lines if any(cell.strip() for cell in row)]
     if not rows:
-        # A comma makes two cells, though there is nothing in them.
+        # A line of one comma has two cells, though both are empty.
         raise CSVError(_NO_VALUE if any(len(row) > 1 for row in lines) else _EMPTY)
     first = [cell.strip() for cell in rows[0]]
     filled = [cell for cell in first if cell]
@@ -49,7 +49,7 @@ def read(content: bytes) -> Named:
     if len(filled) <= 1:
         lone = filled[0].lower()
         for kind, headers in _HEADERS:
-            # A lone distinct_id is tried as an id like any other first row.
+            # A single column headed distinct_id is treated as an id, like any other first row.
             if kind != "distinct_id" and lone in headers:
                 by, rest = kind, rows[1:]
     else:
@@ -58,7 +58,7 @@ def read(content: bytes) -> Named:
     values = list(dict.fromkeys(cell for cell in cells if cell))
     if not values:
         raise CSVError(_NO_VALUE)
-    return Named(by, values)
+    return Identifiers(by, values)
 
 
 def _column(names: list[str], shown: list[str]) -> tuple[str, int]:

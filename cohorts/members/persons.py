@@ -1,4 +1,4 @@
-"""The persons of a cohort as the API shows them (contract/cohorts.md 4.5)."""
+"""The persons of a cohort in the API (contract/cohorts.md 4.5)."""
 
 import csv
 import io
@@ -34,16 +34,16 @@ from core6.api.page_sizes import MOST_BYTES, bytes_of
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
 
 _MOST_DISTINCT_IDS = 10
-#: So many persons of a page are read by one statement.
+#: Number of persons that one statement reads.
 _AT_ONCE: Final = 100
-#: What a spreadsheet takes for a formula where a text begins with it, and a number, which may begin with a sign.
+#: Beginnings of text that a spreadsheet takes for a formula; numbers, which may begin with a sign, are excepted.
 _FORMULA: Final = re.compile(r"[=@+\-\t\r\n]")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _NAME_PROPERTIES = ("email", "Email", "name", "Name", "username", "Username", "UserName")
 
 
 def persons_of(cohort: Cohort) -> QuerySet[Person]:
-    """Return the members, the newest person first, each with at most ten distinct ids in `distinct_ids`."""
+    """Return the members, newest person first, each with at most ten distinct ids in `distinct_ids`."""
     project = cohort.project_id
     members = CohortMember.objects.filter(project_id=project, cohort_id=cohort.pk).values("person_uuid")
     ids = DistinctId.objects.filter(project_id=project, person_uuid=OuterRef("uuid")).order_by("distinct_id")
@@ -54,7 +54,7 @@ def persons_of(cohort: Cohort) -> QuerySet[Person]:
     )
 
 
-def narrowed(persons: QuerySet[Person], project_id: int, parameters: Mapping[str, str]) -> QuerySet[Person]:
+def filter_persons(persons: QuerySet[Person], project_id: int, parameters: Mapping[str, str]) -> QuerySet[Person]:
     """Apply the query parameters `properties` and `search`; raises ValidationError."""
     if parameters.get("properties"):
         persons = persons.filter(*_conditions(parameters["properties"], clock_of(project_id)))
@@ -148,7 +148,7 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
 
 
 class PersonPagination(LimitOffsetPagination):
-    """`{"results", "next", "previous"}`: the persons are not counted; a full page, or one of 20 MB, has a next one."""
+    """`{"results", "next", "previous"}` without a count; a full page, or one of 20 MB, has a next one."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         limit, offset = self.get_limit(request) or self.default_limit, min(self.get_offset(request), 2**62)
@@ -171,7 +171,7 @@ class PersonPagination(LimitOffsetPagination):
 
 
 def _first_that_fit(persons: QuerySet[Person], keys: Sequence[uuid.UUID]) -> list[Person]:
-    """Return the persons with these uuids, up to the one with whom the page would be too large; at least one."""
+    """Return the persons with these uuids that fit into a page, at least one."""
     page: list[Person] = []
     total = 0
     for begin in range(0, len(keys), _AT_ONCE):
@@ -185,7 +185,7 @@ def _first_that_fit(persons: QuerySet[Person], keys: Sequence[uuid.UUID]) -> lis
 
 
 class CSVRenderer(BaseRenderer):
-    """The persons as a table; an error stays JSON."""
+    """Renders the persons as CSV, and errors as JSON."""
 
     media_type = "text/csv"
     format = "csv"

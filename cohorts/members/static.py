@@ -1,4 +1,4 @@
-"""Static cohorts: the persons that they were given, at once or by a job (contract/cohorts.md 6)."""
+"""Static cohorts: adding persons, during a request or by a job (contract/cohorts.md 6)."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from cohorts.calculation.dependencies import known, lock_definitions
-from cohorts.calculation.queue import enqueue, has_waiting
-from cohorts.calculation.run import compile_of, wake_dependents
+from cohorts.calculation.queue import enqueue, has_queued
+from cohorts.calculation.run import compile_for_project, wake_dependents
 from cohorts.criteria.parse import CriteriaError, load, references
-from cohorts.members.store import add_members, count_members, named
+from cohorts.members.store import add_members, count_members, select_persons
 from cohorts.models import Cohort
 from cohorts.sql import actors_query
 from cohorts.sql.fragments import Sql
@@ -20,19 +20,19 @@ from cohorts.sql.properties import CompileError
 from core6.analytics.moving import are_moving
 from core6.api.ids import parse_uuid
 
-#: Seconds until a cohort that has to wait, for another one or for people that are being moved, is looked at again.
+#: Seconds until a cohort is tried again that waits for another one, or for persons that are being moved.
 _PAUSE: Final = 1
 
 
 def add_persons(cohort: Cohort, persons: Sql) -> list[uuid.UUID]:
-    """Add persons to a static cohort and count it; return who was not in before. Needs lock_definitions."""
+    """Add persons to a static cohort and update its count; return the new members. Needs lock_definitions."""
     added = add_members(persons, project_id=cohort.project_id, cohort_id=cohort.pk)
     record_members(cohort, is_changed=bool(added))
     return added
 
 
 def record_members(cohort: Cohort, *, is_changed: bool) -> None:
-    """Write down how many members a static cohort has after a change. Needs lock_definitions."""
+    """Store the number of members of a static cohort after a change. Needs lock_definitions."""
     cohort.count = count_members(project_id=cohort.project_id, cohort_id=cohort.pk)
     cohort.last_calculation = timezone.now()
     cohort.errors_calculating, cohort.last_error_at = 0, None
@@ -43,13 +43,13 @@ def record_members(cohort: Cohort, *, is_changed: bool) -> None:
 
 def by_uuid(cohort: Cohort, ids: Sequence[uuid.UUID]) -> Sql:
     """Return the statement that selects the project's persons with these ids."""
-    return named("person_id", [str(each) for each in ids], project_id=cohort.project_id)
+    return select_persons("person_id", [str(each) for each in ids], project_id=cohort.project_id)
 
 
 def request_population(cohort: Cohort, **source: Any) -> None:
-    """Have a job add the persons of a source, in the transaction of the request.
+    """Queue a job that adds the persons of a source, in the transaction of the request.
 
-    The source is a `query`, `filters` (D66), or names: `by` what, and `values`.
+    The source is a `query`, `filters` (D66), or identifiers: their kind `by`, and `values`.
     """
     cohort.is_calculating = True
     cohort.save(update_fields=["is_calculating"])
@@ -57,9 +57,9 @@ def request_population(cohort: Cohort, **source: Any) -> None:
 
 
 def populate(cohort_id: int, source: dict[str, Any]) -> None:
-    """Add the persons of a source to a static cohort, once the cohorts that it names are computed.
+    """Add the persons of a source to a static cohort, once the cohorts that the source refers to are computed.
 
-    What cannot be computed is counted as an error of the cohort.
+    A source that cannot be computed counts as an error of the cohort.
     """
     project_id = Cohort.objects.filter(pk=cohort_id).values_list("project_id", flat=True).first()
     if project_id is None:
@@ -85,12 +85,12 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
 
 
 def _is_waiting(cohort: Cohort, source: dict[str, Any]) -> bool:
-    """Return whether a cohort that the source names is still being computed."""
-    named = known(cohort.project_id, _named(source))
-    return bool(named) and Cohort.objects.filter(pk__in=named, deleted=False, is_calculating=True).exists()
+    """Return whether a cohort that the source refers to is still being computed."""
+    ids = known(cohort.project_id, _referenced(source))
+    return bool(ids) and Cohort.objects.filter(pk__in=ids, deleted=False, is_calculating=True).exists()
 
 
-def _named(source: dict[str, Any]) -> set[int]:
+def _referenced(source: dict[str, Any]) -> set[int]:
     if "query" in source:
         return actors_query.references(source["query"])
     return references(source.get("filters"))
@@ -100,17 +100,17 @@ def _selected(cohort: Cohort, source: dict[str, Any]) -> Sql:
     if "query" in source:
         return actors_query.compile_query(source["query"], project_id=cohort.project_id)
     if "filters" in source:
-        return compile_of(load(source["filters"]), cohort.project_id)
+        return compile_for_project(load(source["filters"]), cohort.project_id)
     values = source["values"]
     if source["by"] == "person_id":
         values = [value for value in values if parse_uuid(value)]
-    return named(source["by"], values, project_id=cohort.project_id)
+    return select_persons(source["by"], values, project_id=cohort.project_id)
 
 
 def _end(cohort_id: int) -> None:
-    """Say that nothing is being added any more, unless another job waits to."""
+    """Mark the cohort as not calculating, unless another of its jobs is queued."""
     with transaction.atomic():
         cohort = Cohort.objects.select_for_update().filter(pk=cohort_id, is_static=True).first()
-        if cohort and not has_waiting(cohort_id):
+        if cohort and not has_queued(cohort_id):
             cohort.is_calculating = False
             cohort.save(update_fields=["is_calculating"])

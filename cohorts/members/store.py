@@ -1,4 +1,4 @@
-"""Who is in a cohort: adding, taking out, and replacing by difference, each as set operations of the database."""
+"""The members of a cohort: adding, removing and replacing them, each as set operations in the database."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from django.db import connection
 from cohorts.sql.fragments import Sql
 from core6.analytics.two_phase_commit import use_two_phase_commit
 
-#: One request names at most so many persons (D70).
+#: The most persons that one request may name (D70).
 MOST_PERSONS = 100_000
 TOO_MANY_PERSONS = f"More than {MOST_PERSONS:,} persons: send fewer at a time."
-#: How persons can be named from outside: by their uuid, by a distinct_id, by the property `email`.
-_NAMED_BY = {
+#: How clients can identify persons: by their uuid, by a distinct_id, by the property `email`.
+_SELECT_BY = {
     "person_id": "SELECT p.uuid FROM analytics_person p WHERE p.project_id = %s AND p.uuid = ANY(%s::uuid[])",
     "distinct_id": "SELECT DISTINCT d.person_uuid FROM analytics_distinctid d"
     " JOIN analytics_person p ON p.project_id = d.project_id AND p.uuid = d.person_uuid"
@@ -22,13 +22,13 @@ _NAMED_BY = {
 }
 
 
-def named(by: str, values: Sequence[str], *, project_id: int) -> Sql:
-    """Return the statement that selects the project's persons with these names; unknown ones are dropped."""
-    return Sql(_NAMED_BY[by], (project_id, list(values)))
+def select_persons(by: str, values: Sequence[str], *, project_id: int) -> Sql:
+    """Return the statement that selects the project's persons with these identifiers; unknown ones are ignored."""
+    return Sql(_SELECT_BY[by], (project_id, list(values)))
 
 
 def add_members(persons: Sql, *, project_id: int, cohort_id: int) -> list[uuid.UUID]:
-    """Add the selected persons; return those who were not in before. The cohort's row must be locked."""
+    """Add the selected persons; return the new members. The cohort's row must be locked."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO cohorts_cohortmember (project_id, cohort_id, person_uuid)"
@@ -39,7 +39,7 @@ def add_members(persons: Sql, *, project_id: int, cohort_id: int) -> list[uuid.U
 
 
 def remove_member(person: uuid.UUID, *, project_id: int, cohort_id: int) -> None:
-    """Take a person out, if she is in. The cohort's row must be locked."""
+    """Remove a person, if a member. The cohort's row must be locked."""
     with connection.cursor() as cursor:
         use_two_phase_commit(cursor, project_id)
         cursor.execute(
@@ -49,7 +49,7 @@ def remove_member(person: uuid.UUID, *, project_id: int, cohort_id: int) -> None
 
 
 def count_members(*, project_id: int, cohort_id: int) -> int:
-    """Return how many persons are in."""
+    """Return the number of members."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM cohorts_cohortmember WHERE project_id = %s AND cohort_id = %s",
@@ -59,13 +59,14 @@ def count_members(*, project_id: int, cohort_id: int) -> int:
 
 
 def replace_members(persons: Sql, *, project_id: int, cohort_id: int) -> tuple[int, int]:
-    """Make the selected persons the members: who stays is not written again. Return their number, and of changes.
+    """Make the selected persons the members; return the numbers of members and of changes.
 
-    Runs in the caller's transaction; readers see the members before it or after it, never a mix.
+    Only the difference is written. Runs in the caller's transaction: readers see the old or the new members, never a
+    mix.
     """
     members = "SELECT person_uuid FROM cohorts_cohortmember WHERE project_id = %s AND cohort_id = %s"
     with connection.cursor() as cursor:
-        # Apart from the statements that write: one that only reads may use several processors.
+        # Separate from the statements that write, since Postgres runs only a read in parallel.
         cursor.execute(
             "CREATE TEMPORARY TABLE change ON COMMIT DROP AS SELECT w.uuid AS came, m.person_uuid AS went"
             f" FROM ({persons.text}) AS w(uuid) FULL JOIN ({members}) AS m ON m.person_uuid = w.uuid"
@@ -84,12 +85,12 @@ def replace_members(persons: Sql, *, project_id: int, cohort_id: int) -> tuple[i
             [project_id, cohort_id],
         )
         changes += cursor.rowcount
-        cursor.execute("DROP TABLE change")  # before the commit, for a caller who computes twice in one transaction
+        cursor.execute("DROP TABLE change")  # before the commit, for a caller that computes twice in one transaction
     return count_members(project_id=project_id, cohort_id=cohort_id), changes
 
 
 def delete_members(*, project_id: int, cohort_id: int) -> None:
-    """Take everybody out."""
+    """Remove all members."""
     with connection.cursor() as cursor:
         use_two_phase_commit(cursor, project_id)
         cursor.execute(

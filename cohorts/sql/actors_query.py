@@ -1,4 +1,4 @@
-"""The `query` of a static cohort (D55, D65): an ActorsQuery over persons by their properties, or another cohort."""
+"""The `query` of a static cohort (D55, D65): an ActorsQuery on properties of persons, or a copy of another cohort."""
 
 import re
 from typing import Any, Final, Literal
@@ -11,7 +11,7 @@ from cohorts.models import Cohort
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 
-#: The sentences that clients send to copy the members of a cohort.
+#: The HogQL that clients send to copy the members of a cohort.
 _COPY: Final = re.compile(
     r"\s*SELECT\s+person_id\s+FROM\s+(static_)?cohort_people\s+WHERE\s+cohort_id\s*=\s*([0-9]{1,18})\s*;?\s*",
     re.IGNORECASE | re.ASCII,
@@ -19,12 +19,12 @@ _COPY: Final = re.compile(
 _SUPPORTED: Final = (
     "use an ActorsQuery with `properties` of persons, or SELECT person_id FROM cohort_people WHERE cohort_id = <id>"
 )
-#: What a HogQLQuery may have beside its sentence; it does not change who is found.
+#: The keys of a HogQLQuery that are accepted, since none but `query` affects the result.
 _INERT: Final = frozenset({"kind", "query", "tags", "version", "response", "modifiers", "name", "explain"})
 
 
 class _ActorsQuery(BaseModel):
-    """An ActorsQuery as far as it is computed; what stands beside `properties` does not change who is found."""
+    """The supported keys of an ActorsQuery; only `properties` affects the result."""
 
     kind: Literal["ActorsQuery"]
     properties: list[Any] | dict[str, Any] | None = None
@@ -39,7 +39,7 @@ class _ActorsQuery(BaseModel):
 
 
 def check_kind(query: Any) -> None:
-    """Refuse what is no query at all; raises CriteriaError about `query`."""
+    """Refuse a value that is not a query; raises CriteriaError about `query`."""
     if not isinstance(query, dict):
         raise CriteriaError("Query must be a dictionary.", attr="query")
     kind = query.get("kind")
@@ -48,7 +48,7 @@ def check_kind(query: Any) -> None:
 
 
 def check(query: dict[str, Any]) -> None:
-    """Refuse what cannot be computed; raises CriteriaError about `query`."""
+    """Refuse a query that is not supported; raises CriteriaError about `query`."""
     if query["kind"] == "HogQLQuery":
         _check_names(query, _INERT)
         if not isinstance(query.get("query"), str) or not _COPY.fullmatch(query["query"]):
@@ -59,8 +59,8 @@ def check(query: dict[str, Any]) -> None:
         _ActorsQuery.model_validate(query)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise CriteriaError(f"Query cannot be read: {place}: {first['msg']}.", attr="query") from error
+        path = ".".join(map(str, first["loc"]))
+        raise CriteriaError(f"Query cannot be read: {path}: {first['msg']}.", attr="query") from error
     try:
         criteria = _criteria(query)
     except CriteriaError as error:
@@ -82,7 +82,7 @@ def copy_of(cohort: Cohort) -> dict[str, Any]:
 
 
 def compile_query(query: dict[str, Any], *, project_id: int) -> Sql:
-    """Return the statement that selects the persons whom the query finds: all of them if it has no properties."""
+    """Return the statement that selects the persons of the query: all of the project if it has no properties."""
     if query["kind"] == "HogQLQuery":
         return _copy(query["query"], project_id)
     try:
@@ -97,11 +97,11 @@ def _check_names(query: dict[str, Any], known: Any) -> None:
         raise CriteriaError(f"{unknown[0]!r} cannot be computed here: {_SUPPORTED}.", attr="query")
 
 
-def _copy(sentence: str, project_id: int) -> Sql:
-    found = _COPY.fullmatch(sentence)
+def _copy(hogql: str, project_id: int) -> Sql:
+    found = _COPY.fullmatch(hogql)
     if found is None:
         raise CriteriaError(f"This HogQL cannot be computed here: {_SUPPORTED}.", attr="query")
-    # Each of the two tables has the members of one kind of cohort.
+    # cohort_people holds the members of dynamic cohorts, static_cohort_people those of static ones.
     live = Cohort.objects.filter(project=project_id, pk=int(found[2]), deleted=False, is_static=bool(found[1]))
     key = live.values_list("pk", flat=True).first()
     members = "SELECT m.person_uuid FROM cohorts_cohortmember m WHERE m.project_id = %s AND m.cohort_id = %s"

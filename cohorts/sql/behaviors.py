@@ -1,4 +1,4 @@
-"""The seven kinds of behaviour (contract/cohorts.md 3.1) as SQL: each a statement that selects persons once."""
+"""The seven kinds of behaviour (contract/cohorts.md 3.1) as SQL: each a statement that selects distinct persons."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -15,8 +15,8 @@ _LARGEST_COUNT = 2**62
 _LONGEST_SPAN = 10_000 * 31536000
 
 
-def did(leaf: BehavioralFilter, *, project_id: int, clock: Clock) -> Sql:
-    """Return `SELECT person_uuid` of the persons who behaved so until now; raises CompileError."""
+def compile_behavior(leaf: BehavioralFilter, *, project_id: int, clock: Clock) -> Sql:
+    """Return `SELECT person_uuid` of the persons who meet the criterion now; raises CompileError."""
     compile_kind = _KINDS.get(leaf.value)
     if compile_kind is None:
         raise CompileError(f"unknown behaviour {leaf.value!r}")
@@ -24,7 +24,7 @@ def did(leaf: BehavioralFilter, *, project_id: int, clock: Clock) -> Sql:
 
 
 class _Behavior:
-    """What the kinds share: the events in question, and the spans of time that the criterion names."""
+    """The parts that the kinds share: the matching events, and the time spans of the criterion."""
 
     def __init__(self, leaf: BehavioralFilter, project_id: int, clock: Clock) -> None:
         self.leaf = leaf
@@ -33,9 +33,9 @@ class _Behavior:
         self.now = clock.now
 
     def events(self, since: datetime | None, until: datetime | None = None, *, are_all: bool = False) -> Sql:
-        """Return `FROM … WHERE` of the matching events in (since, until], which is now without an `until`.
+        """Return `FROM … WHERE` of the matching events in (since, until]; `until` is now by default.
 
-        With `are_all` they need not meet `event_filters`.
+        `are_all` includes events that do not meet `event_filters`.
         """
         parts = [self._event("e", self.leaf.key, self.leaf.event_type), Sql("e.timestamp <= %s", (until or self.now,))]
         if since is not None:
@@ -46,7 +46,7 @@ class _Behavior:
         return Sql(f"FROM analytics_event e WHERE {where.text}", where.values)
 
     def conditions(self) -> Sql:
-        """Return the condition that an event meets every one of `event_filters`."""
+        """Return the condition that an event meets all `event_filters`."""
         parts = []
         for each in self.leaf.event_filters or []:
             if not isinstance(each, EventFilter) or each.type != "event":
@@ -55,7 +55,7 @@ class _Behavior:
         return all_of(parts)
 
     def followed(self) -> Sql:
-        """Return the condition that the other event of a sequence comes after event e, soon enough."""
+        """Return the condition that the second event of a sequence follows event e within its time span."""
         leaf = self.leaf
         other = self._event("f", leaf.seq_event, leaf.seq_event_type)
         span = self.span(leaf.seq_time_value, leaf.seq_time_interval)
@@ -73,17 +73,17 @@ class _Behavior:
         return Sql(f"{name}.project_id = %s AND {name}.event = %s", (self.project_id, str(key)))
 
     def start(self) -> datetime:
-        """Return when the criterion's own span of time begins."""
+        """Return the start of the criterion's main time span."""
         explicit = self._explicit("explicit_datetime")
         return explicit or self._before(self.span(self.leaf.time_value, self.leaf.time_interval))
 
     def end(self) -> datetime:
-        """Return the end of the criterion's own span of time, which is included: now, or an earlier one (D57)."""
+        """Return the inclusive end of the criterion's main time span: now, or an earlier time (D57)."""
         explicit = self._explicit("explicit_datetime_to")
         return min(explicit, self.now) if explicit else self.now
 
-    def own_span(self) -> tuple[datetime, datetime]:
-        """Return start and end; raises CompileError for an end that is named and lies before the start."""
+    def main_span(self) -> tuple[datetime, datetime]:
+        """Return start and end; raises CompileError for an explicit end before the start."""
         start, end = self.start(), self.end()
         if end < start and end < self.now:
             raise CompileError("explicit_datetime_to lies before the start of the time: name a later one")
@@ -99,11 +99,11 @@ class _Behavior:
             raise CompileError(f"{name}: {error}") from error
 
     def later_start(self) -> datetime:
-        """Return when the second span of time begins, the one of `seq_time_value`."""
+        """Return the start of the second time span, which is `seq_time_value` long."""
         return self._before(self.span(self.leaf.seq_time_value, self.leaf.seq_time_interval))
 
     def span(self, value: Any, interval: str | None) -> timedelta:
-        """Return a length of time; raises CompileError for what is none."""
+        """Return the duration `value` times `interval`; raises CompileError."""
         if interval not in _SECONDS:
             raise CompileError(f"unknown interval {interval!r}")
         seconds = positive("a time", value) * _SECONDS[interval]
@@ -126,14 +126,14 @@ class _Behavior:
 
 
 def positive(name: str, value: Any) -> int:
-    """Return a whole number above nought; raises CompileError."""
+    """Return the value if it is an integer above 0; raises CompileError otherwise."""
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         raise CompileError(f"{name} must be a whole number above 0")
     return value
 
 
 def _once(behavior: _Behavior) -> Sql:
-    events = behavior.events(*behavior.own_span())
+    events = behavior.events(*behavior.main_span())
     return Sql(f"SELECT DISTINCT e.person_uuid {events.text}", events.values)
 
 
@@ -145,12 +145,12 @@ def _grouped(events: Sql, having: Sql) -> Sql:
 
 
 def _several_times(behavior: _Behavior) -> Sql:
-    return _grouped(behavior.events(*behavior.own_span()), behavior.counted())
+    return _grouped(behavior.events(*behavior.main_span()), behavior.counted())
 
 
 def _first_time(behavior: _Behavior) -> Sql:
-    # The very first event of that name, which then has to meet the conditions (D62).
-    parts = [Sql("min(e.timestamp) > %s AND min(e.timestamp) <= %s", behavior.own_span())]
+    # The first event of that name ever is in the span, and meets the conditions (D62).
+    parts = [Sql("min(e.timestamp) > %s AND min(e.timestamp) <= %s", behavior.main_span())]
     if behavior.leaf.event_filters:
         meets = behavior.conditions()
         parts.append(Sql(f"min(e.timestamp) FILTER (WHERE {meets.text}) = min(e.timestamp)", meets.values))
@@ -158,12 +158,12 @@ def _first_time(behavior: _Behavior) -> Sql:
 
 
 def _sequence(behavior: _Behavior) -> Sql:
-    events, followed = behavior.events(*behavior.own_span()), behavior.followed()
+    events, followed = behavior.events(*behavior.main_span()), behavior.followed()
     return Sql(f"SELECT DISTINCT e.person_uuid {events.text} AND {followed.text}", (*events.values, *followed.values))
 
 
 def _stopped(behavior: _Behavior) -> Sql:
-    start, end = behavior.own_span()
+    start, end = behavior.main_span()
     return _grouped(
         behavior.events(start),
         Sql("min(e.timestamp) <= %s AND max(e.timestamp) <= %s", (end, behavior.later_start())),
@@ -171,7 +171,7 @@ def _stopped(behavior: _Behavior) -> Sql:
 
 
 def _restarted(behavior: _Behavior) -> Sql:
-    (start, end), later = behavior.own_span(), behavior.later_start()
+    (start, end), later = behavior.main_span(), behavior.later_start()
     return _grouped(
         behavior.events(None),
         Sql(

@@ -1,8 +1,7 @@
-"""Criteria to ONE parametrised SQL statement that selects the persons of a project who meet them.
+"""Compiles criteria to ONE parametrised SQL statement that selects the persons of a project who meet them.
 
-Every set that a criterion names, of those who did something or who are in a cohort, is joined once to the persons;
-the criteria themselves are a condition on the joined row. So negation is set algebra, and nothing depends on how
-deeply it is nested.
+Each set of persons, by a behaviour or by a cohort, is joined once to the persons; the criteria are a condition on the
+joined row. So a negation at any depth is only a NOT in that condition.
 """
 
 from collections import Counter
@@ -11,7 +10,7 @@ from typing import Final
 
 from cohorts.criteria.dates import Clock
 from cohorts.criteria.parse import BehavioralFilter, CohortFilter, Criteria, Group, Leaf, Node, PersonFilter, leaves
-from cohorts.sql.behaviors import did
+from cohorts.sql.behaviors import compile_behavior
 from cohorts.sql.fragments import FALSE, Sql, all_of, any_of, negate
 from cohorts.sql.properties import (
     COMPARISONS_OF_NUMBERS,
@@ -24,20 +23,20 @@ from cohorts.sql.properties import (
 )
 
 _MOST_EXPRESSIONS: Final = 20
-#: What Postgres plans in seconds: its planner's time grows with the square of the joined sets.
+#: Postgres can plan so many in seconds: its planning time grows with the square of the joined sets.
 _MOST_SETS: Final = 1000
-#: What a statement of the extended protocol can bind is 65,535.
+#: The extended query protocol can bind 65,535 values.
 _MOST_VALUES: Final = 60_000
 
 
 class TooLarge(CompileError):
-    """The criteria are more than one statement can hold."""
+    """The criteria are too large for one statement."""
 
     code = "query_size"
 
 
 class NoCriteria(CompileError):
-    """There is nothing to meet: the cohort has no members, and that is no failure (contract/cohorts.md 5.3)."""
+    """The criteria are empty: the cohort has no members, which is not a failure (contract/cohorts.md 5.3)."""
 
     code = "no_properties"
     message = "Cohort has no properties defined"
@@ -46,8 +45,8 @@ class NoCriteria(CompileError):
 def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohorts: Collection[int]) -> Sql:
     """Return `SELECT uuid` of the persons who meet the criteria now.
 
-    `cohorts` are the ids of the project's cohorts that are not deleted: every other one matches nobody. Raises
-    CompileError for what means nothing, such as only negated criteria (2.6), NoCriteria for an empty tree, TooLarge.
+    `cohorts` are the ids of the project's cohorts that are not deleted: any other cohort matches nobody. Raises
+    CompileError for invalid criteria, such as negated ones only (2.6), NoCriteria for empty criteria, and TooLarge.
     """
     root = criteria.properties
     if not root.values:
@@ -56,14 +55,14 @@ def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohor
     if _is_negated(root):
         raise CompileError("Top level condition cannot be negated")
     compiler = _Compiler(project_id, clock, cohorts)
-    compiler.take_out_once(root)
+    compiler.join_shared_numbers(root)
     where = compiler.node(root)
     sets, joins = compiler.sets, compiler.joins
     values = (*(value for part in (*sets, *joins) for value in part.values), project_id, *where.values)
     if len(joins) > _MOST_SETS or len(values) > _MOST_VALUES:
         raise TooLarge(f"{len(joins)} sets of persons and {len(values)} values are too many for one statement")
     joined = "".join(f" {join.text}" for join in joins)
-    # Built once: a set that is joined as it stands is built again by each process that helps.
+    # CTEs are computed once; a subquery in a join would be computed again by each parallel worker.
     with_sets = f"WITH {', '.join(each.text for each in sets)} " if sets else ""
     return Sql(
         f"{with_sets}SELECT p.uuid FROM analytics_person p{joined} WHERE p.project_id = %s AND ({where.text})", values
@@ -71,7 +70,7 @@ def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohor
 
 
 def _is_negated(node: Node) -> bool:
-    """Tell whether a node stands for everybody but some (2.6); raises CompileError for an empty group."""
+    """Return whether a node matches everybody with exceptions (2.6); raises CompileError for an empty group."""
     if not isinstance(node, Group):
         return node.negation
     if not node.values:
@@ -89,24 +88,24 @@ class _Compiler:
         self._clock = clock
         self._cohorts = cohorts
 
-    def take_out_once(self, root: Group) -> None:
-        """Join what is compared several times as a number, so that it is taken out of its JSON once for a person."""
+    def join_shared_numbers(self, root: Group) -> None:
+        """Join properties that are compared as numbers several times, to read each only once from its JSON."""
         times: Counter[str] = Counter()
         for leaf in leaves(root):
             if isinstance(leaf, PersonFilter):
                 times[leaf.key] += COMPARISONS_OF_NUMBERS.get(leaf.operator or "", 0)
-        for place, key in enumerate(key for key, count in times.items() if count > 1):
-            json, text = Sql(f"j{place}.json"), Sql(f"(j{place}.json #>> '{{}}')")
+        for index, key in enumerate(key for key, count in times.items() if count > 1):
+            json, text = Sql(f"j{index}.json"), Sql(f"(j{index}.json #>> '{{}}')")
             number = number_of(text, json)
-            # OFFSET 0 keeps Postgres from putting the expressions back into each comparison.
-            self.joins.append(Sql(f"CROSS JOIN LATERAL (SELECT p.properties -> %s AS json OFFSET 0) j{place}", (key,)))
+            # OFFSET 0 keeps Postgres from inlining the expressions into each comparison.
+            self.joins.append(Sql(f"CROSS JOIN LATERAL (SELECT p.properties -> %s AS json OFFSET 0) j{index}", (key,)))
             self.joins.append(
-                Sql(f"CROSS JOIN LATERAL (SELECT {number.text} AS number OFFSET 0) n{place}", number.values)
+                Sql(f"CROSS JOIN LATERAL (SELECT {number.text} AS number OFFSET 0) n{index}", number.values)
             )
-            self._properties[key] = Property(text, json, Sql(f"n{place}.number"))
+            self._properties[key] = Property(text, json, Sql(f"n{index}.number"))
 
     def node(self, node: Node) -> Sql:
-        """Return the condition of a node on a person and what is joined to her."""
+        """Return the condition of a node on the row of a person with the joined sets."""
         if isinstance(node, Group):
             return (all_of if node.type == "AND" else any_of)([self.node(child) for child in node.values])
         part = self._leaf(node)
@@ -117,7 +116,7 @@ class _Compiler:
             prop = self._properties.get(leaf.key) or Property.of("p.properties", leaf.key)
             return condition(prop, leaf.operator, leaf.value, self._clock)
         if isinstance(leaf, BehavioralFilter):
-            return self._behaved(did(leaf, project_id=self._project_id, clock=self._clock))
+            return self._behaved(compile_behavior(leaf, project_id=self._project_id, clock=self._clock))
         if leaf.value not in self._cohorts:
             return FALSE
         return self._joined(
@@ -127,7 +126,7 @@ class _Compiler:
         )
 
     def _behaved(self, persons: Sql) -> Sql:
-        """Return the condition of being one of these persons; the same set is built once."""
+        """Return the condition that a person is in this set; equal sets are computed once."""
         if repr(persons) not in self._behaviors:
             name = f"b{len(self.sets)}"
             self.sets.append(Sql(f"{name} AS MATERIALIZED ({persons.text})", persons.values))
@@ -141,7 +140,7 @@ class _Compiler:
 
 
 def check_number_of_expressions(found: Iterable[Leaf]) -> None:
-    """Refuse more regular expressions than one statement is to hold (D54); raises InvalidExpression."""
+    """Refuse too many regular expressions for one statement (D54); raises InvalidExpression."""
     count = 0
     for leaf in found:
         filters = [leaf] if isinstance(leaf, PersonFilter) else getattr(leaf, "event_filters", None) or []

@@ -1,4 +1,4 @@
-"""Pieces of SQL with their bound values: text from a client is only ever a value."""
+"""SQL fragments with their bound values: text from a client is always a bound value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Sql:
-    """A piece of a statement, with `%s` for each of its values."""
+    """A fragment of a statement, with `%s` for each of its values."""
 
     text: str
     values: tuple[Any, ...] = ()
@@ -17,17 +17,17 @@ TRUE, FALSE = Sql("true"), Sql("false")
 
 
 def all_of(parts: Iterable[Sql]) -> Sql:
-    """Return the condition that holds where each of them does; of none, everywhere."""
+    """Return the conjunction of the conditions; TRUE if there are none."""
     return _joined(list(parts), " AND ", TRUE)
 
 
 def any_of(parts: Iterable[Sql]) -> Sql:
-    """Return the condition that holds where one of them does; of none, nowhere."""
+    """Return the disjunction of the conditions; FALSE if there are none."""
     return _joined(list(parts), " OR ", FALSE)
 
 
 def negate(part: Sql) -> Sql:
-    """Return the condition that holds where the other, which is never null, does not."""
+    """Return the negation of a condition that is never null."""
     return Sql(f"NOT ({part.text})", part.values)
 
 

@@ -1,6 +1,6 @@
 """Conditions on properties: every operator of contract/cohorts.md 3, with the rules of D42, D59 and D61, as SQL.
 
-A condition is true or false and never null: who lacks a property is told apart by the operator alone.
+A condition is true or false, never null: the operator decides about persons without the property.
 """
 
 import json
@@ -14,24 +14,24 @@ from cohorts.criteria.dates import Clock, moment
 from cohorts.sql.fragments import FALSE, TRUE, Sql, all_of, any_of, negate
 from cohorts.sql.regex.translate import RegularExpressionError, translate
 
-# Numbers as text: bounded, since a cast of a longer one overflows. The same pattern for Python and Postgres.
+# Numbers as text, with a bounded exponent, since a larger one would overflow. Valid in both Python and Postgres.
 _NUMBER: Final = r"^[ \t\n\r\f\v]*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\n\r\f\v]*$"
 _LONGEST_NUMBER: Final = 1000
-#: Text by which JSON would show a number.
+#: Text that is the JSON form of a number.
 _SHOWN_NUMBER: Final = re.compile(r"0|-?(0\.[0-9]*[1-9]|[1-9][0-9]*(\.[0-9]*[1-9])?)")
 _DATE: Final = (
     r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,20})?)?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)?)?$"
 )
 _UNIX_TIME: Final = r"^[0-9]{9,13}$"
-#: Digits of a unix time in seconds; one of more is in milliseconds.
+#: The most digits of a Unix time in seconds; longer ones are in milliseconds.
 _LONGEST_SECONDS: Final = 11
 _SEMVER: Final = r"^v?[0-9]{1,9}(\.[0-9]{1,9}){0,2}([-+].*)?$"
 _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "min": ">=", "max": "<="}
 
 
 class CompileError(Exception):
-    """The criteria are well-formed and mean nothing; `code` says what kind of nonsense it is (1.6)."""
+    """The criteria are well-formed, but invalid; `code` is the kind of error (1.6)."""
 
     code = "validation_error"
 
@@ -45,7 +45,7 @@ class InvalidExpression(CompileError):
 def condition(prop: "Property", operator: str | None, value: Any, clock: Clock) -> Sql:
     """Return the condition that a property compares with `value` by `operator`.
 
-    Raises CompileError for an unknown operator and for values that it cannot have.
+    Raises CompileError for an unknown operator, and for values that it does not support.
     """
     name = operator or "exact"
     compile_operator = _OPERATORS.get(name)
@@ -58,7 +58,7 @@ def condition(prop: "Property", operator: str | None, value: Any, clock: Clock) 
 
 @dataclass(frozen=True)
 class Property:
-    """A property as Postgres sees it: as text, as JSON, and as a number (`number_of`)."""
+    """A property as SQL: as text, as JSON, and as a number (`number_of`)."""
 
     text: Sql
     json: Sql
@@ -71,8 +71,8 @@ class Property:
         return cls(text, json, number_of(text, json))
 
     def compared(self, sign: str, values: list[Any]) -> Sql:
-        """Compare with any of the values: what is or reads as a number with numbers alone, the rest as text (D42)."""
-        # What is above one of several is above the least of them.
+        """Compare with any of the values: numbers, and texts of numbers, with numbers only, the rest as text (D42)."""
+        # A value that is above any of several is above the least of them.
         extreme = min if sign.startswith(">") else max
         texts = [text_of(value) for value in values]
         numbers = [Decimal(text.strip()) for value, text in zip(values, texts, strict=True) if _is_number(value, text)]
@@ -86,7 +86,7 @@ class Property:
         return any_of(_known(part) for part in parts)
 
     def time(self, zone: str) -> Sql:
-        """Return the property as a time, null when it is none; a date without a zone is one of `zone` (D58, D59)."""
+        """Return the property as a time, null if it is none; a date without a zone is in `zone` (D58, D59)."""
         return _fill(
             "CASE WHEN {text} ~ %s THEN CASE WHEN substr({text}, 9, 2)::int"
             " <= extract(day FROM (substr({text}, 1, 7) || '-01')::date + interval '1 month' - interval '1 day')"
@@ -99,7 +99,7 @@ class Property:
         )
 
     def version(self) -> Sql:
-        """Return the property as an array of three numbers, null when it is no version (D61)."""
+        """Return the property as an array of three numbers, null if it is not a version (D61)."""
         return _fill(
             "CASE WHEN {text} ~ %s THEN"
             " (string_to_array(regexp_replace({text}, '^v|[-+].*$', '', 'g'), '.')::int[] || ARRAY[0, 0])[1:3] END",
@@ -109,8 +109,8 @@ class Property:
 
 
 def number_of(text: Sql, json: Sql) -> Sql:
-    """Return a property as a number, null when it neither is one nor reads as one."""
-    # CASE, since only it promises that nothing is cast that was not looked at before.
+    """Return a property as a number, null if it is neither a number nor the text of one."""
+    # Only CASE guarantees that a value is checked before it is cast.
     return _fill(
         "CASE WHEN jsonb_typeof({json}) = 'number' THEN ({json})::numeric"
         " WHEN length({text}) < %s AND {text} ~ %s THEN ({text})::numeric END",
@@ -121,7 +121,7 @@ def number_of(text: Sql, json: Sql) -> Sql:
 
 
 def _fill(template: str, *values: Any, **pieces: Sql) -> Sql:
-    """Put pieces into a template by their names, and their values among the others, in their order."""
+    """Put fragments into a template by their names, and their values among the others in order of appearance."""
     text, rest = "", iter(values)
     bound: list[Any] = []
     for part in re.split(r"(\{[a-z]+\}|%s)", template):
@@ -132,22 +132,22 @@ def _fill(template: str, *values: Any, **pieces: Sql) -> Sql:
 
 
 def text_of(value: Any) -> str:
-    """Return the text by which Postgres would show a JSON value."""
+    """Return a JSON value as the text that Postgres would make of it."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        value = value or 0.0  # to Postgres minus nought is nought
+        value = value or 0.0  # for Postgres minus zero is zero
         return f"{Decimal(repr(value)):f}"
     return json.dumps(value, ensure_ascii=False)
 
 
 def _is_number(value: Any, text: str) -> bool:
-    """Tell whether a value is a number or text that reads as one."""
+    """Return whether a value is a number or the text of one."""
     return not isinstance(value, bool) and len(text) < _LONGEST_NUMBER and re.match(_NUMBER, text) is not None
 
 
 def values_of(value: Any) -> list[Any]:
-    """Return the values of a list, or the one that is none; null is nothing to compare with."""
+    """Return the values of a list, or a single value as a list; without nulls."""
     return [each for each in (value if isinstance(value, list) else [value]) if each is not None]
 
 
@@ -161,7 +161,7 @@ def _equal(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
     objects = [json.dumps(each) for each in values_of(value) if isinstance(each, dict | list)]
     scalars = [each for each in values_of(value) if not isinstance(each, dict | list)]
     texts = [text_of(each) for each in scalars]
-    # Numbers of JSON are compared by value: 5.0 is 5, and shown as "5" (D42).
+    # JSON numbers are compared by value: 5.0 equals 5, whose text is "5" (D42).
     numbers = [text for each, text in zip(scalars, texts, strict=True) if _is_json_number(each, text)]
     parts = []
     if texts:
@@ -173,7 +173,7 @@ def _equal(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
 
 
 def _is_json_number(value: Any, text: str) -> bool:
-    """Return whether a value is a number, or text by which JSON would show one."""
+    """Return whether a value is a number or the JSON form of one."""
     if isinstance(value, str):
         return len(text) < _LONGEST_NUMBER and _SHOWN_NUMBER.fullmatch(text) is not None
     return not isinstance(value, bool)
@@ -239,7 +239,7 @@ def _version(prop: Property, name: str, value: Any, clock: Clock) -> Sql:
 
 
 def _versions(version: Sql, sign: str, bounds: list[list[int]]) -> Sql:
-    """Compare a version with any of several, with the least or the greatest where that decides."""
+    """Compare a version with any of several: with the least or the greatest where that is enough."""
     if sign == "=":
         arrays = [f"{{{','.join(map(str, bound))}}}" for bound in bounds]
         return _known(Sql(f"({version.text})::text = ANY(%s::text[])", (*version.values, arrays)))
@@ -266,7 +266,7 @@ def _parsed_version(text: str) -> list[int]:
 
 
 def _core(version: str) -> str:
-    """Return a version without what stands before and after its numbers."""
+    """Return only the numbers of a version, without prefix and suffix."""
     return re.split(r"[-+]", version.removeprefix("v"), maxsplit=1)[0]
 
 
@@ -291,7 +291,7 @@ def _not(positive: "Compiler") -> "Compiler":
     return lambda prop, name, value, clock: negate(positive(prop, name, value, clock))
 
 
-#: How often an operator compares the number of a property.
+#: How many times each operator compares the number of a property.
 COMPARISONS_OF_NUMBERS: Final = {**dict.fromkeys(_COMPARISONS, 1), "between": 2, "not_between": 2}
 Compiler = Callable[[Property, str, Any, Clock], Sql]
 _OPERATORS: Final[Mapping[str, Compiler]] = {

@@ -1,4 +1,4 @@
-"""Identifiers that we make ourselves."""
+"""Generated ids."""
 
 import secrets
 import time

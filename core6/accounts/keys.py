@@ -1,4 +1,4 @@
-"""Personal API keys and other tokens as text: making, digesting and masking them."""
+"""Generating, hashing and masking of personal API keys and other tokens."""
 
 import hashlib
 import secrets
@@ -19,15 +19,15 @@ def token(prefix: str, bits: int) -> str:
 
 
 def generate() -> str:
-    """Return a new personal API key: `phx_` and 280 random bits, 51 or 52 characters nearly always."""
+    """Return a new personal API key: `phx_` and 280 random bits, usually 51 or 52 characters."""
     return token(KEY_PREFIX, 280)
 
 
 def digest(key: str) -> str:
-    """Return what is stored of a key. So many random bits need no salt and no slow hash."""
+    """Return the digest of a key for storage. So many random bits need neither a salt nor a slow hash."""
     return f"sha256${hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def mask(key: str) -> str:
-    """Return what may be shown of a key: `phx_...abcd`; of a short one, nothing."""
+    """Return the mask of a key, `phx_...abcd`; only asterisks for a short one."""
     return f"{key[:4]}...{key[-4:]}" if len(key) >= 16 else "********"

@@ -1,4 +1,4 @@
-"""Who is calling: users, organizations, memberships and personal API keys."""
+"""Users, organizations, memberships and personal API keys."""
 
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ def key_id() -> str:
 
 
 class Organization(models.Model):
-    """A tenant: it holds members and projects."""
+    """A tenant with members and projects."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=64)
@@ -36,7 +36,7 @@ class Organization(models.Model):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Finds users by their email, whatever its case."""
+    """Finds users by their email, ignoring case."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the user with this email; raises User.DoesNotExist."""
@@ -44,7 +44,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person with an email; the nine fields of UserBasic (contract G) and what they last looked at."""
+    """A user with the nine fields of UserBasic (contract G) and the current organization and project."""
 
     class RoleAtOrganization(models.TextChoices):
         ENGINEERING = "engineering"
@@ -67,7 +67,7 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May use the admin console.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # What `@current` means in a path.
+    # The targets of `@current` in a path.
     current_organization = models.ForeignKey(
         Organization, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -88,20 +88,20 @@ class User(AbstractBaseUser):
         ]
 
     def get_full_name(self) -> str:
-        """Return first and last name; empty when nobody told them."""
+        """Return first and last name; empty if unknown."""
         return f"{self.first_name} {self.last_name}".strip()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        """Tell whether the user may do something in the console: whoever may use it may do everything there."""
+        """Return whether the user has a permission in the console: staff has all of them."""
         return self.is_active and self.is_staff
 
     def has_module_perms(self, app_label: str) -> bool:
-        """Tell whether the user may see a part of the console."""
+        """Return whether the user may see a part of the console."""
         return self.is_active and self.is_staff
 
 
 class Level(models.IntegerChoices):
-    """What a member may do: administer from 8, own at 15."""
+    """The access levels of members: administrator from 8, owner at 15."""
 
     MEMBER = 1
     ADMIN = 8
@@ -109,7 +109,7 @@ class Level(models.IntegerChoices):
 
 
 class Membership(models.Model):
-    """A user's place in an organization."""
+    """The membership of a user in an organization."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
@@ -117,7 +117,7 @@ class Membership(models.Model):
     level = models.PositiveSmallIntegerField(choices=Level, default=Level.MEMBER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
-    #: This server has no second factor, and no login by others.
+    #: Two-factor authentication and social login are not supported.
     is_2fa_enabled = False
     has_social_auth = False
 
@@ -136,7 +136,7 @@ class Membership(models.Model):
 
 
 class PersonalAPIKey(models.Model):
-    """A key of a user; its text is never stored, only its digest (D51) and a mask."""
+    """A key of a user; only its digest (D51) and its mask are stored."""
 
     id = models.CharField(primary_key=True, max_length=50, default=key_id, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personal_api_keys")

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 ALL = "*"
-#: The objects a scope may name. Most belong to parts of the API beyond this server; keys that carry them stay valid.
+#: The objects of scopes. Most belong to parts of the API that this server does not have; keys with them are valid.
 OBJECTS = frozenset(
     """
     action activity_log alert annotation batch_export cohort comment conversation dashboard dashboard_template
@@ -22,22 +22,22 @@ _READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def is_valid(scope: str) -> bool:
-    """Tell whether `scope` is `*` or `<object>:read` or `<object>:write`."""
+    """Return whether `scope` is `*`, `<object>:read` or `<object>:write`."""
     name, _, action = scope.partition(":")
     return scope == ALL or (name in OBJECTS and action in ACTIONS)
 
 
 def required(resource: str, method: str) -> str:
-    """Return the scope that `method` on `resource` needs: `annotation:read`, `annotation:write`."""
+    """Return the scope that `method` on `resource` requires, such as `annotation:read`."""
     return f"{resource}:{'read' if method in _READING_METHODS else 'write'}"
 
 
 def granting(scope: str) -> frozenset[str]:
-    """Return the scopes of which a key must hold one to do what `scope` names: write includes read, `*` everything."""
+    """Return the scopes that include `scope`: write includes read, `*` includes everything."""
     name, _, action = scope.partition(":")
     return frozenset({ALL, scope, *([f"{name}:write"] if action == "read" else [])})
 
 
 def grants(held: Collection[str] | None, scope: str) -> bool:
-    """Tell whether a key that holds `held` may do what `scope` names; none means no access."""
+    """Return whether the scopes `held` of a key include `scope`; None means no access."""
     return not granting(scope).isdisjoint(held or ())

@@ -1,4 +1,4 @@
-"""What was changed, by whom and when: one append-only table for all resources."""
+"""The activity log: one append-only table of the changes of all resources."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from core6.accounts.ids import uuid7
 
 
 class Change(TypedDict):
-    """What happened to one field."""
+    """The change of one field."""
 
     type: str
     action: str
@@ -23,13 +23,13 @@ class Change(TypedDict):
 
 
 def change(field: str, before: Any, after: Any, *, kind: str, action: str | None = None) -> Change:
-    """Return the entry of one field: `created` from null, `deleted` to null, else `changed`."""
+    """Return the change of one field: `created` from null, `deleted` to null, else `changed`."""
     verb = action or ("created" if before is None else "deleted" if after is None else "changed")
     return {"type": kind, "action": verb, "field": field, "before": before, "after": after}
 
 
 def changes_of(before: models.Model, sent: Mapping[str, Any], kind: str) -> list[Change]:
-    """Return one entry for each value that differs from the stored one; call it before it is overwritten."""
+    """Return a change for each sent value that differs from `before`, which must not be modified yet."""
     pairs = [(name, _plain(getattr(before, name)), _plain(value)) for name, value in sent.items()]
     return [change(name, old, new, kind=kind) for name, old, new in pairs if old != new]
 
@@ -75,7 +75,7 @@ def activity_of(
     activity: str,
     detail: dict[str, Any],
 ) -> ActivityLog:
-    """Return the row of a change; store it in the transaction of that, so that neither exists without the other."""
+    """Return the row of a change; store it in the transaction of the change, so that both exist or neither."""
     return ActivityLog(
         organization_id=organization_id,
         project_id=project_id,

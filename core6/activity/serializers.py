@@ -1,4 +1,4 @@
-"""The activity rows as the API shows them."""
+"""The activity log as JSON."""
 
 from typing import Any, ClassVar
 

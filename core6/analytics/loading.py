@@ -1,6 +1,6 @@
-"""Loads persons and events by the million: streamed into a temporary table, merged from there set by set.
+"""Bulk loading of persons and events: streamed into a temporary table, then merged by set operations.
 
-Memory stays flat, whatever is loaded; the caller has a transaction open. Every statement binds the project.
+The use of memory is constant. The caller must have opened a transaction. Every statement binds the project.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +20,7 @@ from core6.database import locks
 Records = Iterable[tuple[int, Any]]
 
 _ROWS_AT_ONCE: Final = 500
-#: Below this the database's own maintenance is soon enough.
+#: For fewer rows autovacuum is soon enough.
 _WORTH_MAINTENANCE: Final = 1000
 
 _STAGE_EVENTS = """
@@ -28,8 +28,8 @@ CREATE TEMPORARY TABLE staged_event (
     uuid uuid, event varchar(400), distinct_id varchar(400), "timestamp" timestamptz, properties jsonb
 )"""
 
-# Events that are stored already create nobody. No question about each row, since a cluster has what is staged and what
-# is stored on different nodes; and it is told which events to look for, else it would bring every one of the project.
+# Events that are already stored create no persons. This is a join and no subquery per row, since in a cluster staged
+# and stored rows are on different nodes; without the restricted uuids all events of the project would be sent.
 _STAGE_UNKNOWN = """
 INSERT INTO staged_person (position, distinct_ids, created_at)
 SELECT row_number() OVER (), jsonb_build_array(s.distinct_id), min(s."timestamp")
@@ -41,7 +41,7 @@ LEFT JOIN (
 WHERE d.distinct_id IS NULL AND t.uuid IS NULL
 GROUP BY s.distinct_id"""
 
-# The ids are hashes: stored in their order, each page of the index is written once and not once for every event.
+# The uuids are random: inserted in order, each page of the index is written once instead of once per event.
 _INSERT_EVENTS = """
 INSERT INTO analytics_event (project_id, uuid, event, distinct_id, person_uuid, "timestamp", properties)
 SELECT d.project_id, s.uuid, s.event, s.distinct_id, d.person_uuid, s."timestamp", s.properties
@@ -51,11 +51,11 @@ ON CONFLICT (project_id, uuid) DO NOTHING"""
 
 
 def load_persons(project_id: int, records: Records, *, now: datetime) -> None:
-    """Create persons, or update those whom a distinct id names; raises BadRecord.
+    """Create persons, or update those that have one of the distinct ids; raises BadRecord.
 
-    A record's properties replace the stored ones; what it leaves out stays; further distinct ids are added. Records
-    that name the same person count in their order. A relative time is the creation of a new person only, so that the
-    same file changes nothing tomorrow. `now` is an aware time in UTC.
+    The properties of a record replace the stored ones; absent fields are kept; further distinct ids are added. Several
+    records of one person are applied in their order. A relative time is only used for new persons, so that loading the
+    same file later changes nothing. `now` is an aware time in UTC.
     """
     with connection.wrap_database_errors, connection.cursor() as cursor:
         _begin(cursor, project_id)
@@ -67,7 +67,7 @@ def load_persons(project_id: int, records: Records, *, now: datetime) -> None:
 
 
 def load_events(project_id: int, records: Records, *, now: datetime) -> None:
-    """Append the events that are not there yet, by uuid; an unknown distinct id becomes a person; raises BadRecord."""
+    """Append events with new uuids; an unknown distinct id becomes a person; raises BadRecord."""
     with connection.wrap_database_errors, connection.cursor() as cursor:
         _begin(cursor, project_id)
         cursor.execute(_STAGE_EVENTS)
@@ -84,7 +84,7 @@ def load_events(project_id: int, records: Records, *, now: datetime) -> None:
 
 
 def owners(project_id: int, distinct_ids: list[str]) -> dict[str, str]:
-    """Return the uuid of the person of each distinct id that the project knows."""
+    """Return the person uuids of the known distinct ids of a project."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT distinct_id, person_uuid::text FROM analytics_distinctid"
@@ -95,8 +95,8 @@ def owners(project_id: int, distinct_ids: list[str]) -> dict[str, str]:
 
 
 def _begin(cursor: Any, project_id: int) -> None:
-    """Let others wait who load into this project: two could each make a person for one name."""
-    # Sorts and joins of millions; until the end of the transaction.
+    """Lock the project against concurrent loading, which could create two persons for one distinct id."""
+    # For sorts and joins of millions of rows; reset at the end of the transaction.
     cursor.execute("SET LOCAL work_mem = '64MB'")
     locks.LOADING.acquire(project_id)
 
@@ -107,7 +107,7 @@ def _rows(records: Records, row: Callable[[Any, int], str]) -> Iterator[str]:
         for position, record in records:
             yield row(record, position)
     except BadRecord as error:
-        # Who reads a file knows where a line is that is no record at all.
+        # The reader of a file has already set the position of a line that is not a record.
         raise BadRecord(error.field, error.why, position if error.position < 0 else error.position) from error
 
 
@@ -123,7 +123,7 @@ def _merge_persons(cursor: Any, project_id: int) -> None:
 
 
 def _maintain(cursor: Any, tables: str) -> None:
-    """Count anew at once, and make indexes answer alone after the commit: they ask each row until a vacuum."""
+    """Update statistics now, and vacuum after the commit: until then index-only scans read every row."""
     cursor.execute(f"ANALYZE {tables}")
     transaction.on_commit(partial(_vacuum, tables), robust=True)
 

@@ -1,7 +1,7 @@
-"""What happened in a project, people and events, and the small things that the endpoints point at.
+"""Persons and events of a project, and small objects that the endpoints refer to.
 
-The people tables have composite keys that begin with the project, and plain columns between them: no relation of
-Django's, so that they can be distributed by project. Every statement on them binds the project.
+The tables of persons and events have composite keys that begin with the project, and plain columns instead of foreign
+keys, so that they can be distributed by project. Every statement on them binds the project.
 """
 
 from typing import ClassVar
@@ -17,7 +17,7 @@ MOST_GROUP_TYPES = 5
 
 
 def short_id() -> str:
-    """Return a random id of 8 characters, as the addresses of insights carry it."""
+    """Return a random id of 8 characters, as in URLs of insights."""
     return keys.token("", 60)[-8:].rjust(8, "0")
 
 
@@ -46,7 +46,7 @@ class Insight(models.Model):
 
 
 class GroupType(models.Model):
-    """A kind of group that a project's events can belong to, such as `company`; at most five, by index."""
+    """A type of group that events can belong to, such as `company`; at most five in a project, by index."""
 
     project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="group_types")
     group_type = models.CharField(max_length=400)
@@ -70,7 +70,7 @@ class GroupType(models.Model):
 
 
 class Experiment(models.Model):
-    """An experiment, as far as it names the cohort of those exposed to it."""
+    """An experiment, only with the cohort of exposed persons."""
 
     project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=400)
@@ -80,7 +80,7 @@ class Experiment(models.Model):
 
 
 class Person(models.Model):
-    """Somebody whom a project knows, with the properties as they are now."""
+    """A person with the current properties."""
 
     pk = models.CompositePrimaryKey("project_id", "uuid")
     project_id = models.BigIntegerField()
@@ -94,7 +94,7 @@ class Person(models.Model):
 
 
 class DistinctId(models.Model):
-    """One of the names by which events know a person."""
+    """An id of a person in events."""
 
     pk = models.CompositePrimaryKey("project_id", "distinct_id")
     project_id = models.BigIntegerField()
@@ -106,7 +106,7 @@ class DistinctId(models.Model):
 
 
 class Event(models.Model):
-    """Something that a person did; append-only."""
+    """An event of a person; append-only."""
 
     pk = models.CompositePrimaryKey("project_id", "uuid")
     project_id = models.BigIntegerField()
@@ -119,6 +119,6 @@ class Event(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            # Who did it when, without a look at the rows themselves.
+            # For index-only scans of persons by event and time.
             models.Index(fields=["project_id", "event", "timestamp"], include=["person_uuid"], name="event_by_time")
         ]

@@ -1,6 +1,6 @@
-"""While `manage.py distribute` moves people to the workers of a cluster, nothing is computed of them.
+"""A lock: while `manage.py distribute` moves persons to the workers of a cluster, no cohort is computed.
 
-A statement that reads tables of both kinds is a hundred times slower, and holds up the move of the next table.
+A statement on both local and distributed tables is a hundred times slower, and blocks the move of the next table.
 """
 
 from collections.abc import Iterator
@@ -13,24 +13,24 @@ from core6.database import locks
 
 @contextmanager
 def moving() -> Iterator[None]:
-    """Be the only one to move people: wait for calculations in progress, and for another move.
+    """Hold the lock exclusively: wait for running calculations, and for another move.
 
-    The lock belongs to the session. It is kept when the client is killed, until the statement that moves a table ends.
+    It is a session lock. If the client is killed, it is held until the statement that moves a table has ended.
     """
     locks.MOVING.acquire_for_session()
     try:
         yield
     finally:
-        with suppress(Error):  # without a connection there is no lock either
+        with suppress(Error):  # a closed connection has released the lock
             locks.MOVING.release()
 
 
 def are_moving() -> bool:
-    """Return whether people are being moved, or a move waits to begin."""
+    """Return whether persons are being moved, or a move waits for the lock."""
     with transaction.atomic():
         return not locks.MOVING.try_acquire_shared()
 
 
-def keep_in_place() -> None:
-    """Delay a move of people until the transaction in progress ends; wait for one that has begun."""
+def prevent_moving() -> None:
+    """Hold the lock shared until the end of the transaction; wait for a running move."""
     locks.MOVING.acquire_shared()

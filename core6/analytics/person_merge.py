@@ -1,7 +1,7 @@
-"""Merges staged persons into the stored ones: who is whom is decided by their names, in the order of the records.
+"""Merges staged persons into the stored ones, which are found by their names, in the order of the records.
 
-A record's names are its distinct ids and its uuid. It is about the person who has one of them, or about the person of
-the first record before it that has one of them, or about a new person.
+The names of a record are its distinct ids and its uuid. The record belongs to the stored person who has one of them, or
+else to the person of the first earlier record that has one of them, or else to a new person.
 """
 
 from typing import Any, Final
@@ -21,7 +21,7 @@ _STAGE_OWNERS = "CREATE TEMPORARY TABLE staged_owner (position bigint, first big
 
 _DROP = "DROP TABLE staged_person, staged_name, staged_owner"
 
-# `owner` is who has the name already, `first` the first record that has it.
+# `owner` is the stored person with the name, `first` the first record with it.
 _NAMES = """
 INSERT INTO staged_name
 SELECT n.position, n.distinct_id, n.uuid, coalesce(d.person_uuid, p.uuid),
@@ -33,8 +33,8 @@ FROM (
 LEFT JOIN analytics_distinctid d ON d.project_id = %s AND d.distinct_id = n.distinct_id
 LEFT JOIN analytics_person p ON p.project_id = %s AND p.uuid = n.uuid"""
 
-# A new person's id is the given one, or a UUID version 7: milliseconds, then the random bits of a version 4 (which
-# differs in one digit). Records about the person of an earlier new one have no owner yet.
+# The id of a new person is the given one, or a UUID version 7, made of milliseconds and the random bits of a version 4
+# (which differs in one digit). Records that belong to the new person of an earlier record have no owner yet.
 _OWNERS = """
 INSERT INTO staged_owner
 SELECT s.position, n.first, CASE WHEN n.owner IS NULL AND n.first = s.position THEN coalesce(s.uuid, encode(
@@ -46,7 +46,7 @@ FROM staged_person s JOIN (
     SELECT position, min(first) AS first, min(owner::text)::uuid AS owner FROM staged_name GROUP BY position
 ) n USING (position)"""
 
-# Each round doubles the way that a record sees back, so that long chains take few rounds.
+# Each round doubles the length of the chains that are followed, so that long chains take few rounds.
 _FOLLOW = """
 UPDATE staged_owner o SET first = f.first, owner = f.owner, is_new = f.is_new
 FROM staged_owner f WHERE o.owner IS NULL AND f.position = o.first"""
@@ -62,7 +62,7 @@ INSERT INTO analytics_person (project_id, uuid, properties, is_identified, creat
 SELECT %s, o.owner, coalesce(s.properties, '{}'), coalesce(s.is_identified, false), coalesce(s.created_at, now())
 FROM staged_person s JOIN staged_owner o USING (position) WHERE o.is_new AND o.first = o.position"""
 
-# The last record that gives a property counts.
+# The last record with a field wins.
 _UPDATE = """
 UPDATE analytics_person p SET properties = n.properties, is_identified = n.is_identified, created_at = n.created_at
 FROM (
@@ -89,9 +89,9 @@ WHERE n.distinct_id IS NOT NULL AND n.owner IS NULL AND n.first = n.position"""
 
 
 def merge(cursor: Any, project_id: int) -> int:
-    """Merge the rows of the table `staged_person` that STAGE made, and drop it; return how many rows changed.
+    """Merge and drop the table `staged_person`, which STAGE creates; return the number of changed rows.
 
-    Raises BadRecord for a record whose names belong to two persons, and for a uuid other than its person's.
+    Raises BadRecord for a record whose names belong to two persons, or whose uuid is not that of its person.
     """
     _find_owners(cursor, project_id)
     changed = 0
@@ -107,7 +107,7 @@ def merge(cursor: Any, project_id: int) -> int:
 
 
 def _find_owners(cursor: Any, project_id: int) -> None:
-    # Nothing else tells the planner how large a temporary table is.
+    # Without this the planner does not know the size of a temporary table.
     cursor.execute("ANALYZE staged_person")
     cursor.execute(_STAGE_NAMES)
     cursor.execute(_NAMES, [project_id, project_id])

@@ -1,4 +1,4 @@
-"""What a JSON value may hold, found out slowly: for the message about one that the database cannot store."""
+"""Finds the invalid part of a JSON value, for the error message about a value that cannot be stored."""
 
 import math
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _SMALLEST: Final = -(2**63)
 
 
 class BadRecord(Exception):
-    """A record cannot be stored: which of its fields, and why; the loader adds its position, from 0."""
+    """A record cannot be stored, with the field and the reason; the loader adds its position, from 0."""
 
     def __init__(self, field: str, why: str, position: int = -1) -> None:
         super().__init__(f"{field}: {why}" if field else why)

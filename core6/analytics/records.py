@@ -1,7 +1,7 @@
-"""Persons and events as people write them: one record checked, and turned into one row for COPY.
+"""Validation of records of persons and events, and their conversion to rows for COPY.
 
-Called once for every line of files of millions, so the good record takes few steps; what is wrong with a bad one is
-found out afterwards.
+This runs for every line of large files, so a valid record takes few steps; only for an invalid one the reason is
+determined afterwards.
 """
 
 import re
@@ -17,7 +17,7 @@ from core6.analytics.record_values import BadRecord, flaw
 LONGEST_NAME: Final = 400
 _PERSON_KEYS = frozenset({"distinct_ids", "properties", "created_at", "uuid", "is_identified"})
 _EVENT_KEYS = frozenset({"distinct_id", "event", "timestamp", "properties", "uuid"})
-_EVENTS = uuid.UUID("0b2f2c3a-6a0e-5d55-9c53-0d3c5f1c8b7e").bytes  # the name space of the ids that we derive
+_EVENTS = uuid.UUID("0b2f2c3a-6a0e-5d55-9c53-0d3c5f1c8b7e").bytes  # the namespace of derived ids
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RELATIVE = re.compile(r"-([0-9]{1,4})([hdwmy])")
@@ -32,8 +32,8 @@ _NULL: Final = r"\N"
 def event_row(record: Any, position: int, project_id: int, now: datetime) -> str:
     """Return the row of an event: uuid, event, distinct id, timestamp, properties.
 
-    An event without a uuid gets the UUID version 5 of its project, its position (from 0) and its content as it is
-    written, so that a relative time means the same event tomorrow. Raises BadRecord.
+    An event without a uuid gets a UUID version 5 from its project, its position (from 0) and its unparsed content, so
+    that an event with a relative time has the same id later. Raises BadRecord.
     """
     _check_keys(record, _EVENT_KEYS)
     event, distinct_id = _name(record, "event"), _name(record, "distinct_id")
@@ -52,12 +52,12 @@ def event_row(record: Any, position: int, project_id: int, now: datetime) -> str
 def person_row(record: Any, position: int, now: datetime) -> str:
     r"""Return the row of a person: position, uuid, distinct ids, properties, created at, is relative, is identified.
 
-    What the record leaves out is null; a time such as `-3d` is relative. Raises BadRecord.
+    Absent fields are null; a time such as `-3d` is relative. Raises BadRecord.
     """
     _check_keys(record, _PERSON_KEYS)
     names = record.get("distinct_ids", _ABSENT)
     if type(names) is not list or not names:
-        raise BadRecord("distinct_ids", _told(names, "a list of at least one distinct id"))
+        raise BadRecord("distinct_ids", _mismatch(names, "a list of at least one distinct id"))
     for i, name in enumerate(names):
         _check_name(name, f"distinct_ids[{i}]")
     identity = _uuid(record) if "uuid" in record else _NULL
@@ -70,14 +70,14 @@ def person_row(record: Any, position: int, now: datetime) -> str:
     if "is_identified" in record:
         is_identified = record["is_identified"]
         if type(is_identified) is not bool:
-            raise BadRecord("is_identified", _told(is_identified, "true or false"))
+            raise BadRecord("is_identified", _mismatch(is_identified, "true or false"))
     distinct_ids = _escaped_json(orjson.dumps(names))
     return f"{position}\t{identity}\t{distinct_ids}\t{properties}\t{created_at}\t{is_relative}\t{is_identified}\n"
 
 
 def _check_keys(record: Any, known: frozenset[str]) -> None:
     if type(record) is not dict:
-        raise BadRecord("", _told(record, "an object"))
+        raise BadRecord("", _mismatch(record, "an object"))
     if not record.keys() <= known:
         raise BadRecord(str(next(key for key in record if key not in known)), "unknown property")
 
@@ -92,7 +92,7 @@ def _check_name(value: Any, field: str) -> str:
             return value
         raise BadRecord(field, "holds half a surrogate pair, which is no text")
     if type(value) is not str:
-        raise BadRecord(field, _told(value, "a text"))
+        raise BadRecord(field, _mismatch(value, "a text"))
     if "\0" in value:
         raise BadRecord(field, "holds a NUL character")
     raise BadRecord(field, f"has {len(value)} characters, expected 1 to {LONGEST_NAME}")
@@ -102,15 +102,15 @@ def _uuid(record: dict[str, Any]) -> str:
     value = record["uuid"]
     if type(value) is str and _UUID.fullmatch(value):
         return value
-    raise BadRecord("uuid", _told(value, "a uuid"))
+    raise BadRecord("uuid", _mismatch(value, "a uuid"))
 
 
 def _time_text(value: Any, field: str) -> str:
-    """Return the text of a time; YAML makes dates of what stands without quotes."""
+    """Return the text of a time; YAML parses unquoted times to dates."""
     if isinstance(value, date):
         return value.isoformat()
     if type(value) is not str:
-        raise BadRecord(field, _told(value, "a time"))
+        raise BadRecord(field, _mismatch(value, "a time"))
     return value
 
 
@@ -119,7 +119,7 @@ def _moment(text: str, field: str, now: datetime) -> str:
         relative = text[:1] == "-" and _RELATIVE.fullmatch(text)
         if relative:
             return (now - timedelta(hours=int(relative[1]) * _HOURS[relative[2]])).isoformat()
-        # Of a mere row of digits the standard library makes some date.
+        # The standard library also accepts plain digits as some date.
         if text[4:5] == text[7:8] == "-":
             found = datetime.fromisoformat(text)
             return (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
@@ -130,13 +130,13 @@ def _moment(text: str, field: str, now: datetime) -> str:
 
 def _json(value: Any, field: str) -> bytes:
     if type(value) is not dict:
-        raise BadRecord(field, _told(value, "an object"))
+        raise BadRecord(field, _mismatch(value, "an object"))
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         where, why = flaw(value) or ("", str(error))
         raise BadRecord(field + where, why) from error
-    # The two that orjson writes and the database cannot hold: NUL, and numbers that are not finite, which become null.
+    # orjson accepts NUL, and writes non-finite numbers as null: the database cannot store either.
     if (b"\\u0000" in text and _NUL.search(text)) or (b"null" in text and flaw(value)):
         where, why = flaw(value) or ("", "holds a NUL character")
         raise BadRecord(field + where, why)
@@ -151,8 +151,8 @@ def _escaped_json(text: bytes) -> str:
     return text.replace(b"\\", rb"\\").decode()
 
 
-def _told(value: Any, expected: str) -> str:
-    """Return what is wrong with a value of another type, or with one that is not there."""
+def _mismatch(value: Any, expected: str) -> str:
+    """Return the error message about a missing value, or a value of another type."""
     if value is _ABSENT:
         return "this property is required"
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}

@@ -1,7 +1,6 @@
-"""Who calls where: one statement finds the facts before anything else is read, and Python judges them (D48).
+"""The caller and the tenant of a request: one statement reads all facts first, then Python decides on them (D48).
 
-The authentication class asks, for every method; the permission and the viewset judge. Nowhere else is anybody let in or
-kept out.
+The authentication class reads them, for every method; only the permission and the viewset decide about access.
 """
 
 from dataclasses import dataclass
@@ -22,22 +21,22 @@ JOIN {user} u ON u.id = k.user_id AND u.is_active
 {tenant}
 LEFT JOIN {membership} m ON m.user_id = u.id AND m.organization_id = o.id
 WHERE k.secure_value = %(key)s"""
-#: The organization that the user last looked at, else the first one joined.
+#: The organization that the user viewed last, else the first one joined.
 _CURRENT_ORGANIZATION: Final = """
 SELECT x.organization_id FROM {membership} x WHERE x.user_id = u.id
 ORDER BY x.organization_id IS DISTINCT FROM u.current_organization_id, x.joined_at, x.organization_id LIMIT 1"""
-#: The project that the user last looked at and still may see, else the first of the current organization.
+#: The project that the user viewed last and may still see, else the first one of the current organization.
 _CURRENT_PROJECT: Final = """
 SELECT y.id, y.organization_id FROM projects_project y
 JOIN {membership} z ON z.organization_id = y.organization_id AND z.user_id = u.id
 WHERE y.id = u.current_project_id OR y.organization_id = ({current})
 ORDER BY y.id IS DISTINCT FROM u.current_project_id, y.id LIMIT 1"""
-#: By what the path names: how its organization `o`, and its project `p`, are found.
+#: By kind of path: the joins of its organization `o` and its project `p`.
 _TENANTS: Final = {
     "nothing": "LEFT JOIN {organization} o ON false",
     "organization": "LEFT JOIN {organization} o ON o.id = %(id)s",
     "current organization": "LEFT JOIN {organization} o ON o.id = ({current})",
-    # A project is known here by its table alone: projects stand above the API.
+    # Only the table of projects is known here, since the package `projects` depends on this one.
     "project": "LEFT JOIN projects_project p ON p.id = %(id)s LEFT JOIN {organization} o ON o.id = p.organization_id",
     "current project": (
         "LEFT JOIN LATERAL ({current_project}) p ON true LEFT JOIN {organization} o ON o.id = p.organization_id"
@@ -47,10 +46,10 @@ _TENANTS: Final = {
 
 @dataclass(frozen=True)
 class Access:
-    """A valid key with its user, and what the path names; None where that is not there.
+    """A valid key with its user, and the tenant of the path, whose fields are None if it does not exist.
 
-    `level` is the user's in the organization, None where the user is no member. `revision` is the state of the
-    organization (core6.revisions); what is read after it is of this state or of a later one.
+    `level` is the user's in the organization, None if the user is not a member. `revision` is the state of the
+    organization (core6.revisions); rows that are read later are of this state or a later one.
     """
 
     key: PersonalAPIKey
@@ -61,13 +60,13 @@ class Access:
 
 
 def find(digest: str, *, organization: str | None = None, project: str | None = None) -> Access | None:
-    """Return the facts of a key, by its digest, and of at most one tenant; None for a key that opens nothing.
+    """Return the facts of a key, by its digest, and of at most one tenant; None if the key is invalid.
 
-    `organization` or `project` is the segment of the path: an id or `@current`; one that is neither names nothing.
+    `organization` or `project` is the segment of the path: an id or `@current`; no tenant has any other segment.
     """
-    kind, named = _tenant(organization, project)
+    kind, tenant_id = _tenant(organization, project)
     with connection.cursor() as cursor:
-        cursor.execute(_statement(kind), {"key": digest} | ({} if named is None else {"id": named}))
+        cursor.execute(_statement(kind), {"key": digest} | ({} if tenant_id is None else {"id": tenant_id}))
         row = cursor.fetchone()
     if row is None:
         return None
@@ -79,11 +78,11 @@ def find(digest: str, *, organization: str | None = None, project: str | None = 
 
 
 def _tenant(organization: str | None, project: str | None) -> tuple[str, Any]:
-    """Return which statement finds the tenant, and the id that it takes."""
+    """Return the kind of statement that finds the tenant, and its id parameter."""
     if CURRENT in (organization, project):
         return ("current organization" if project is None else "current project"), None
-    named = parse_uuid(organization or "") if project is None else number(project)
-    return ("nothing" if named is None else "organization" if project is None else "project"), named
+    tenant_id = parse_uuid(organization or "") if project is None else number(project)
+    return ("nothing" if tenant_id is None else "organization" if project is None else "project"), tenant_id
 
 
 @cache

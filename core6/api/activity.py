@@ -1,4 +1,4 @@
-"""What a resource inherits to log its changes and to show them at `…/activity/` and `…/:id/activity/` (D37)."""
+"""Base classes of resources that log their changes, and list them at `…/activity/` and `…/:id/activity/` (D37)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Model)
 class ActivityPagination(PageNumberPagination):
     """`{"results", "next", "previous", "total_count"}`, by `?page=` of `?limit=` rows.
 
-    Where a page would be larger than 20 MB, fewer rows are shown, and the next page is one of that smaller limit.
+    If a page would be larger than 20 MB, it has fewer rows, and the link to the next page has that smaller limit.
     """
 
     page_size = 10
@@ -40,7 +40,7 @@ class ActivityPagination(PageNumberPagination):
         rows: list[Any] | None = super().paginate_queryset(shown, request, view)
         begin, end = (self.page.start_index() - 1, self.page.end_index()) if self.page else (0, 0)
         if rows and begin + len(rows) < end:
-            # Pages of a limit begin at its multiples.
+            # Pages begin at multiples of the limit.
             limit = next(each for each in range(len(rows), 0, -1) if begin % each == 0)
             self._next_page = {"limit": limit, "page": begin // limit + 2}
             rows = rows[:limit]
@@ -60,7 +60,7 @@ class ActivityPagination(PageNumberPagination):
 
     def get_page_number(self, request: Request, paginator: Any) -> Any:
         number = super().get_page_number(request, paginator)
-        return number if has_plain_digits(str(number)) else ""  # which is no page
+        return number if has_plain_digits(str(number)) else ""  # which is an invalid page
 
     def get_paginated_response(self, data: Any) -> Response:
         envelope = super().get_paginated_response(data).data
@@ -78,9 +78,9 @@ class ActivityPagination(PageNumberPagination):
 
 
 class ActivityShown(TenantScopedViewSet[M]):
-    """Shows the changes of one object at `…/:id/activity/`, newest first."""
+    """Lists the changes of one object at `…/:id/activity/`, newest first."""
 
-    #: What the rows call this kind of object: `Annotation`.
+    #: The `scope` of the rows of this kind of object, such as `Annotation`.
     activity_scope: ClassVar[str]
 
     @extend_schema(responses=ActivityLogSerializer(many=True))
@@ -101,18 +101,18 @@ class ActivityShown(TenantScopedViewSet[M]):
 
 
 class ActivityLogged(ActivityShown[M]):
-    """Writes a row with every create and update, in its transaction; an update that changes nothing writes none."""
+    """Logs every create, and every update that changes something, in its transaction."""
 
     def activity_detail(self, instance: M) -> dict[str, Any]:
-        """Return what a row tells of the object beside its changes: at least `name`."""
+        """Return the details of the object in a row, beside its changes: at least `name`."""
         raise NotImplementedError
 
     def activity_verb(self, fields: Mapping[str, Any]) -> str:
-        """Return what an update that changes these fields is called."""
+        """Return the verb for an update that changes these fields."""
         return "updated"
 
     def save_and_log(self, serializer: BaseSerializer[M], **owners: Any) -> None:
-        """Save what the serializer validated, with `owners` in addition, and log it in the same statement."""
+        """Save the validated data and `owners`, and log the change in the same statement."""
         before = serializer.instance
         changes = None
         if before is not None:
@@ -122,7 +122,7 @@ class ActivityLogged(ActivityShown[M]):
         if changes != []:
             saving.companion = lambda instance: Companion(self._entry(instance, verb, changes), "item_id")
         instance = saving.save(**owners)
-        if saving.companion:  # it has stored the row in its own way
+        if saving.companion:  # the serializer did not store it together with the instance
             insert(saving.companion(instance).row)
 
     @extend_schema(responses=ActivityLogSerializer(many=True))

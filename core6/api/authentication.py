@@ -1,4 +1,4 @@
-"""Who is calling: the personal API key of a request, found in its header, query or body (A.2, D51, D52, D76)."""
+"""Authentication by the personal API key in the header, query or body of a request (A.2, D51, D52, D76)."""
 
 import re
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ from core6.api.parsers import LARGEST_WITH_KEY, UNREADABLE
 
 BEARER = re.compile(r"Bearer\s+(\S.+)")
 #: `last_used_at` is written at most this often.
-USE_NOTED_EVERY = timedelta(hours=1)
+USE_RECORDED_EVERY = timedelta(hours=1)
 
 
-def note_use(api_key: str) -> None:
-    """Note that a key, by its id, is used now."""
+def record_use(api_key: str) -> None:
+    """Record that a key, by its id, is used now."""
     PersonalAPIKey.objects.filter(pk=api_key).update(last_used_at=timezone.now())
 
 
 def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
-    """Return the user's id, and the mask of the key, by which a request was answered; None without a valid key."""
+    """Return the id of the user and the mask of the key of a processed request; None without a valid key."""
     found: access.Access | None = getattr(request, "auth", None)
     if found:
         return found.key.user_id, found.key.mask_value
-    # Who uses the console, where its pages have read the session: no other request takes a query for that.
+    # The user of the console, if its pages have read the session: other requests must not cost a query for that.
     session = getattr(request, "session", None)
     user = None
     if session is not None and session.accessed:
@@ -44,24 +44,24 @@ def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
 
 
 class PersonalAPIKeyAuthentication(BaseAuthentication):
-    """Sets `request.user` to the key's owner and `request.auth` to the Access; core6.api.permissions judges that.
+    """Sets `request.user` to the key's owner and `request.auth` to the Access, which core6.api.permissions checks.
 
-    The first place that holds a key decides; a bad key is 401 there. Unknown, deleted and inactive users' keys
-    take the same way to the same answer.
+    The first place that holds a key decides; a bad key is 401. Unknown keys, deleted keys and keys of inactive users
+    take the same code path to the same response.
     """
 
     def authenticate(self, request: Request) -> tuple[User, access.Access] | None:
-        named = self._find(request)
-        if named is None:
-            return None
-        text, place = named
-        found = access.find(keys.digest(text), **_tenant(request))
+        found = self._find(request)
         if found is None:
+            return None
+        text, place = found
+        facts = access.find(keys.digest(text), **_tenant(request))
+        if facts is None:
             raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
-        used_at = found.key.last_used_at
-        if used_at is None or used_at < timezone.now() - USE_NOTED_EVERY:
-            note_use(found.key.pk)
-        return found.key.user, found
+        used_at = facts.key.last_used_at
+        if used_at is None or used_at < timezone.now() - USE_RECORDED_EVERY:
+            record_use(facts.key.pk)
+        return facts.key.user, facts
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -78,16 +78,16 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
 
 
 def _tenant(request: Request) -> dict[str, str]:
-    """Return the segment of the path that names the organization or the project, by which of them it is."""
+    """Return the path segment of the organization or the project, as keyword argument of access.find."""
     context: Any = request.parser_context
-    place = context["view"].tenant_place()
-    if place is None:
+    kwarg = context["view"].tenant_url_kwarg()
+    if kwarg is None:
         return {}
-    return {"organization" if place == "organization_id" else "project": context["kwargs"].get(place, "")}
+    return {"organization" if kwarg == "organization_id" else "project": context["kwargs"].get(kwarg, "")}
 
 
 def _key_in_body(request: Request) -> str | None:
-    """Return what a small body names as the key; a body that cannot be read names none (D76)."""
+    """Return the key in a small body; None if the body has no key or is invalid (D76)."""
     if not 0 < int(request.META.get("CONTENT_LENGTH") or 0) <= LARGEST_WITH_KEY:
         return None
     try:
@@ -95,12 +95,12 @@ def _key_in_body(request: Request) -> str | None:
         body: Any = request.data
     except UNREADABLE:
         return None
-    named = body.get("personal_api_key") if isinstance(body, Mapping) else None
-    return named if isinstance(named, str) else None
+    key = body.get("personal_api_key") if isinstance(body, Mapping) else None
+    return key if isinstance(key, str) else None
 
 
 class PersonalAPIKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped in the library
-    """How a schema describes the key."""
+    """The description of the key in the OpenAPI schema."""
 
     target_class = "core6.api.authentication.PersonalAPIKeyAuthentication"
     name = "PersonalAPIKeyAuth"

@@ -1,8 +1,8 @@
-"""Serializers made once into the columns that they read and into functions that make JSON of a row of these.
+"""Compiles serializers to the list of columns that they read, and to functions that make JSON of a row of them.
 
-Rows stay tuples: no model is made of them, and no field is looked up for each. A field with `get_attribute` or
-`SerializerMethodField` of its own needs an object, so a serializer that has one is not compiled (NotCompilable), and
-REST framework renders it. `FromColumns` is for fields that are computed.
+Rows stay tuples: no model instance is made, and no field is looked up for each row. A custom `get_attribute` or a
+`SerializerMethodField` needs an instance: such a serializer is not compiled (NotCompilable), and REST framework renders
+it. Use `FromColumns` for computed fields.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,15 +22,15 @@ from core6.api.repeatable import OF_SERIALIZERS, overridden, overrides
 from core6.database.prepared import Place, Statement, text_of
 
 Row = Sequence[Any]
-#: Makes the value of a field: of a row, of the serializer's context, and of the rows of children by their parents.
+#: Returns the value of a field, given a row, the serializer's context, and the prefetched rows by their parents.
 Maker = Callable[[Row, Any, Sequence[Mapping[Any, Any]]], Any]
-#: Columns of whole numbers.
+#: Kinds of integer columns.
 _WHOLE: Final = (
     *("AutoField", "BigAutoField", "IntegerField", "BigIntegerField"),
     *("SmallIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
 )
-#: Functions of REST framework that return the value of a column as it is, for columns of these kinds.
-_AS_IT_IS: Final[Mapping[Any, tuple[str, ...]]] = {
+#: Methods of REST framework that return the value of a column unchanged, for columns of these kinds.
+_UNCHANGED: Final[Mapping[Any, tuple[str, ...]]] = {
     fields.CharField.to_representation: ("CharField", "TextField"),
     fields.ChoiceField.to_representation: ("CharField", "TextField"),
     fields.IntegerField.to_representation: _WHOLE,
@@ -40,24 +40,24 @@ _AS_IT_IS: Final[Mapping[Any, tuple[str, ...]]] = {
     fields.JSONField.to_representation: ("JSONField",),
     relations.PrimaryKeyRelatedField.to_representation: ("ForeignKey", "OneToOneField"),
 }
-#: Of a time as text: without a fraction, and with all six digits of one.
+#: The lengths of a time as text without a fraction, and with a fraction of six digits.
 _LENGTHS: Final = (len("2026-01-01 00:00:00+00"), len("2026-01-01 00:00:00.000001+00"))
-#: What the class of a field may override, and is compiled all the same: it is called.
+#: Methods that a field may override and still be compiled, since the compiled code calls them.
 _CALLED: Final = {"from_columns", "to_representation"}
-#: What a serializer may override if it is repeatable: how the fields are made of the model.
+#: Methods that a serializer may override if they are repeatable: they only build the fields.
 _OF_FIELDS: Final = {"build_standard_field"}
 
 
 class NotCompilable(Exception):
-    """A serializer does something that only REST framework's own way can do."""
+    """A serializer has custom code that only REST framework can run."""
 
 
 class FromColumns:
-    """A read field that is computed of columns of its row: a mixin in front of a field of REST framework.
+    """A mixin for a read-only field of REST framework that is computed from columns of its row.
 
     `columns` names them, relative to the model of the serializer (`organization__name` is one of a related row), and
-    `from_columns` takes the context of the serializer and their values. Mark it `@repeatable` if the caller and the
-    values decide alone.
+    `from_columns` takes the context of the serializer and their values. Mark it `@repeatable` if the result depends
+    only on the caller and the values.
     """
 
     columns: ClassVar[Sequence[str]] = ()
@@ -67,7 +67,7 @@ class FromColumns:
         raise NotImplementedError
 
     def get_attribute(self, instance: Any) -> Any:
-        """Return the value for an object, as REST framework reads it."""
+        """Return the value for an instance, for REST framework."""
         return self.from_columns(self.context, *(_value(instance, name) for name in self.columns))  # type: ignore[attr-defined]  # of a field
 
 
@@ -78,7 +78,7 @@ def _value(instance: Any, name: str) -> Any:
 
 
 class CompiledSerializer:
-    """A serializer, given once: `columns` for `values_list`, and `represent` for its rows."""
+    """A compiled serializer: `columns` for `values_list`, and `represent` for its rows."""
 
     def __init__(
         self,
@@ -88,10 +88,10 @@ class CompiledSerializer:
     ) -> None:
         self._queryset, self._model = queryset, queryset.model
         self.columns: list[Any] = []
-        self.children: list[Children] = []
-        #: Whether a field is computed, for which the context of the serializer is needed.
+        self.children: list[CompiledPrefetch] = []
+        #: Whether a computed field needs the context of the serializer.
         self.needs_context = False
-        #: Whether what it makes of the same rows is the same again.
+        #: Whether equal rows always have equal results.
         self.is_repeatable = True
         self._names: list[str] = []
         self._decoders: list[tuple[int, Callable[..., Any]]] = []
@@ -105,7 +105,7 @@ class CompiledSerializer:
         values: Mapping[str, Any] | None = None,
         using: str = "default",
     ) -> list[dict[str, Any]]:
-        """Return the JSON of rows; `context` is the serializer's, `values` are those of Parameters."""
+        """Return the JSON of rows; `context` is the serializer's, `values` are the values of the Parameters."""
         if not rows:
             return []
         related = [each.of(rows, values or {}, using) for each in self.children]
@@ -118,27 +118,27 @@ class CompiledSerializer:
 
     def _decoded(self, row: Row) -> Row:
         decoded = list(row)
-        for place, decode in self._decoders:
-            decoded[place] = decode(row[place], None, connection)
+        for index, decode in self._decoders:
+            decoded[index] = decode(row[index], None, connection)
         return decoded
 
     def _object(self, serializer: Any, prefix: str) -> Maker:
-        """Return what makes an object of a serializer, whose columns begin with the prefix."""
+        """Return the function for an object of a serializer, whose columns begin with the prefix."""
         code = overridden(type(serializer)) - OF_SERIALIZERS
         if code - _OF_FIELDS or overrides(type(serializer), OF_SERIALIZERS):
-            raise NotCompilable(f"{type(serializer).__name__} has code of its own")
+            raise NotCompilable(f"{type(serializer).__name__} has custom code")
         names: list[str] = []
-        places: list[int] = []
+        indexes: list[int] = []
         makers: list[tuple[str, Maker]] = []
         for name, field in serializer.fields.items():
             if field.write_only:
                 continue
-            place, maker = self._field(serializer, field, name, prefix)
+            index, maker = self._field(serializer, field, name, prefix)
             names.append(name)
-            places.append(place)
+            indexes.append(index)
             if maker:
                 makers.append((name, maker))
-        pick = itemgetter(*places, 0)  # one more, so that there are always two
+        pick = itemgetter(*indexes, 0)  # at least two, so that it always returns a tuple
 
         def make(row: Row, context: Any, related: Sequence[Mapping[Any, Any]]) -> dict[str, Any]:
             made = dict(zip(names, pick(row), strict=False))
@@ -149,15 +149,15 @@ class CompiledSerializer:
         return make
 
     def _field(self, serializer: Any, field: Any, name: str, prefix: str) -> tuple[int, Maker | None]:
-        """Return the place of a field's column, and what makes its value where that is more than the column."""
+        """Return the index of a field's column, and the function for its value, None if that is the column itself."""
         if overrides(type(field), OF_SERIALIZERS):
             self.is_repeatable = False
         code = overridden(type(field)) - OF_SERIALIZERS - _CALLED
         if code or vars(field).keys() & {"get_attribute", "to_representation"}:
-            raise NotCompilable(f"{name} has code of its own")
+            raise NotCompilable(f"{name} has custom code")
         if isinstance(field, FromColumns):
             return self._computed(field, prefix)
-        if _may_be_left_out(field, serializer.Meta.model):
+        if _may_be_omitted(field, serializer.Meta.model):
             raise NotCompilable(f"{name} is left out where {field.source} is missing")
         column = prefix + field.source.replace(".", "__")
         if isinstance(field, serializers.ListSerializer):
@@ -177,37 +177,37 @@ class CompiledSerializer:
         return True
 
     def _plain(self, field: Any, column: str) -> tuple[int, Maker | None]:
-        """Return the same for a field that reads one column."""
+        """Return the same as _field for a field that reads one column."""
         model_field = _model_field(self._model, column)
-        is_as_it_is = _is_as_it_is(field, model_field)
+        is_unchanged = _is_unchanged(field, model_field)
         is_read_simply = type(field).get_attribute is fields.Field.get_attribute and field.source != "*"
-        if not is_as_it_is and not is_read_simply:
+        if not is_unchanged and not is_read_simply:
             raise NotCompilable(f"{column} is not read simply")
         if _is_time(field, model_field):
-            place = self._column(f"{column} as text", Cast(F(column), TextField()))
-            return place, lambda row, *_: _time(row[place])
-        place = self._column(column)
-        if is_as_it_is:
-            return place, None
+            index = self._column(f"{column} as text", Cast(F(column), TextField()))
+            return index, lambda row, *_: _time(row[index])
+        index = self._column(column)
+        if is_unchanged:
+            return index, None
         show = field.to_representation
-        return place, lambda row, *_: None if row[place] is None else show(row[place])
+        return index, lambda row, *_: None if row[index] is None else show(row[index])
 
     def _computed(self, field: Any, prefix: str) -> tuple[int, Maker]:
         self.needs_context = True
-        places = [self._column(prefix + each) for each in field.columns]
+        indexes = [self._column(prefix + each) for each in field.columns]
 
         def make(row: Row, context: Any, _: Any) -> Any:
-            value = field.from_columns(context, *[row[place] for place in places])
+            value = field.from_columns(context, *[row[index] for index in indexes])
             return None if value is None else field.to_representation(value)
 
         return 0, make
 
     def _one(self, field: Any, column: str) -> tuple[int, Maker]:
-        place = self._column(f"{column}__pk")
+        index = self._column(f"{column}__pk")
         make = self._object(field, f"{column}__")
 
         def nested(row: Row, context: Any, related: Any) -> Any:
-            return None if row[place] is None else make(row, context, related)
+            return None if row[index] is None else make(row, context, related)
 
         return 0, nested
 
@@ -218,11 +218,11 @@ class CompiledSerializer:
         queryset = self._prefetched.get(column)
         if queryset is None:
             queryset = related.related_model._default_manager.all()
-        children = Children(field.child, related.field, queryset, self._column("pk"))
+        children = CompiledPrefetch(field.child, related.field, queryset, self._column("pk"))
         self.children.append(children)
         self.is_repeatable &= children.is_repeatable
-        place, number = children.parent_place, len(self.children) - 1
-        return 0, lambda row, _, found: found[number].get(row[place], [])
+        index, number = children.parent_index, len(self.children) - 1
+        return 0, lambda row, _, found: found[number].get(row[index], [])
 
     def _column(self, name: str, expression: Any = None) -> int:
         if name not in self._names:
@@ -234,37 +234,37 @@ class CompiledSerializer:
         return self._names.index(name)
 
 
-class Children:
-    """The related rows that each row of a page lists, read by one more statement."""
+class CompiledPrefetch:
+    """The related rows of all rows of a page, read by one more statement."""
 
-    def __init__(self, serializer: Any, relation: Any, queryset: QuerySet[Any], parent_place: int) -> None:
-        self.parent_place = parent_place
+    def __init__(self, serializer: Any, relation: Any, queryset: QuerySet[Any], parent_index: int) -> None:
+        self.parent_index = parent_index
         self._compiled = CompiledSerializer(serializer, queryset)
         if self._compiled.children or self._compiled.needs_context:
             raise NotCompilable(f"{type(serializer).__name__} in a list")
         self.is_repeatable = self._compiled.is_repeatable
-        of_parents = is_any_of(relation, "= ANY(%s)", [Place("parents")])
+        of_parents = column_condition(relation, "= ANY(%s)", [Place("parents")])
         columns = [*self._compiled.columns, relation.attname]
         self._statement = Statement(text_of(queryset.filter(of_parents).values_list(*columns)))
 
     def of(self, rows: Sequence[Row], values: Mapping[str, Any], using: str) -> dict[Any, list[dict[str, Any]]]:
-        """Return the children of rows, by the key of their parent."""
+        """Return the related rows as JSON, by the key of their parent."""
         found: dict[Any, list[dict[str, Any]]] = {}
-        parents = [row[self.parent_place] for row in rows]
+        parents = [row[self.parent_index] for row in rows]
         children = self._compiled.decoded(self._statement.run({**values, "parents": parents}, using))
         for child, made in zip(children, self._compiled.represent(children), strict=True):
             found.setdefault(child[-1], []).append(made)
         return found
 
 
-def is_any_of(field: Any, condition: str, values: Sequence[Any]) -> RawSQL:
-    """Return a condition of a column that is written as SQL, such as `= ANY(%s)`."""
-    place = f'"{field.model._meta.db_table}"."{field.column}"'
-    return RawSQL(f"{place} {condition}", values, output_field=BooleanField())  # noqa: S611  # our own text
+def column_condition(field: Any, condition: str, values: Sequence[Any]) -> RawSQL:
+    """Return a condition on a column in SQL, such as `= ANY(%s)`."""
+    column = f'"{field.model._meta.db_table}"."{field.column}"'
+    return RawSQL(f"{column} {condition}", values, output_field=BooleanField())  # noqa: S611  # our own text
 
 
 def _model_field(model: Any, name: str) -> "Field[Any, Any] | None":
-    """Return the field of a column, `created_by__email`; None for what is no field of a model."""
+    """Return the model field of a column such as `created_by__email`; None if there is none."""
     found: Any = None
     for part in name.split("__"):
         try:
@@ -276,16 +276,16 @@ def _model_field(model: Any, name: str) -> "Field[Any, Any] | None":
 
 
 def _constant(model: Any, name: str) -> Any:
-    """Return the value of a plain attribute of a model's class, which is that of every row."""
+    """Return the value of a plain class attribute of a model, which is the same for every row."""
     found = getattr_static(model, name, None)
     if found is None or hasattr(found, "__get__"):
         raise NotCompilable(f"{model.__name__}.{name} is no column")
     return found
 
 
-def _is_as_it_is(field: Any, model_field: Any) -> bool:
-    """Return whether the JSON of a field is what the database returns for its column."""
-    kinds = _AS_IT_IS.get(type(field).to_representation, ())
+def _is_unchanged(field: Any, model_field: Any) -> bool:
+    """Return whether the JSON of a field is the unchanged value of its column."""
+    kinds = _UNCHANGED.get(type(field).to_representation, ())
     if model_field is not None and model_field.is_relation and kinds is _WHOLE:
         model_field = model_field.target_field
     if model_field is None or model_field.get_internal_type() not in kinds:
@@ -296,14 +296,14 @@ def _is_as_it_is(field: Any, model_field: Any) -> bool:
 
 
 def _is_time(field: Any, model_field: Any) -> bool:
-    """Return whether a field shows a time in UTC as ISO 8601."""
+    """Return whether a field is a time that is shown in UTC as ISO 8601."""
     is_one = type(field).to_representation is fields.DateTimeField.to_representation and "timezone" not in vars(field)
     written = str(getattr(field, "format", api_settings.DATETIME_FORMAT)).lower()
     return is_one and written == ISO_8601 and model_field is not None
 
 
-def _may_be_left_out(field: Any, model: Any) -> bool:
-    """Return whether REST framework would leave the field out, or show its default, where a related row is missing."""
+def _may_be_omitted(field: Any, model: Any) -> bool:
+    """Return whether REST framework would omit the field, or use its default, if a related row is missing."""
     path = field.source.split(".")[:-1]
     if field.allow_null and field.default is fields.empty:
         return False
@@ -311,7 +311,7 @@ def _may_be_left_out(field: Any, model: Any) -> bool:
 
 
 def _time(text: str | None) -> str | None:
-    """Return a time as REST framework writes it; made of text, since a detour over an object costs ten times more."""
+    """Return a time in the format of REST framework, made from text: a datetime object would cost ten times more."""
     if text is None:
         return None
     if len(text) in _LENGTHS:

@@ -1,4 +1,4 @@
-"""What a client sends back as it read it: that stays valid, whatever the rules say by now (D31)."""
+"""Values that a client sends back unchanged: they stay valid even if the rules have changed (D31)."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from rest_framework.serializers import Serializer
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Return whether two values are the same as JSON, where true is not 1."""
+    """Return whether two values are equal as JSON, where true differs from 1."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
@@ -19,12 +19,12 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def is_same_row(stored: Model | None, sent: object) -> bool:
-    """Return whether the id that is sent, as a number or as text, is that of the stored row."""
+    """Return whether the sent id, a number or text, is the id of the stored row."""
     return stored is not None and not isinstance(sent, bool) and str(stored.pk) == str(sent)
 
 
 def without_echoes(serializer: Serializer[Any], data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a body, a dict or a form, without the fields whose values are those of the serializer's instance."""
+    """Return a body (a dict or a form) without fields whose values equal those of the serializer's instance."""
     echoed = {name for name in data if _is_echoed(serializer, name, data)}
     if not isinstance(data, QueryDict):
         return {name: value for name, value in data.items() if name not in echoed}
@@ -40,7 +40,7 @@ def _is_echoed(serializer: Serializer[Any], name: str, data: Mapping[str, Any]) 
     if field is None or field.read_only:
         return False
     value = field.get_value(data)
-    if getattr(value, "is_json_string", False):  # how REST framework marks the text of a JSON field in a form
+    if getattr(value, "is_json_string", False):  # set by REST framework on the text of a JSON field in a form
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Query parameters that more than one resource has."""
+"""Query parameters of several resources."""
 
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=django_filters.Filter)
 
 
 class SearchFilter(filters.SearchFilter):
-    """`?search=`: every word must occur, whatever its case; `"a phrase"` stays together. At most 200 characters."""
+    """`?search=`: every word or `"phrase"` must occur, in any case. At most 200 characters."""
 
     def get_search_terms(self, request: Request) -> Any:
         if len(request.query_params.get(self.search_param, "")) > _LONGEST_SEARCH:
@@ -24,8 +24,8 @@ class SearchFilter(filters.SearchFilter):
         return super().get_search_terms(request)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        told = super().get_schema_operation_parameters(view)
-        return [{**each, "schema": {**each["schema"], "maxLength": _LONGEST_SEARCH}} for each in told]
+        parameters = super().get_schema_operation_parameters(view)
+        return [{**each, "schema": {**each["schema"], "maxLength": _LONGEST_SEARCH}} for each in parameters]
 
 
 class _IntegerField(forms.IntegerField):
@@ -36,12 +36,12 @@ class _IntegerField(forms.IntegerField):
 
 
 class IntegerFilter(django_filters.Filter):
-    """A query parameter that is a whole number; what is none is 400."""
+    """An integer query parameter; any other value is 400."""
 
     field_class = _IntegerField
 
 
-def told(query_parameter: F, **schema: Any) -> F:
-    """Return the filter; the schema tells of it in these words, since the library does not see what a filter takes."""
+def with_schema(query_parameter: F, **schema: Any) -> F:
+    """Set the OpenAPI schema of a filter, which the library cannot derive, and return the filter."""
     set_override(query_parameter, "field", {**schema, "description": query_parameter.extra["help_text"]})
     return query_parameter

@@ -1,8 +1,8 @@
-"""POST that happens once: with an `Idempotency-Key`, a repeated request gets the answer of the first for a day.
+"""Idempotent POST: a repeated request with the same `Idempotency-Key` gets the first response again, for a day.
 
-The answer is stored in the transaction of the write: neither is there without the other. What was refused is not
-stored, so that the request can be put right and sent again. The answer belongs to the organization and the project that
-the request was about: at the address of `@current`, a repeated request may be about others (D74).
+The response is stored in the transaction of the write, so that both exist or neither. Errors are not stored, so that
+the request can be corrected and sent again. The response belongs to the organization and the project of the request:
+for a URL with `@current`, a repeated request may be about others (D74).
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from core6.api.renderers import JSONRenderer
 from core6.database import locks
 from core6.idempotency.models import LONGEST, Answer
 
-#: The header of an answer that was given before.
+#: The header of a repeated response.
 REPLAYED: Final = "Idempotency-Replayed"
 
 _TOO_MANY: Final = """
@@ -36,15 +36,15 @@ DELETE FROM idempotency_answer WHERE id IN (
   WHERE bytes > %s)"""
 
 
-def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) -> Callable[..., HttpResponseBase]:
-    """Return the handler of a POST with an `Idempotency-Key`, which runs `handler` for the first of its kind alone.
+def idempotent(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) -> Callable[..., HttpResponseBase]:
+    """Return a handler of a POST with an `Idempotency-Key`, which runs `handler` only for the first such request.
 
-    `tenant` has the ids of the organization and the project that the request is about. The returned handler raises
-    ValidationError (400) for a key that is none, IdempotencyKeyReused (422) when the key came with another request,
-    Conflict (409) while the first is being answered.
+    `tenant` has the ids of the organization and the project of the request. The returned handler raises
+    ValidationError (400) for an invalid key, IdempotencyKeyReused (422) if the key was used for another request, and
+    Conflict (409) while the first request is being processed.
     """
 
-    def answer(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def handle(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         name = request.META["HTTP_IDEMPOTENCY_KEY"].strip()
         if not 0 < len(name) <= LONGEST or not (name.isascii() and name.isprintable()):
             detail = f"Send an Idempotency-Key of 1 to {LONGEST} printable ASCII characters."
@@ -53,12 +53,12 @@ def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) ->
         fingerprint = _fingerprint(request, tenant)
         with transaction.atomic():
             _claim(api_key, name)
-            kept = Answer.objects.filter(api_key=api_key, idempotency_key=name).defer("body").first()
-            if kept and kept.created_at > oldest():
-                if kept.fingerprint != fingerprint:
+            stored = Answer.objects.filter(api_key=api_key, idempotency_key=name).defer("body").first()
+            if stored and stored.created_at > oldest():
+                if stored.fingerprint != fingerprint:
                     raise IdempotencyKeyReused
-                told = {"content_type": JSONRenderer.media_type, "headers": {REPLAYED: "true"}}
-                return HttpResponse(_body(kept), status=kept.status, **told)
+                extra = {"content_type": JSONRenderer.media_type, "headers": {REPLAYED: "true"}}
+                return HttpResponse(_body(stored), status=stored.status, **extra)
             response: Any = handler(request, *args, **kwargs)
             if response.status_code < 400:
                 body = JSONRenderer().render(response.data).decode()
@@ -69,28 +69,28 @@ def once(handler: Callable[..., HttpResponseBase], tenant: Mapping[str, Any]) ->
                 )
             return cast("HttpResponseBase", response)
 
-    return answer
+    return handle
 
 
 def oldest() -> datetime:
-    """Return when the oldest answers were given that are repeated."""
+    """Return the earliest time of responses that are still repeated."""
     return timezone.now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
 
 
 def forget_old() -> None:
-    """Delete the answers that are too old, and of each organization the oldest beyond IDEMPOTENCY_MB."""
+    """Delete responses that are too old, and the oldest of each organization beyond IDEMPOTENCY_MB."""
     Answer.objects.filter(created_at__lt=oldest()).delete()
     with connection.cursor() as cursor:
         cursor.execute(_TOO_MANY, [settings.IDEMPOTENCY_MB * 1024**2])
 
 
-def _body(kept: Answer) -> str:
-    """Return the body that was answered; raises IdempotencyKeyReused where no key decrypts it any more.
+def _body(stored: Answer) -> str:
+    """Return the stored body; raises IdempotencyKeyReused if no key can decrypt it any more.
 
-    The first request did what it asked for. To do it again is what its key is to prevent, so it is refused.
+    The first request was executed, and the key must prevent that it is executed twice, so the repeated one is refused.
     """
     try:
-        return str(kept.body)
+        return str(stored.body)
     except ImproperlyConfigured as error:
         raise IdempotencyKeyReused(
             "The request with this Idempotency-Key was done, but its answer cannot be read any more:"
@@ -99,12 +99,12 @@ def _body(kept: Answer) -> str:
 
 
 def _claim(api_key: PersonalAPIKey, name: str) -> None:
-    """Keep others with the same key away until the end of the transaction."""
+    """Lock the key until the end of the transaction; raises Conflict if another request holds the lock."""
     if not locks.IDEMPOTENCY.try_acquire(f"{api_key.pk} {name}"):
         raise Conflict("A request with this Idempotency-Key is being answered: send it again a little later.")
 
 
 def _fingerprint(request: Request, tenant: Mapping[str, Any]) -> str:
     ids = " ".join(f"{name}={key}" for name, key in sorted(tenant.items()))
-    # The body itself: parsed, two different ones could look the same.
+    # The raw body: two different ones could be equal when parsed.
     return sha256(b"\0".join([ids.encode(), request.get_full_path().encode(), request._request.body])).hexdigest()

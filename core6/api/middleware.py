@@ -1,4 +1,4 @@
-"""A short way for requests of the API, and Django's own chain for the pages."""
+"""A short middleware chain for API requests, and Django's usual one for the pages."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -17,7 +17,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 @cache
 def protective_headers(*, is_secure: bool = False) -> Mapping[str, str]:
-    """Return the headers that protect browsers: what Django's own middleware adds to every answer alike."""
+    """Return the headers that protect browsers, as Django's middleware adds them to every response."""
     request = HttpRequest()
     if is_secure and settings.SECURE_PROXY_SSL_HEADER:
         name, value = settings.SECURE_PROXY_SSL_HEADER
@@ -29,7 +29,7 @@ def protective_headers(*, is_secure: bool = False) -> Mapping[str, str]:
 
 
 class ApiMiddleware:
-    """Refuses hosts that are not allowed, and sends the rest to the API, or to the pages by PAGE_MIDDLEWARE."""
+    """Refuses hosts that are not allowed; passes other requests to the API, or through PAGE_MIDDLEWARE to the pages."""
 
     def __init__(self, get_response: Handler) -> None:
         self._api = self._pages = get_response
@@ -37,7 +37,7 @@ class ApiMiddleware:
             self._pages = import_string(name)(self._pages)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the headers that protect browsers, and those that keep answers of the API out of caches."""
+        """Respond with the headers that protect browsers, and keep API responses out of caches."""
         try:
             request.get_host()
         except DisallowedHost as error:
@@ -45,7 +45,7 @@ class ApiMiddleware:
         else:
             response = (self._api if request.path_info.startswith("/api/") else self._pages)(request)
         if request.path_info.startswith("/api/"):
-            # Whoever has a tag may keep the answer, but has to ask each time: the key may have been revoked since.
+            # A response with a tag may be stored, but must be revalidated: the key may have been revoked since.
             response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
         for name, value in protective_headers(is_secure=request.is_secure()).items():
             response.headers.setdefault(name, value)

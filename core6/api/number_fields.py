@@ -1,4 +1,4 @@
-"""Serializer fields that read numbers and times in plain digits alone; REST framework reads those of every script."""
+"""Serializer fields that accept only ASCII digits; REST framework accepts digits of every script."""
 
 from typing import Any, Final, TypeVar
 
@@ -8,7 +8,7 @@ from rest_framework import serializers
 from core6.api.numbers import has_plain_digits
 
 M = TypeVar("M", bound=Model)
-#: What a field reads in place of a text with other digits, so that it refuses it in its own words.
+#: Replaces a text with other digits, so that the field refuses it with its usual error.
 _UNREADABLE: Final = "not a number"
 
 
@@ -19,7 +19,7 @@ class _PlainDigits:
 
 
 class IntegerField(_PlainDigits, serializers.IntegerField):
-    """A whole number."""
+    """An integer."""
 
 
 class DecimalField(_PlainDigits, serializers.DecimalField):
@@ -31,7 +31,7 @@ class DateTimeField(_PlainDigits, serializers.DateTimeField):
 
 
 class PrimaryKeyRelatedField(_PlainDigits, serializers.PrimaryKeyRelatedField[M]):
-    """The integer id of another object; a number with a fraction is none."""
+    """The integer id of another object; a float is refused."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, float):
@@ -48,7 +48,7 @@ class UUIDField(serializers.UUIDField):
         return super().to_internal_value(data)
 
 
-#: REST framework's fields, and those that take their places.
+#: REST framework's fields, and their replacements.
 PLAIN: Final[dict[type[Any], type[Any]]] = {
     serializers.IntegerField: IntegerField,
     serializers.DecimalField: DecimalField,

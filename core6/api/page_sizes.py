@@ -1,4 +1,4 @@
-"""Pages end at 20 MB of JSON: of larger rows a page has fewer than its limit, and the next one begins there (D70)."""
+"""Pages have at most 20 MB of JSON: with large rows a page has fewer than its limit (D70)."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -21,21 +21,21 @@ SELECT unnest(keys[1:greatest(1, max(n) FILTER (WHERE bytes <= %(most)s))]) FROM
 
 
 def json_columns(model: type[Model], names: Collection[Any] | None = None) -> list[str]:
-    """Return the columns of a model that hold JSON, of all or of these; the others are small."""
+    """Return the JSON columns of a model, of all columns or of these; other columns are small."""
     fields = (field for field in model._meta.concrete_fields if isinstance(field, JSONField))
     return [str(field.column) for field in fields if names is None or field.attname in names]
 
 
 def bytes_of(column: str) -> Coalesce:
-    """Return how many bytes the JSON of a column has, none where it is null, as an expression of a queryset."""
+    """Return an expression for the number of bytes of a JSON column, 0 if it is null."""
     return Coalesce(Func(Cast(column, TextField()), function="octet_length"), 0, output_field=IntegerField())
 
 
 def fitting(keys: Text, model: type[Model], columns: Collection[str]) -> Text:
-    """Return the SQL of the first of the selected keys, as many as have at most MOST_BYTES of JSON; at least one.
+    """Return the SQL of the first of the selected keys whose rows have at most MOST_BYTES of JSON; at least one.
 
-    It looks at no row behind the one that does not fit. The text of a value is as long as its JSON in an answer, or
-    longer.
+    It reads no row after the first that does not fit. The text of a value is at least as long as its JSON in a
+    response.
     """
     return keys.within(_sql(model, columns, keys="ARRAY({})"))
 
@@ -56,10 +56,10 @@ def _sql(model: type[Model], columns: Collection[str], *, keys: str, more_bytes:
 def part_that_fits(
     queryset: QuerySet[Any], part: slice, *, shown: Collection[Any] | None = None, more_bytes: str = "0"
 ) -> QuerySet[Any]:
-    """Return the rows of a part of an ordered queryset, without those behind the first that does not fit.
+    """Return the rows of a slice of an ordered queryset that fit on a page.
 
-    `shown` are the columns that an answer shows, all where they are not known; `more_bytes` is the SQL of how many
-    bytes of another table a row, `sized`, shows beside its own.
+    `shown` are the columns in the response, all if None; `more_bytes` is the SQL for the number of bytes of other
+    tables that the row `sized` is shown with.
     """
     columns = json_columns(queryset.model, shown)
     if not columns or part.start == part.stop:
@@ -71,7 +71,7 @@ def part_that_fits(
 
 
 class FittingRows:
-    """The rows of a queryset for a paginator."""
+    """The rows of a queryset that fit on a page, for a paginator."""
 
     def __init__(self, queryset: QuerySet[Any], more_bytes: str = "0") -> None:
         self._queryset, self._more_bytes = queryset, more_bytes

@@ -1,4 +1,4 @@
-"""Limit/offset pages: one shape, bounded, links that keep every parameter but the key (D10, contract B)."""
+"""Limit/offset pagination with bounded pages; links keep every parameter but the key (D10, contract B)."""
 
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
     default_limit = 100
     max_limit = 1000
-    #: The SQL of how many bytes of another table a row, `sized`, shows beside its own.
+    #: The SQL for the number of bytes of other tables that the row `sized` is shown with.
     more_bytes = "0"
     _shown = 0
 
@@ -41,7 +41,7 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
     @property
     def end(self) -> int:
-        """The offset of the next page: behind the rows that are shown, of which there may be fewer than the limit."""
+        """The offset of the next page: after the shown rows, which may be fewer than the limit."""
         return (self.offset or 0) + (self._shown or self.limit or 0)
 
     def get_next_link(self) -> str | None:
@@ -58,13 +58,13 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
 
 
 class LongPagination(LimitOffsetPagination):
-    """The same with 1000 rows a page, as annotations have it."""
+    """The same with 1000 rows a page, for annotations."""
 
     default_limit = 1000
 
 
 def page_schema(results: dict[str, Any], count: str | None = None, link_format: str = "uri") -> dict[str, Any]:
-    """Return the schema of a page of `results`, with the key of the total where there is one."""
+    """Return the schema of a page of `results`, with the total under the key `count`, if given."""
     link = {"type": "string", "format": link_format, "nullable": True}
     total = {count: {"type": "integer", "example": 123, "description": "Number of results on all pages."}}
     properties = {
@@ -86,5 +86,5 @@ def page_schema(results: dict[str, Any], count: str | None = None, link_format: 
 
 
 def without_key(link: Any) -> str | None:
-    """Return a link without the key that its request may have carried."""
+    """Return a link without the API key of its request."""
     return str(remove_query_param(link, "personal_api_key")) if link else None

@@ -1,4 +1,4 @@
-"""Bodies in: strict JSON, and forms (D18, D22)."""
+"""Parsers of request bodies: strict JSON, and forms (D18, D22)."""
 
 import json
 import re
@@ -15,38 +15,38 @@ from rest_framework import parsers
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import DataAndFiles
 
-#: Deeper JSON is refused; cohort criteria, the deepest input there is, need less.
+#: Deeper JSON is refused; cohort criteria, the deepest valid input, need less.
 MAX_DEPTH = 64
-#: JSON with more `{` and `[` is refused before it is parsed: each costs a hundred times its byte (D70).
+#: JSON with more `{` and `[` is refused before it is parsed: each costs a hundred times its size (D70).
 MAX_CONTAINERS = 200_000
-#: So is JSON with more commas, one for each value, and a form with more escapes, each of which is decoded by itself.
+#: So is JSON with more commas, one for each value, and a form with more escapes, which are decoded one by one.
 MAX_PARTS = 500_000
-#: A larger body is not searched for a key: nothing of a stranger's is parsed (D76).
+#: A larger body is not searched for a key, so that large bodies of anonymous clients are not parsed (D76).
 LARGEST_WITH_KEY = 64 * 1024
-#: In the META of a request: the web server received less of the body than there should be (D68).
+#: The key in the META of a request whose body is incomplete (D68).
 ENDED_EARLY = "core6.body_ended_early"
-#: What reading a body raises when the client is to blame.
+#: The exceptions of reading a body that are errors of the client.
 UNREADABLE = (APIException, SuspiciousOperation, MultiPartParserError, UnreadablePostError)
-# The page's own POST lines announce JSON and send `name=string` (D22).
-_PLAINLY_A_FORM = re.compile(rb"\s*[A-Za-z_][\w.\[\]-]*=")
+# The POST examples of the public API's page declare JSON, but send `name=string` (D22).
+_FORM = re.compile(rb"\s*[A-Za-z_][\w.\[\]-]*=")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-# A text, also one that does not end: what stands in it is no bracket.
+# A string, even an unterminated one: brackets in it do not count.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 _NO_BRACKETS = bytes(each for each in range(256) if each not in _STEP)
 
 
 class JSONParser(parsers.BaseParser):
-    """Reads strict UTF-8 JSON; under its content type also a body that is plainly a form."""
+    """Parses strict UTF-8 JSON; under its content type also a body that is clearly a form."""
 
     media_type = "application/json"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        _check_head(parser_context)
+        _check_headers(parser_context)
         body = stream.read()
-        if _PLAINLY_A_FORM.match(body):
+        if _FORM.match(body):
             return _form(body)
         containers = body.count(b"{") + body.count(b"[")
         if containers > MAX_CONTAINERS:
@@ -54,7 +54,7 @@ class JSONParser(parsers.BaseParser):
         if body.count(b",") > MAX_PARTS:
             raise ParseError(f"JSON parse error - more than {MAX_PARTS:,} values: send fewer at a time")
         try:
-            # Few brackets cannot be deep, and only an escape can bring a surrogate: most bodies skip these checks.
+            # Few brackets cannot be deep, and only escapes make surrogates: most bodies skip these checks.
             if containers > MAX_DEPTH:
                 _check_nesting(body)
             text = body.decode()
@@ -71,29 +71,29 @@ class JSONParser(parsers.BaseParser):
 
 
 class FormParser(parsers.BaseParser):
-    """Reads a form; what it does not send stays absent (D47, core6.api.serializers)."""
+    """Parses a form; fields that are not sent stay absent (D47, core6.api.serializers)."""
 
     media_type = "application/x-www-form-urlencoded"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> QueryDict:
-        _check_head(parser_context)
+        _check_headers(parser_context)
         return _form(stream.read())
 
 
 class MultiPartParser(parsers.MultiPartParser):
-    """Reads a multipart form, files included."""
+    """Parses a multipart form, including files."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> "DataAndFiles[Any, Any]":
-        _check_head(parser_context)
+        _check_headers(parser_context)
         return super().parse(stream, media_type, parser_context)
 
 
-def _check_head(parser_context: Mapping[str, Any] | None) -> None:
-    """Refuse with 413 a body that is too large, with 415 one that is compressed or in another charset than UTF-8."""
+def _check_headers(parser_context: Mapping[str, Any] | None) -> None:
+    """Refuse a body that is too large (413), or that is compressed or not in UTF-8 (415)."""
     request = (parser_context or {})["request"]
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise RequestDataTooBig
@@ -114,14 +114,14 @@ def _form(body: bytes) -> QueryDict:
 
 
 def _check_nesting(body: bytes) -> None:
-    """Refuse with ValueError JSON that is nested deeper than MAX_DEPTH, before anything is made of it."""
+    """Raise ValueError for JSON that is nested deeper than MAX_DEPTH, before it is parsed."""
     brackets = _TEXT.sub(b"", body).translate(None, delete=_NO_BRACKETS)
     if max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH:
         raise ValueError(f"nested more than {MAX_DEPTH} deep")
 
 
 def check_depth(data: Any) -> None:
-    """Refuse with ValueError what is nested deeper than MAX_DEPTH."""
+    """Raise ValueError for a value that is nested deeper than MAX_DEPTH."""
     level = [data]
     for _ in range(MAX_DEPTH + 1):
         level = [

@@ -1,4 +1,4 @@
-"""What a caller may do, asked in the documented order (D48), each refusal with its own text."""
+"""The permission checks of a request in their documented order (D48)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # at run time the import would be circular
 class IsAllowed(BasePermission):
     """401 without a key; then the tenant (404), the key's restrictions, its scopes, membership and level (403).
 
-    A method that the view does not support needs no scope and no level: it is 405 after this.
+    A method that the view does not support needs no scope and no level: the response is 405 later.
     """
 
     def has_permission(self, request: Request, view: "ScopedViewSet[Any]") -> bool:  # type: ignore[override]  # only our views

@@ -1,4 +1,4 @@
-"""What is prepared once for an action of a viewset, as far as its own code makes no difference to that."""
+"""Plans: what is prepared once for an action of a viewset, if custom code of the viewset does not affect it."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,17 +11,17 @@ from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.viewsets import GenericViewSet
 
-from core6.api import kept
-from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, is_any_of
+from core6.api import response_cache
+from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, column_condition
 from core6.api.page_sizes import fitting, json_columns, part_that_fits
 from core6.api.repeatable import OF_VIEWS, is_marked, is_of_framework, overridden, overrides
 from core6.database import replica
-from core6.database.prepared import ORGANIZATION, PROJECT, Objects, Parameter, Statement, Text, text_of
+from core6.database.prepared import ORGANIZATION, PROJECT, CompiledObject, Parameter, Statement, Text, text_of
 
 logger = logging.getLogger(__name__)
-#: What a view may override, and its rows are read as columns all the same: it is called.
+#: Methods that a view may override and still have its rows read as columns, since they are called.
 _CALLED: Final = frozenset(("filter_queryset", "in_scope", "object_id"))
-#: What dispatch sets on a view; whatever else of a class is set on its object is not as it was declared.
+#: The attributes that dispatch sets on a view; a view that overrides other class attributes is not prepared.
 _SET_BY_DISPATCH: Final = frozenset(
     (
         *("action", "action_map", "args", "basename", "description", "detail", "format_kwarg", "headers", "kwargs"),
@@ -35,36 +35,36 @@ _plans: dict[tuple[type, str], "Plan"] = {}
 
 
 def plan_of(view: Any) -> "Plan":
-    """Return what is prepared for the action of a view, which may be nothing."""
+    """Return the plan for the action of a view, which may be empty."""
     if any(name not in _SET_BY_DISPATCH and hasattr(type(view), name) for name in vars(view)):
         return _NOTHING
-    place = (type(view), view.action)
-    plan = _plans.get(place)
+    key = (type(view), view.action)
+    plan = _plans.get(key)
     if plan is None or any(vars(each) != attributes for each, attributes in plan.made_for):
         try:
             plan = Read(view) if view.action in ("list", "retrieve") else Change(view)
         except (NotCompilable, FieldError, ValueError) as reason:
-            logger.info("Nothing is prepared for %s of %s: %s", view.action, type(view).__name__, reason)
+            logger.info("No prepared plan for %s of %s: %s", view.action, type(view).__name__, reason)
             plan = Plan()
-        # A class may be changed later.
+        # To notice later changes of the classes.
         plan.made_for = [(each, dict(vars(each))) for each in type(view).__mro__ if not is_of_framework(each)]
-        _plans[place] = plan
+        _plans[key] = plan
     return plan
 
 
 class Plan:
-    """Nothing prepared: REST framework does it all."""
+    """An empty plan: REST framework does everything."""
 
-    #: The classes of the view, and what they were when it was made.
+    #: The classes of the view, and their attributes when the plan was made.
     made_for: Sequence[tuple[type, Mapping[str, Any]]] = ()
-    #: Whether the answer may be kept.
+    #: Whether the response may be cached.
     is_repeatable = False
-    #: The statement of the row of one object, and of the object itself.
+    #: The statements for the row of one object, and for the model instance.
     one: Statement | None = None
-    objects: Objects | None = None
+    instance: CompiledObject | None = None
 
     def rows(self, view: Any) -> "Rows | None":
-        """Return the rows of a list for its paginator; None where REST framework is to read them itself."""
+        """Return the rows of a list for its paginator; None if REST framework must read them itself."""
         return None
 
     def represent(self, view: Any, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ _NOTHING: Final = Plan()
 
 
 class Read(Plan):
-    """A compiled serializer, and the statements of rows that are declared."""
+    """A compiled serializer, and the prepared statements of declared rows."""
 
     def __init__(self, view: Any) -> None:
         own = overridden(type(view)) - OF_VIEWS
@@ -89,7 +89,7 @@ class Read(Plan):
             and not overrides(type(view), OF_VIEWS)
             and not any(map(overrides, helpers))
             and all(map(is_marked, _filter_methods(view)))
-            and all(map(_lets_every_object_pass, view.permission_classes))
+            and all(map(_checks_only_request, view.permission_classes))
         )
         paginator = view.pagination_class or object
         self._is_paged = issubclass(paginator, LimitOffsetPagination) and not overridden(paginator)
@@ -102,8 +102,8 @@ class Read(Plan):
         ):
             return
         if view.action == "list":
-            self._page = Page(view, self._compiled, are_counts_kept=self.is_repeatable)
-        elif all(map(_lets_every_object_pass, view.permission_classes)):
+            self._page = Page(view, self._compiled, caches_counts=self.is_repeatable)
+        elif all(map(_checks_only_request, view.permission_classes)):
             found = view.declared_rows().filter(pk=_ID).order_by()
             self.one = Statement(text_of(found.values_list(*self._compiled.columns)))
 
@@ -126,7 +126,7 @@ class Read(Plan):
 
 
 class Change(Plan):
-    """The statement of the object that an action is about; its row is locked if the action writes."""
+    """The statement for the instance of a detail action; its row is locked if the action writes."""
 
     def __init__(self, view: Any) -> None:
         own = overridden(type(view)) - OF_VIEWS - {"object_id"}
@@ -134,7 +134,7 @@ class Change(Plan):
             raise NotCompilable(f"it overrides {', '.join(sorted(own)) or 'a part, or is not about declared rows'}")
         found = view.declared_rows().filter(pk=_ID).order_by()
         is_locking = view.request.method in ("POST", "PUT", "PATCH", "DELETE")
-        self.objects = Objects(found, view.related, list(view.annotated), is_locking=is_locking)
+        self.instance = CompiledObject(found, view.related, list(view.annotated), is_locking=is_locking)
 
 
 def values_of(view: Any) -> dict[str, Any]:
@@ -144,58 +144,58 @@ def values_of(view: Any) -> dict[str, Any]:
 
 
 class Page:
-    """The statements of a page of declared rows: the keys of the page first, and only for these the columns."""
+    """The statements of a page of declared rows: they select the keys of the page, then the columns of these rows."""
 
-    def __init__(self, view: Any, compiled: CompiledSerializer, *, are_counts_kept: bool) -> None:
-        arms = view.arms()
+    def __init__(self, view: Any, compiled: CompiledSerializer, *, caches_counts: bool) -> None:
+        parts = view.disjoint_rows()
         rows = view.declared_rows()
         order = view.ordering
-        if len(arms) > 1 and not (order and all(isinstance(name, str) for name in order)):
+        if len(parts) > 1 and not (order and all(isinstance(name, str) for name in order)):
             raise NotCompilable("rows of several conditions need an ordering by names")
         pk = rows.model._meta.pk
-        keys = [text_of(arm.order_by().values("pk")).within("(SELECT count(*) FROM ({}) counted)") for arm in arms]
+        keys = [text_of(part.order_by().values("pk")).within("(SELECT count(*) FROM ({}) counted)") for part in parts]
         total = Text(" + ".join(each.sql for each in keys), [value for each in keys for value in each.values])
-        page = _keys_of_page(arms, order)
+        page = _keys_of_page(parts, order)
         columns = compiled.columns
         large = json_columns(rows.model, columns)
         if large:
             page = fitting(page, rows.model, large)
-        on_page = is_any_of(pk, f"= ANY(ARRAY({page.sql}))", page.values)
+        on_page = column_condition(pk, f"= ANY(ARRAY({page.sql}))", page.values)
         read = rows.filter(on_page)
         self.rows = Statement(text_of(read.values_list(*columns)))
         self.counted = Statement(text_of(read.values_list(*columns, RawSQL(total.sql, total.values))))  # noqa: S611
         self.total = Statement(total.within("SELECT {}"))
-        #: By tenant: a revision, and how many rows there were.
+        #: By tenant: a revision, and the number of rows at that revision.
         self.counts: dict[Any, tuple[int | None, int]] | None = None
-        if are_counts_kept and kept.are_watched([self.total.sql]):
+        if caches_counts and response_cache.are_watched([self.total.sql]):
             self.counts = {}
 
 
-def _keys_of_page(arms: Sequence[QuerySet[Any]], order: Sequence[str]) -> Text:
-    """Return the statement of the keys of a page: of each arm as many as reach its end, then of all its own."""
-    if len(arms) == 1:
-        return text_of(arms[0].values("pk")).within("{} LIMIT %s OFFSET %s", _LIMIT, _OFFSET)
+def _keys_of_page(querysets: Sequence[QuerySet[Any]], order: Sequence[str]) -> Text:
+    """Return the statement of the keys of a page: the first keys of each queryset, merged and cut to the page."""
+    if len(querysets) == 1:
+        return text_of(querysets[0].values("pk")).within("{} LIMIT %s OFFSET %s", _LIMIT, _OFFSET)
     names = [name.lstrip("-") for name in order]
-    parts = [text_of(arm.values_list("pk", *names)).within("({} LIMIT %s)", _END) for arm in arms]
+    parts = [text_of(each.values_list("pk", *names)).within("({} LIMIT %s)", _END) for each in querysets]
     union = Text(" UNION ALL ".join(part.sql for part in parts), [value for part in parts for value in part.values])
-    keys = [f"k{place}" for place in range(len(order))]
+    keys = [f"k{index}" for index in range(len(order))]
     by = ", ".join(f"{key} DESC" if name[0] == "-" else key for key, name in zip(keys, order, strict=True))
     form = f"SELECT pk FROM ({{}}) page (pk, {', '.join(keys)}) ORDER BY {by} LIMIT %s OFFSET %s"  # noqa: S608
     return union.within(form, _LIMIT, _OFFSET)
 
 
 class PageRows:
-    """The rows of a page, by prepared statements; the number of all of them comes with the page."""
+    """The rows of a page by prepared statements, which also return the total count."""
 
     def __init__(self, plan: Read, page: Page, view: Any) -> None:
         self._plan, self._page, self._view = plan, page, view
         limit, offset = view.paginator.get_limit(view.request), view.paginator.get_offset(view.request)
-        offset = min(offset, _MOST_ROWS)  # as far as the database can count
+        offset = min(offset, _MOST_ROWS)  # the limit of the database
         self._values = {**values_of(view), _LIMIT.name: limit, _OFFSET.name: offset, _END.name: offset + limit}
         self._found: Sequence[Row] | None = None
 
     def count(self) -> int:
-        """Return the number of all rows; it is known where the organization is as it was when they were counted."""
+        """Return the number of all rows, from the cache if the organization is unchanged."""
         access, counts = self._view.access, self._page.counts
         tenant = (access.organization.pk, access.project_id)
         revision, count = (None, 0) if counts is None else counts.get(tenant, (None, 0))
@@ -221,7 +221,7 @@ class PageRows:
 
 
 class QuerysetRows:
-    """The rows of a queryset that is made for the request."""
+    """The rows of a queryset made for the request."""
 
     def __init__(self, plan: Read, view: Any, queryset: QuerySet[Any], columns: Sequence[Any]) -> None:
         self._plan, self._view, self._queryset, self._columns = plan, view, queryset, columns
@@ -238,7 +238,7 @@ Rows = PageRows | QuerysetRows
 
 
 def _helpers(view: Any) -> Iterator[type]:
-    """Return the classes beside the view itself that decide which rows a list shows."""
+    """Yield the classes, beside the view, that select the rows of a list."""
     filterset = getattr(view, "filterset_class", None)
     yield from view.filter_backends
     if view.pagination_class:
@@ -248,13 +248,13 @@ def _helpers(view: Any) -> Iterator[type]:
 
 
 def _filter_methods(view: Any) -> Iterator[Any]:
-    """Return the functions that a filterset names for its parameters."""
+    """Yield the custom filter methods of a filterset."""
     filterset = getattr(view, "filterset_class", None)
     for each in filterset.base_filters.values() if filterset else ():
         if each.method:
             yield each.method if callable(each.method) else getattr(filterset, each.method)
 
 
-def _lets_every_object_pass(permission: Any) -> bool:
-    """Return whether a permission class judges the request alone, and no object."""
+def _checks_only_request(permission: Any) -> bool:
+    """Return whether a permission class checks only the request, not the object."""
     return getattr(permission, "has_object_permission", None) is BasePermission.has_object_permission

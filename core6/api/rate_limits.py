@@ -1,4 +1,4 @@
-"""How often a personal API key may call: RATE_LIMIT_ENABLED, told with every answer of its own (D16)."""
+"""Rate limits of personal API keys (RATE_LIMIT_ENABLED), with their state in headers of each response (D16)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ _NAMES = {60: "minute", 3600: "hour"}
 
 
 class KeyThrottle(BaseThrottle):
-    """Refuses with 429 a key that has called too often in one of the windows.
+    """Refuses a key that has made too many calls in one of the windows (429).
 
-    A view asks as soon as it knows who calls. REST framework asks again after the permissions: that counts no more.
+    A view checks this after authentication. REST framework checks again after the permissions, which is not counted.
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
@@ -24,15 +24,15 @@ class KeyThrottle(BaseThrottle):
             return True
         view.used = view.used or count_call(request.auth.key.pk, settings.RATE_LIMITS)
         self._used: Sequence[Use] = view.used
-        return not any(use.is_over for use in self._used)
+        return not any(use.is_exceeded for use in self._used)
 
     def wait(self) -> float | None:
-        """Return the seconds until the last window that is over ends."""
-        return max(use.rest for use in self._used if use.is_over)
+        """Return the seconds until the last of the exceeded windows ends."""
+        return max(use.resets_in for use in self._used if use.is_exceeded)
 
 
-def tell(response: HttpResponseBase, used: Sequence[Use]) -> None:
-    """Add what is left to an answer (draft-ietf-httpapi-ratelimit-headers)."""
+def add_headers(response: HttpResponseBase, used: Sequence[Use]) -> None:
+    """Add the state of the limits to a response (draft-ietf-httpapi-ratelimit-headers)."""
     named = [(_NAMES[use.seconds], use) for use in used]
     response.headers["RateLimit-Policy"] = ", ".join(f'"{name}";q={use.limit};w={use.seconds}' for name, use in named)
-    response.headers["RateLimit"] = ", ".join(f'"{name}";r={use.remaining};t={use.rest}' for name, use in named)
+    response.headers["RateLimit"] = ", ".join(f'"{name}";r={use.remaining};t={use.resets_in}' for name, use in named)

@@ -1,9 +1,9 @@
-"""GET of lists and of single objects: what a viewset declares is prepared once, what it overrides is called each time.
+"""GET of lists and of single objects: declarations of a viewset are prepared once, its custom code runs each time.
 
-`List` and `Retrieve` are REST framework's mixins with three savings. Rows are read as columns, of which a compiled
-serializer makes JSON. Rows that are declared (`TenantScopedViewSet.rows`) are read by a statement that is made once.
-And an answer is kept for the revision that it is of (core6.api.kept). A viewset gets only those savings that make no
-difference to its own code (core6.api.repeatable); the log says once why REST framework does all by itself.
+`List` and `Retrieve` are REST framework's mixins with three optimizations. Rows are read as columns, from which a
+compiled serializer makes JSON. Declared rows (`TenantScopedViewSet.rows`) are read by a prepared statement. Responses
+are cached by revision (core6.api.response_cache). A viewset gets only those optimizations that do not affect its custom
+code (core6.api.repeatable); if it gets none, the reason is logged once.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core6.api import conditional, kept
+from core6.api import conditional, response_cache
 from core6.api.plans import plan_of, values_of
 from core6.api.renderers import JSONRenderer
 from core6.api.time_limits import limited_search
@@ -59,38 +59,39 @@ class Retrieve(RetrieveModelMixin):
 
 
 def respond(view: Any, make: Callable[[], Response]) -> HttpResponseBase:
-    """Return what `make` returns, or what it returned to the same request while the organization was as it is now."""
-    place = kept.place_of(view) if plan_of(view).is_repeatable else None
-    if place is None:
+    """Return what `make` returns, or its cached result for the same request and the same revision."""
+    key = response_cache.cache_key(view) if plan_of(view).is_repeatable else None
+    if key is None:
         return make()
     revision = view.access.revision
-    answer = kept.find(place, revision)
-    if answer is None:
+    cached = response_cache.get(key, revision)
+    if cached is None:
         response, is_watched = _read(view, make)
         if not is_watched:
             return response
-        # What is read after the revision is of it or of a later one, and nobody sees an earlier one from then on.
+        # Rows read after the revision are of it or of a later one, and no later request gets an earlier revision.
         content = JSONRenderer().render(response.data)
-        answer = kept.Answer(revision, content, conditional.tag_of_answer(view, response.data, content))
-        kept.keep(place, answer)
-    sent = HttpResponse(answer.content, content_type=JSONRenderer.media_type, headers={"ETag": answer.tag})
-    return conditional.not_modified(sent) if conditional.is_known(answer.tag, view.request) else sent
+        tag = conditional.tag_of_response(view, response.data, content)
+        cached = response_cache.CachedResponse(revision, content, tag)
+        response_cache.put(key, cached)
+    sent = HttpResponse(cached.content, content_type=JSONRenderer.media_type, headers={"ETag": cached.tag})
+    return conditional.not_modified(sent) if conditional.is_known(cached.tag, view.request) else sent
 
 
 def _read(view: Any, make: Callable[[], Response]) -> tuple[Response, bool]:
-    """Return what `make` returns, on the replica if that has everything, and whether the revision sees all of it."""
+    """Return what `make` returns, read from the replica if it is up to date, and whether the revision covers it."""
 
-    def make_there() -> Response:
+    def make_on_replica() -> Response:
         replica.check_state(replica.state(view.access.organization.pk), view.access.revision)
-        with kept.recorded() as texts:
+        with response_cache.recorded_statements() as texts:
             response = make()
-        if not kept.are_watched(texts):
+        if not response_cache.are_watched(texts):
             raise replica.Behind
         return response
 
-    there = replica.attempt(make_there) if replica.is_asked() else None
-    if there is not None:
-        return there, True
-    with kept.recorded() as texts:
+    from_replica = replica.attempt(make_on_replica) if replica.is_available() else None
+    if from_replica is not None:
+        return from_replica, True
+    with response_cache.recorded_statements() as texts:
         response = make()
-    return response, kept.are_watched(texts)
+    return response, response_cache.are_watched(texts)

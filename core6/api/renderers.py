@@ -1,4 +1,4 @@
-"""JSON out, and what a client accepts."""
+"""JSON rendering and content negotiation."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -25,12 +25,12 @@ class JSONRenderer(BaseRenderer):
         try:
             return orjson.dumps(data, default=str)
         except TypeError:
-            # Numbers beyond 64 bits, which only the standard library writes.
+            # Integers beyond 64 bits, which only the standard library supports.
             return json.dumps(data, default=str, separators=(",", ":")).encode()
 
 
 class Negotiation(DefaultContentNegotiation):
-    """REST framework's own; what nearly all clients send is not parsed anew each time."""
+    """REST framework's negotiation, with a shortcut for the usual values of Accept."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None

@@ -1,8 +1,8 @@
-"""Which code of a resource may be skipped: only what would return the same again.
+"""Detects custom code of a resource, which may only be skipped if it would return the same again.
 
-REST framework lets a resource override nearly everything. What `core6.api.reads` prepares or keeps is used only where
-that makes no difference: every function between the permission and the renderer is a framework's, or is marked with
-`@repeatable`. Whatever else overrides a function of a framework is called each time.
+REST framework lets a resource override nearly everything. `core6.api.reads` uses prepared and cached results only if
+that cannot matter: every function between the permission and the renderer belongs to a framework, or is marked with
+`@repeatable`. Any other override of a framework's function is called each time.
 """
 
 from collections.abc import Callable
@@ -15,19 +15,19 @@ _FRAMEWORKS: Final = ("builtins", "typing", "django", "django_filters", "rest_fr
 OF_VIEWS: Final = frozenset(
     (
         *("check_level", "check_restrictions", "level_too_low", "perform_content_negotiation", "required_level"),
-        *("required_scopes", "resolve_tenant", "tenant_place"),
+        *("required_scopes", "resolve_tenant", "tenant_url_kwarg"),
         *("activity_detail", "activity_verb", "create", "destroy", "lock", "partial_update", "update"),
         *("perform_create", "perform_destroy", "perform_update"),
     )
 )
-#: Functions of serializers and of their fields that writes alone call.
+#: Functions of serializers and of their fields that only writes call.
 OF_SERIALIZERS: Final = frozenset(
     ("create", "get_queryset", "run_validation", "to_internal_value", "update", "validate")
 )
 
 
 def repeatable(function: F) -> F:
-    """Mark code that returns the same for the same rows, caller and query; what it returned may be used again."""
+    """Mark a function that returns the same for the same rows, caller and query, so that its result can be cached."""
     function.is_repeatable = True  # type: ignore[attr-defined]  # an attribute of our own
     return function
 
@@ -38,7 +38,7 @@ def is_marked(function: Any) -> bool:
 
 
 def overrides(cls: type, harmless: frozenset[str] = frozenset()) -> frozenset[str]:
-    """Return the names of a framework's functions that a class overrides, but for harmless ones and marked ones."""
+    """Return the names of a framework's functions that a class overrides, except harmless and marked ones."""
     return frozenset(name for name in overridden(cls) - harmless if not is_marked(getattr_static(cls, name)))
 
 
@@ -58,10 +58,10 @@ def overridden(cls: type) -> frozenset[str]:
 
 
 def is_of_framework(cls: type) -> bool:
-    """Return whether a class is from a library that the API is made with, or from this package."""
+    """Return whether a class belongs to a library of the API, or to this package."""
     return any(cls.__module__ == name or cls.__module__.startswith(f"{name}.") for name in _FRAMEWORKS)
 
 
 def _is_code(value: Any, theirs: Any) -> bool:
-    """Return whether an attribute does something; a class that stands for another class is a declaration."""
+    """Return whether an attribute is code; a class in place of another class is a declaration."""
     return (callable(value) or hasattr(value, "__get__")) and (not isclass(value) or isroutine(theirs))

@@ -1,4 +1,4 @@
-"""URLs of resources."""
+"""The router of all resources."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 
 class Router(SimpleRouter):
-    """Every URL answers with and without the final slash, never by a redirect (D13)."""
+    """Every URL works with and without the trailing slash, without a redirect (D13)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What serializers of more than one resource share."""
+"""Base classes of serializers and serializers of several resources."""
 
 import copy
 import json
@@ -25,7 +25,7 @@ _HEDGEHOG_KEYS = ("use_as_profile", "color", "accessories", "skin")
 
 
 class BooleanField(serializers.BooleanField):
-    """A boolean that is absent when a form does not send it; REST framework would read it as false (D47)."""
+    """A boolean that is absent if a form does not send it; REST framework would assume false (D47)."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -33,12 +33,12 @@ class BooleanField(serializers.BooleanField):
 
 
 class JSONField(serializers.JSONField):
-    """Any JSON that the database can keep."""
+    """Any JSON that the database can store."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
             value = super().to_internal_value(data)
-            check_depth({"": value})  # as deep as it would be in a body
+            check_depth({"": value})  # with the depth that it has in a body
         except (RecursionError, ValueError) as error:
             raise serializers.ValidationError("Value must be valid JSON.") from error
         if value is None and not self.allow_null:
@@ -53,11 +53,11 @@ class JSONField(serializers.JSONField):
 
 
 class ModelSerializer(serializers.ModelSerializer[M]):
-    """Saves the fields that were sent and no others, so that two writers of different fields lose nothing."""
+    """Saves only the fields that were sent, so that concurrent writers of different fields lose nothing."""
 
-    #: Makes the row that is to be stored in the statement of this one.
+    #: Returns a second row to be stored in the same statement.
     companion: Callable[[M], Companion] | None = None
-    #: The most bytes of JSON that a field takes, by its name (D70).
+    #: The maximum size of fields in bytes of JSON, by their names (D70).
     largest: ClassVar[Mapping[str, int]] = {}
     serializer_field_mapping: ClassVar = {
         **{
@@ -70,13 +70,13 @@ class ModelSerializer(serializers.ModelSerializer[M]):
     serializer_related_field = PrimaryKeyRelatedField
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """Return copies of the fields, which are made of the model once for each class."""
+        """Return copies of the fields, which are built only once for each class."""
         if type(self) not in _FIELDS:
             _FIELDS[type(self)] = super().get_fields()
         return {name: _copied(field) for name, field in _FIELDS[type(self)].items()}
 
     def to_internal_value(self, data: Any) -> Any:
-        """Refuse what is larger than a field takes before anything is made of it."""
+        """Refuse values that are too large for their fields, before they are processed."""
         if isinstance(data, Mapping):
             for name, most in self.largest.items():
                 if name in data and _size(data[name]) > most:
@@ -103,7 +103,7 @@ class ModelSerializer(serializers.ModelSerializer[M]):
 
 
 def _size(value: Any) -> int:
-    """Return the bytes of a value as JSON; a form sends JSON as text."""
+    """Return the size of a value in bytes of JSON; a form sends JSON as text."""
     if isinstance(value, str):
         return len(value)
     return len(JSONRenderer().render(value)) if isinstance(value, list | dict) else 0
@@ -115,7 +115,7 @@ def _too_large(most: int) -> str:
 
 
 def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[Any, Any, Any, Any]:
-    """Return a field that nobody holds yet; only what holds fields itself has to be made anew, which costs most."""
+    """Return an unbound copy of a field; only fields with child fields need an expensive deep copy."""
     if hasattr(field, "child") or hasattr(field, "child_relation"):
         return copy.deepcopy(field)
     copied = type(field).__new__(type(field))
@@ -125,7 +125,7 @@ def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[A
 
 @extend_schema_field({"type": "object", "additionalProperties": {}, "nullable": True})
 class HedgehogField(JSONField):
-    """What a user has chosen for the hedgehog; whatever else is stored is not shown."""
+    """The user's settings of the hedgehog; other stored keys are not shown."""
 
     def to_representation(self, value: Any) -> Any:
         return {key: value.get(key) for key in _HEDGEHOG_KEYS} if isinstance(value, dict) and value else None

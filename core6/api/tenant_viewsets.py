@@ -1,4 +1,4 @@
-"""The views below an organization or a project: nothing runs before it is found, and its caller's level is known."""
+"""Views below an organization or a project, which is resolved, with the caller's level in it, before they run."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property, reduce
@@ -23,21 +23,21 @@ M = TypeVar("M", bound=Model)
 
 
 class TenantScopedViewSet(ScopedViewSet[M]):
-    """Endpoints about one tenant named in the URL: nothing runs, and no row is read, before it is resolved."""
+    """Endpoints of one tenant in the URL: it is resolved before any other code runs and any row is read."""
 
-    #: The level that writing takes; reading takes a membership.
+    #: The level that writing requires; reading requires a membership.
     write_level: ClassVar[int] = Level.MEMBER
-    #: The rows in scope, as data: those that fit one of these conditions. PROJECT and ORGANIZATION are the path's.
+    #: The rows in scope: those that match one of these conditions; PROJECT and ORGANIZATION are those of the URL.
     rows: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    #: What rows fit that are not hidden, and the actions that reach hidden ones, too.
+    #: The condition of rows that are not hidden, and the actions that also see hidden ones.
     shown: ClassVar[Mapping[str, Any]] = {}
-    reaching_hidden: ClassVar[Collection[str]] = ()
+    includes_hidden: ClassVar[Collection[str]] = ()
     not_a_member: ClassVar[str | None] = None
     level_too_low: ClassVar[str] = "Your organization access level is insufficient."
 
     @cached_property
     def tenant(self) -> Tenant:
-        """Resolve the tenant from the URL, once; raises NotFound with the parent's own text."""
+        """The tenant in the URL, resolved once; raises NotFound with the message of the parent resource."""
         return self.resolve_tenant()
 
     def resolve_tenant(self) -> Tenant:
@@ -51,26 +51,26 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         return {**context, "user": self.caller, "level": self.tenant.level}
 
     def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
-        """Return the rows that this action may see: those of `rows`, unless a resource says it by code."""
-        return self._narrowed(queryset, reduce(or_, self._conditions(values_of(self))))
+        """Return the rows that this action may see: those of `rows`, unless a resource overrides this."""
+        return self._filter(queryset, reduce(or_, self._conditions(values_of(self))))
 
     def declared_rows(self) -> QuerySet[M]:
-        """Return the rows of `rows`, for whatever PROJECT and ORGANIZATION are."""
-        return self._narrowed(self.declared_queryset(), reduce(or_, self._conditions({})))
+        """Return the rows of `rows` with PROJECT and ORGANIZATION as unbound Parameters."""
+        return self._filter(self.declared_queryset(), reduce(or_, self._conditions({})))
 
-    def arms(self) -> list[QuerySet[M]]:
-        """Return the same in pieces that have no row in common, for each of which an index may have the order."""
+    def disjoint_rows(self) -> list[QuerySet[M]]:
+        """Return the declared rows as disjoint querysets, one per condition, each of which an index may sort."""
         queryset, conditions = self.declared_queryset(), self._conditions({})
         return [
-            self._narrowed(queryset, reduce(lambda rest, before: rest & ~before, conditions[:place], condition))
-            for place, condition in enumerate(conditions)
+            self._filter(queryset, reduce(lambda rest, before: rest & ~before, conditions[:index], condition))
+            for index, condition in enumerate(conditions)
         ]
 
-    def _narrowed(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:
-        return queryset.filter(condition, **({} if self.action in self.reaching_hidden else self.shown))
+    def _filter(self, queryset: QuerySet[M], condition: Q) -> QuerySet[M]:
+        return queryset.filter(condition, **({} if self.action in self.includes_hidden else self.shown))
 
     def _conditions(self, values: Mapping[str, Any]) -> list[Q]:
-        """Return the conditions of `rows` with these values of their Parameters, which stay where there are none."""
+        """Return the conditions of `rows` with these values of their Parameters; others stay unbound."""
         if not self.rows:
             raise ImproperlyConfigured(f"{type(self).__name__} declares no rows: add rows = ... or in_scope to it")
         return [
@@ -100,7 +100,7 @@ class TenantScopedViewSet(ScopedViewSet[M]):
             raise PermissionDenied(self.level_too_low)
 
     def required_level(self) -> int:
-        """Return the level that this request needs."""
+        """Return the level that this request requires."""
         return self.write_level if self.action and self.request.method in WRITING_METHODS else Level.MEMBER
 
 
@@ -109,7 +109,7 @@ class OrganizationScopedViewSet(TenantScopedViewSet[M]):
 
     _unknown: ClassVar[str] = "Organization not found."
 
-    def tenant_place(self) -> str:
+    def tenant_url_kwarg(self) -> str:
         return "organization_id"
 
     def resolve_tenant(self) -> Tenant:

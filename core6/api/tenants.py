@@ -22,14 +22,14 @@ PROJECTS_ONLY: Final = "API keys with scoped projects are only supported on proj
 
 
 class CallerLevel(TypedDict):
-    """What the queries of tenants add to their rows: the caller's level, None for whoever is no member."""
+    """The annotation of tenant queries: the caller's level, None if not a member."""
 
     caller_level: int | None
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """Whose rows a request is about, and the caller's level there (None: not a member)."""
+    """The organization, and perhaps the project, of a request, with the caller's level (None: not a member)."""
 
     organization: Organization
     level: int | None
@@ -37,14 +37,14 @@ class Tenant:
 
 
 def membership_level(user: User, organization: str) -> Subquery:
-    """Return the subquery of the user's level in the organization that the outer column `organization` names."""
+    """Return a subquery for the user's level in the organization of the outer column `organization`."""
     return Subquery(Membership.objects.filter(user=user, organization=OuterRef(organization)).values("level"))
 
 
 def organizations_of(user: User, segment: str) -> "QuerySet[WithAnnotations[Organization, CallerLevel]]":
-    """Return the organization that a path segment names, with the caller's level in it as `caller_level`.
+    """Return the organization of a path segment, with the caller's level in it as `caller_level`.
 
-    `@current` is the one the user last looked at, else the first one joined.
+    `@current` is the one that the user viewed last, else the first one joined.
     """
     organizations = Organization.objects.annotate(caller_level=membership_level(user, "pk"))
     if segment != CURRENT:

@@ -1,4 +1,4 @@
-"""How long the database may compute for one request: what reads people ends after 2 s, long before other statements."""
+"""Time limits of statements: reads of persons end after 2 s, much earlier than other statements."""
 
 import logging
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ _CANCELLED: Final = "57014"
 
 
 class SearchTooSlow(ServiceUnavailable):
-    """A search did not end in time."""
+    """A search took too long."""
 
     default_detail = "The search takes too long: search for less, or ask for fewer rows with `limit`."
 
 
-class PeopleAway(ServiceUnavailable):
-    """The machine that holds the people of a project does not answer."""
+class PersonsUnavailable(ServiceUnavailable):
+    """The machine with the persons of a project does not respond."""
 
     default_detail = "The persons of this project cannot be reached at the moment: try again in a few seconds."
 
 
-#: By project, those whose machine did not answer this process. Each of their requests would hold up the others.
+#: By project, for machines that did not respond: requests that wait for them would block other requests.
 _breakers: Final[dict[int, Breaker]] = {}
 
 
@@ -41,28 +41,32 @@ def limited_search() -> Iterator[None]:
 
 
 @contextmanager
-def limited_people(project_id: int, too_slow: type[ServiceUnavailable] = PeopleAway) -> Iterator[None]:
-    """End each statement of the block, about a project's people, after SEARCH_SECONDS; raises `too_slow` (503).
+def limited_persons(project_id: int, too_slow: type[ServiceUnavailable] = PersonsUnavailable) -> Iterator[None]:
+    """End each statement of the block, on a project's persons, after SEARCH_SECONDS; raises `too_slow` (503).
 
-    In a cluster, where the people of other projects are on other machines, the next requests of the project are refused
-    at once for a while: PeopleAway.
+    In a cluster, where persons of other projects are on other machines, further requests of the project are then
+    refused immediately for a while (PersonsUnavailable).
     """
     breaker = _breakers.get(project_id)
     if breaker and breaker.is_open:
-        raise PeopleAway
+        raise PersonsUnavailable
     try:
         with _limited(too_slow):
             yield
     except too_slow:
         if is_cluster():
             pause = _breakers.setdefault(project_id, Breaker()).open()
-            logger.warning("The people of project %s are left alone for %g s: no answer", project_id, pause)
+            logger.warning(
+                "Requests for the persons of project %s are refused for %g s: their machine does not respond",
+                project_id,
+                pause,
+            )
         raise
     _breakers.pop(project_id, None)
 
 
 @contextmanager
-def _limited(refusal: type[ServiceUnavailable]) -> Iterator[None]:
+def _limited(error_class: type[ServiceUnavailable]) -> Iterator[None]:
     using = replica.alias()
     try:
         with transaction.atomic(using=using):
@@ -72,4 +76,4 @@ def _limited(refusal: type[ServiceUnavailable]) -> Iterator[None]:
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) != _CANCELLED:
             raise
-        raise refusal from error
+        raise error_class from error

@@ -1,4 +1,4 @@
-"""Create, update and destroy, each in one transaction: what is refused halfway leaves no trace."""
+"""Create, update and destroy, each in one transaction, so that an error undoes everything."""
 
 from typing import Any
 
@@ -21,9 +21,9 @@ class AtomicUpdate(mixins.UpdateModelMixin, GenericViewSet[Any]):
     """PUT and PATCH; the row is locked from reading to writing (ScopedViewSet.get_queryset)."""
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        data = request.data  # a body that cannot be read is told before an object that is not there (D48)
+        data = request.data  # an invalid body is an error before an unknown object is one (D48)
         with transaction.atomic():
-            # The library's own would forget what was prefetched, and so ask again for every related row.
+            # REST framework's update() would discard the prefetched rows, and query them again.
             serializer = self.get_serializer(self.get_object(), data=data, partial=kwargs.pop("partial", False))
             serializer.is_valid(raise_exception=True)
             self.perform_update(serializer)
@@ -31,7 +31,7 @@ class AtomicUpdate(mixins.UpdateModelMixin, GenericViewSet[Any]):
 
 
 class AtomicDestroy(mixins.DestroyModelMixin):
-    """DELETE, with what hangs on the row."""
+    """DELETE, including dependent rows."""
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         with transaction.atomic():
@@ -39,7 +39,7 @@ class AtomicDestroy(mixins.DestroyModelMixin):
 
 
 class HardDeleteForbidden:
-    """DELETE is 405 with an empty body, without looking the id up (D8), and `Allow` does not list it (D27)."""
+    """DELETE is 405 with an empty body, without looking up the id (D8), and is not in `Allow` (D27)."""
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return Response(status=405)

@@ -1,4 +1,4 @@
-"""What `backup` and `restore` share: the programs of Postgres, how they find the embedded, and what a dump holds."""
+"""Shared code of `backup` and `restore`: the programs of Postgres, their environment, and the contents of a dump."""
 
 import os
 import re
@@ -14,18 +14,18 @@ from django.db.migrations.loader import MigrationLoader
 
 from core6.database import embedded
 
-#: Have the jobs done again that ran when a copy was made: it has no worker that could finish them. Those that come
-#: round by the clock have a queueing lock, and perhaps a successor that waits.
+#: Queue jobs again that were running when the copy was made, since their workers are gone. Periodic jobs, which have a
+#: queueing lock, are deleted: a successor may be waiting.
 QUEUE_AGAIN: Final = (
     "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND queueing_lock IS NOT NULL",
     "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE status = 'doing'",
     "DELETE FROM procrastinate_workers",
 )
 
-#: The schema that `restore` fills; what a killed one left there is of no use.
+#: The schema that `restore` fills; leftovers of a killed one are dropped.
 BESIDE: Final = "public_being_restored"
 _ENTRY: Final = re.compile(r"\d+; \d+ \d+ ([A-Z][A-Z ]*) (public|-) ([^\s(]+).*")
-#: Kinds of entries that name first what our own migrations make, and what that is.
+#: Kinds of entries whose first name is an object of our migrations, with the kind of that object.
 _KINDS: Final = {
     **dict.fromkeys(("TABLE", "TABLE DATA", "DEFAULT", "CONSTRAINT", "FK CONSTRAINT", "CHECK CONSTRAINT"), "table"),
     **dict.fromkeys(("SEQUENCE", "SEQUENCE SET", "SEQUENCE OWNED BY"), "sequence"),
@@ -33,20 +33,20 @@ _KINDS: Final = {
     "FUNCTION": "function",
     "TYPE": "type",
 }
-#: Kinds that say nothing of what is lost where they are passed over.
-_PASSED_OVER: Final = {"INDEX", "SCHEMA", "COMMENT", "EXTENSION"}
+#: Kinds of entries that can be skipped without a loss.
+_SKIPPED: Final = {"INDEX", "SCHEMA", "COMMENT", "EXTENSION"}
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A dump's table of contents, as pg_restore lists it, and the migrations that had run."""
+    """The table of contents of a dump, as listed by pg_restore, and its migrations."""
 
     listed: str
     migrations: set[tuple[str, str]]
 
 
 def program(name: str) -> str:
-    """Return the path of a program that speaks to the connected server: the wheel's, or one on PATH for a newer one."""
+    """Return the path of a Postgres program: the wheel's, or one on PATH if the connected server is newer."""
     server = connection.pg_version // 10000  # type: ignore[attr-defined]  # of Postgres alone
     directory = embedded.programs()
     if directory and embedded.major_version() >= server:
@@ -55,15 +55,15 @@ def program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         raise CommandError(f"the server is PostgreSQL {server} and there is no {name} on PATH: {install}")
-    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-    version = re.search(r"(\d+)", told)
+    output = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"(\d+)", output)
     if version is None or int(version[1]) < server:
-        raise CommandError(f"the server is PostgreSQL {server} and {found} is of {told.strip() or 'none'}: {install}")
+        raise CommandError(f"the server is PostgreSQL {server} and {found} is of {output.strip() or 'none'}: {install}")
     return found
 
 
 def environment() -> dict[str, str]:
-    """Return the environment by which a program finds the connected database: arguments could be read by everybody."""
+    """Return the environment that connects a program to the database; others could read arguments."""
     connection.ensure_connection()
     given = {
         option.envvar.decode(): option.val.decode()
@@ -73,16 +73,16 @@ def environment() -> dict[str, str]:
     return {**{name: value for name, value in os.environ.items() if not name.startswith("PG")}, **given}
 
 
-def reason(told: bytes) -> str:
-    """Return why a program failed, as the first thing that it complained of."""
-    lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
-    complaints = [line for line in lines if re.search("error|fatal", line, re.IGNORECASE)]
-    found = next(iter(complaints or lines), "it said nothing")
+def reason(output: bytes) -> str:
+    """Return why a program failed: the first error in its output."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if re.search("error|fatal", line, re.IGNORECASE)]
+    found = next(iter(errors or lines), "no output")
     return re.sub(r"^(\S*(pg_dump|pg_restore|psql)\S*: )+", "", found)
 
 
 def known_contents(file: Path) -> Contents:
-    """Return what a dump holds; refuse a file that is none, one of something else, and one of a newer release."""
+    """Return the contents of a dump; refuse other files, and dumps of other applications and of newer releases."""
     restorer = program("pg_restore")
     listed = subprocess.run(
         [restorer, "--list", file.absolute()], capture_output=True, check=False, stdin=subprocess.DEVNULL
@@ -115,9 +115,9 @@ def known_contents(file: Path) -> Contents:
 
 
 def entries_to_restore(file: Path, listed: str, made: set[tuple[str, str]]) -> dict[str, str]:
-    """Return the entries of rows and of positions of sequences by their names, and refuse what is not of our making.
+    """Return the entries of rows and of positions of sequences by their names, and refuse foreign objects.
 
-    The kinds and names of what our migrations made are in `made`. Of these, a dump's own definitions are not used.
+    `made` has the kinds and names of the objects of our migrations. Their definitions in the dump are not used.
     """
     wanted = {}
     for line in listed.splitlines():
@@ -125,7 +125,7 @@ def entries_to_restore(file: Path, listed: str, made: set[tuple[str, str]]) -> d
             continue
         entry = _ENTRY.fullmatch(line)
         kind, name = (entry[1], entry[3]) if entry else ("entry", line)
-        if kind not in _PASSED_OVER and (_KINDS.get(kind), name) not in made:
+        if kind not in _SKIPPED and (_KINDS.get(kind), name) not in made:
             raise CommandError(
                 f"nothing was changed, since {file} holds what no release of this application makes ({kind} {name}):"
                 " take a backup without it"
@@ -136,7 +136,7 @@ def entries_to_restore(file: Path, listed: str, made: set[tuple[str, str]]) -> d
 
 
 def _migrations_in(script: str) -> set[tuple[str, str]]:
-    """Return which migrations a script, of this one table, puts in."""
+    """Return the migrations in a script of the table django_migrations."""
     head = re.search(r"^COPY public\.django_migrations \((.+)\) FROM stdin;$", script, re.MULTILINE)
     if head is None:
         return set()

@@ -1,7 +1,7 @@
-"""Bring back a dump's rows and the positions of its sequences, and run nothing that stands in it.
+"""Restores the rows of a dump and the positions of its sequences without running any code in it.
 
-Whoever wrote the file could have put code into a table's definition, a function, even the COPY statement of a table.
-So the tables are made by our own migrations, and the script that pg_restore makes of the dump is read, not run.
+The author of the file could have put code into a table's definition, a function, even the COPY statement of a table.
+So the tables are created by our migrations, and the script that pg_restore makes of the dump is parsed, not run.
 """
 
 import re
@@ -24,23 +24,24 @@ from core6.database import processes
 from core6.terminal.progress import Work
 
 _CHUNK: Final = 2**20
-#: Where the tables are made and filled, beside the old ones.
+#: The schema where the new tables are created and filled.
 _BESIDE: Final = sql.Identifier(dumps.BESIDE)
-#: Nobody else may keep a lock: there are no other connections.
+#: The timeout is short, since there are no other connections that could hold locks.
 _DROP: Final = ("SET LOCAL lock_timeout = '10s'", "DROP SCHEMA public CASCADE")
-#: Functions that note the search path of the session that makes them.
-_NOTING: Final = """
+#: Functions that store the search path of the session that created them.
+_SET_SEARCH_PATH: Final = """
 SELECT format('ALTER FUNCTION %s SET search_path FROM CURRENT', oid::regprocedure) FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND EXISTS (SELECT FROM unnest(proconfig) c WHERE c LIKE 'search_path=%')"""
-#: What our own migrations made, by the kinds of a table of contents that name it first.
+#: The kinds and names of the objects of our migrations.
 _MADE: Final = """
 SELECT CASE relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, relname::text FROM pg_class
 WHERE relnamespace = 'public_being_restored'::regnamespace AND relkind IN ('r', 'p', 'S')
 UNION SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public_being_restored'::regnamespace
 UNION SELECT 'type', typname FROM pg_type WHERE typnamespace = 'public_being_restored'::regnamespace"""
-#: What is taken away while rows arrive, and what brings it back: triggers have fired for the rows before, keys refer to
-#: rows in circles, and an index is built faster at once. The owner of a table may do that, unlike --disable-triggers.
-_ASIDE: Final = """
+#: Pairs of statements that remove and restore objects while rows are loaded: triggers have already fired for the rows,
+#: foreign keys have cycles, and an index is built faster afterwards. Unlike --disable-triggers, this needs only the
+#: owner of the tables.
+_CONSTRAINTS: Final = """
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname),
     format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)), 1
 FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public_being_restored'::regnamespace
@@ -59,13 +60,13 @@ _ENCODING: Final = re.compile(rb"SET client_encoding = '(?!UTF8')")
 
 
 class _EndsTooEarlyError(Exception):
-    """The script ends among the rows of a table."""
+    """The script ends in the middle of a table."""
 
 
 def replace_everything(file: Path, contents: dumps.Contents, work: Work, check: Callable[[], None]) -> None:
-    """Put what a dump holds in the place of everything, when all of it was read and `check` refuses nothing.
+    """Replace the whole database by a dump, after it was read completely and `check` raises nothing.
 
-    It is made in a schema of its own: our migrations are no single transaction, and only the change of place must be.
+    The new tables are made in a separate schema, since our migrations are not one transaction; only the swap is one.
     """
     try:
         with connection.cursor() as cursor:
@@ -76,12 +77,12 @@ def replace_everything(file: Path, contents: dumps.Contents, work: Work, check: 
                 cursor.execute(_MADE)
                 wanted = dumps.entries_to_restore(file, contents.listed, set(cursor.fetchall()))
                 work.now = "rows"
-                with transaction.atomic(), _taken_aside(cursor, work):
+                with transaction.atomic(), _without_constraints(cursor, work):
                     _empty_tables(cursor)
                     _fill(cursor, file, wanted, work)
                 cursor.execute("RESET search_path")
                 check()
-                _change_places(cursor)
+                _swap_schemas(cursor)
             except BaseException:
                 with suppress(Error):
                     _execute(cursor, "DROP SCHEMA IF EXISTS {} CASCADE")
@@ -99,31 +100,31 @@ def _execute(cursor: Any, *statements: str) -> None:
 
 
 def _try_to_drop(cursor: Any) -> None:
-    """Find out before the work whether what is there may be dropped."""
+    """Check at the start whether the old schema can be dropped."""
     with transaction.atomic():
         for statement in _DROP:
             cursor.execute(statement)
         transaction.set_rollback(True)
 
 
-def _change_places(cursor: Any) -> None:
+def _swap_schemas(cursor: Any) -> None:
     with transaction.atomic():
         for statement in _DROP:
             cursor.execute(statement)
         _execute(cursor, "ALTER SCHEMA {} RENAME TO public")
         cursor.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
-        cursor.execute(_NOTING)
+        cursor.execute(_SET_SEARCH_PATH)
         for (statement,) in cursor.fetchall():
             cursor.execute(statement)
 
 
 def command(file: Path, listed: Path) -> list[str]:
-    """Return the command line that makes a script of the listed entries of a dump."""
+    """Return the command that writes the listed entries of a dump as a script."""
     return [dumps.program("pg_restore"), "--data-only", f"--use-list={listed}", "--file=-", str(file.absolute())]
 
 
 def _make_tables(named: set[tuple[str, str]], file: Path, work: Work) -> None:
-    """Run the migrations that the dump names; those that came later run when its rows are there."""
+    """Run the migrations of the dump; newer ones run after its rows are loaded."""
 
     def show(_: str, migration: Any = None, *__: Any) -> None:
         work.now = str(migration or "")
@@ -148,31 +149,31 @@ def _is_named(migration: Migration, named: set[tuple[str, str]]) -> bool:
 
 
 @contextmanager
-def _taken_aside(cursor: Any, work: Work) -> Iterator[None]:
-    cursor.execute(_ASIDE)
-    pairs = [(away, back) for away, back, _ in cursor.fetchall()]
-    for away, _ in pairs:
-        cursor.execute(away)
+def _without_constraints(cursor: Any, work: Work) -> Iterator[None]:
+    cursor.execute(_CONSTRAINTS)
+    pairs = [(remove, restore) for remove, restore, _ in cursor.fetchall()]
+    for remove, _ in pairs:
+        cursor.execute(remove)
     yield
     work.now = "indexes and constraints"
-    for _, back in reversed(pairs):
-        cursor.execute(back)
+    for _, restore in reversed(pairs):
+        cursor.execute(restore)
 
 
 def _empty_tables(cursor: Any) -> None:
-    """Remove the rows that the migrations put in: the dump has them, or what became of them."""
+    """Remove the rows that the migrations inserted: the dump has them, perhaps changed."""
     cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [dumps.BESIDE])
     tables = [sql.Identifier(dumps.BESIDE, name) for (name,) in cursor.fetchall()]
     cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)).as_string(None))
 
 
 def _fill(cursor: Any, file: Path, wanted: dict[str, str], work: Work) -> None:
-    """Bring the wanted entries in; refuse a dump whose script does not have each of them."""
-    with tempfile.NamedTemporaryFile("w") as listed, tempfile.TemporaryFile() as complaints:
+    """Load the wanted entries; refuse a dump whose script does not contain all of them."""
+    with tempfile.NamedTemporaryFile("w") as listed, tempfile.TemporaryFile() as errors:
         listed.write("\n".join(wanted.values()) + "\n")
         listed.flush()
         reader = processes.spawn(
-            command(file, Path(listed.name)), on_parent_death=signal.SIGTERM, stdout=subprocess.PIPE, stderr=complaints
+            command(file, Path(listed.name)), on_parent_death=signal.SIGTERM, stdout=subprocess.PIPE, stderr=errors
         )
         assert reader.stdout
         try:
@@ -184,15 +185,15 @@ def _fill(cursor: Any, file: Path, wanted: dict[str, str], work: Work) -> None:
         finally:
             processes.stop(reader, signal.SIGTERM, 2.0)
         if is_damaged:
-            complaints.seek(0)
-            said = dumps.reason(complaints.read())
-            raise CommandError(f"nothing was changed, since {file} is damaged: take another ({said})")
+            errors.seek(0)
+            reason = dumps.reason(errors.read())
+            raise CommandError(f"nothing was changed, since {file} is damaged: take another ({reason})")
 
 
 def _done(cursor: Any, script: IO[bytes], work: Work) -> Iterator[str]:
-    """Do what a script says of rows and positions, by statements of our own, and yield the name of each that is done.
+    """Load the rows and positions in a script by our own statements, and yield the name of each.
 
-    Everything else in it is passed over.
+    Everything else in it is skipped.
     """
     for line in script:
         if found := _ROWS.fullmatch(line):
@@ -213,7 +214,7 @@ def _done(cursor: Any, script: IO[bytes], work: Work) -> Iterator[str]:
 
 
 def _rows(script: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the rows of one COPY in large pieces; raises _EndsTooEarlyError where the script ends among them."""
+    """Yield the rows of one COPY in large chunks; raises _EndsTooEarlyError if the script ends before."""
     lines: list[bytes] = []
     size = 0
     for line in script:

@@ -1,6 +1,6 @@
-"""How the tables lie in a Citus cluster: what is distributed by project, what stays on the coordinator, and why.
+"""The placement of tables in a Citus cluster: distributed by project, or on the coordinator, with the reasons.
 
-The plan is read from the catalog; that the tables are fit for it is asked by `distribution_rules`.
+The plan is made from the catalog; core6.cluster.rules checks that the tables are suitable for it.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from psycopg.sql import Literal as Value
 
 from core6.database.cluster import nodes
 
-#: Beside the first the others lie: the rows of one project are on one node, in whatever table.
-#: Requests put the first three together: they are slow from the end of the first to the end of the third, so the
-#: largest of them comes first. Only calculations read events, and these wait.
+#: The others are colocated with the first: all rows of a project are on one node.
+#: Requests join the first three, and are slow between the distribution of the first and of the third, so the largest of
+#: them comes first. Only calculations read events, and these wait meanwhile.
 PEOPLE: Final = ("analytics_person", "analytics_distinctid", "cohorts_cohortmember", "analytics_event")
 COLUMN: Final = "project_id"
-#: The small tables that a statement puts together with people: only `verify` does, over all projects.
+#: The small tables that a statement joins with persons: only `verify` does, over all projects.
 JOINED: Final = ("projects_project", "cohorts_cohort", "procrastinate_jobs")
 
 Place = Literal["distributed", "reference", "coordinator"]
@@ -31,7 +31,7 @@ AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 AND NOT EXISTS (
     SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')"""
 
-# Others that it knows of are on the coordinator, in its care since a table on every node refers to them.
+# Other tables in pg_dist_partition are on the coordinator: Citus manages them since reference tables refer to them.
 _PLACED: Final = """
 SELECT c.relname, CASE p.partmethod WHEN 'h' THEN 'distributed' ELSE 'reference' END
 FROM pg_dist_partition p JOIN pg_class c ON c.oid = p.logicalrelid
@@ -42,7 +42,7 @@ _LEFT_BEHIND: Final = "SELECT pg_relation_size(%s::regclass) > 0"
 
 @dataclass(frozen=True)
 class Table:
-    """Where a table belongs, and the reason."""
+    """The placement of a table, and the reason."""
 
     name: str
     place: Place
@@ -50,7 +50,7 @@ class Table:
 
     @property
     def statement(self) -> str:
-        """Return what puts it there; for the coordinator, where it is, nothing."""
+        """The statement that moves it there; empty for the coordinator, where it already is."""
         if self.place == "distributed":
             beside = "none" if self.name == PEOPLE[0] else PEOPLE[0]
             text = SQL("SELECT create_distributed_table({}, {}, colocate_with => {})")
@@ -61,15 +61,15 @@ class Table:
 
     @property
     def clearing(self) -> str:
-        """Return what removes the rows that were copied to other nodes from where they came from."""
+        """The statement that removes the rows from the coordinator after they were copied to other nodes."""
         text = SQL("SELECT truncate_local_data_after_distributing_table({})")
         return text.format(Value(self.name)).as_string(None)
 
 
 def plan() -> list[Table]:
-    """Return every table of the database, in the order in which they are put in their places.
+    """Return every table of the database, in the order in which they are moved.
 
-    What is on every node comes before what may refer to it.
+    Reference tables come before the tables that may refer to them.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TABLES)
@@ -82,16 +82,16 @@ def _decided(name: str, *, has_triggers: bool) -> Table:
     if name in PEOPLE:
         return Table(name, "distributed", "each row is of one project, and every request names it")
     if name not in JOINED:
-        # A table on every node would be written there, too, each time, and draw those it refers to into the cluster.
+        # A reference table is written on all nodes each time, and Citus would also manage the tables it refers to.
         return Table(name, "coordinator", "no statement puts them together with people")
     if has_triggers:
-        # Citus refuses, or with citus.enable_unsafe_triggers fires them on each node, away from what they write.
+        # Citus refuses triggers, or with citus.enable_unsafe_triggers fires them on nodes without their target tables.
         return Table(name, "coordinator", "their triggers write to tables that are only here")
     return Table(name, "reference", "statements put it together with people on every node")
 
 
 def refuse_cluster(purpose: str) -> None:
-    """Refuse the coordinator of a cluster, for a command that knows one database alone; raises CommandError."""
+    """Refuse the coordinator of a cluster, for a command that only supports a single database; raises CommandError."""
     if nodes():
         raise CommandError(
             f"this database is the coordinator of a cluster, and {purpose} is not for a cluster: bring the people back"
@@ -100,10 +100,10 @@ def refuse_cluster(purpose: str) -> None:
 
 
 def refuse_first_migration() -> None:
-    """Refuse to make the tables of a coordinator that has workers already; raises CommandError.
+    """Refuse to create the tables of a coordinator that already has workers; raises CommandError.
 
-    Citus passes the first command of the queue's migration, CREATE EXTENSION plpgsql, on to the workers, which do not
-    let an ordinary role run it.
+    The first command of procrastinate's migration is CREATE EXTENSION plpgsql: Citus forwards it to the workers, where
+    an ordinary role may not run it.
     """
     found = nodes()
     if found and "procrastinate_jobs" not in connection.introspection.table_names():
@@ -115,14 +115,14 @@ def refuse_first_migration() -> None:
 
 
 def placed() -> dict[str, Place]:
-    """Return where the tables are that are on other nodes, too."""
+    """Return the placement of the tables that are on other nodes, too."""
     with connection.cursor() as cursor:
         cursor.execute(_PLACED)
         return dict(cursor.fetchall())
 
 
 def is_left_behind(table: Table) -> bool:
-    """Tell whether rows that are on other nodes by now still take room on the coordinator, where nobody sees them."""
+    """Return whether the coordinator still stores invisible rows of the table that were moved to other nodes."""
     with connection.cursor() as cursor:
         cursor.execute(_LEFT_BEHIND, [table.name])
         return bool(cursor.fetchone()[0])

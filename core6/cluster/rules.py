@@ -1,6 +1,6 @@
-"""What Citus asks of tables that are to lie on several nodes, as questions to the catalog.
+"""The requirements of Citus on distributed tables, as queries of the catalog.
 
-Each question selects what breaks one rule, as the values of a sentence about it.
+Each query selects the violations of one rule, as the values of a message.
 """
 
 from collections.abc import Iterable
@@ -14,16 +14,16 @@ from core6.cluster.plan import COLUMN, Table
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule: its name, the sentence about what breaks it, and how that is found."""
+    """One rule: its name, the message about a violation, and the query that selects violations."""
 
     name: str
     wrong: str
     offenders: str
 
 
-#: What the questions are about: `people` with the number of the column to go by, `copied` to every node, and all `keys`
-#: that lead from one table to another.
-_ABOUT: Final = """
+#: The CTEs of the queries: the distributed tables `people` with the number of their distribution column, the reference
+#: tables `copied`, and all foreign `keys`.
+_CTES: Final = """
 WITH people AS (
     SELECT t.oid, t.oid::regclass AS name, a.attnum AS project
     FROM unnest(%(people)s::regclass[]) t (oid)
@@ -92,7 +92,7 @@ RULES: Final = (
         "SELECT k.source, k.conname FROM keys k JOIN people p ON p.oid = k.conrelid WHERE p.project = ANY(k.conkey)"
         " AND (k.confdeltype IN ('n', 'd') OR k.confupdtype IN ('n', 'd', 'c'))",
     ),
-    # That one leads there at all is fine since Citus 10: it takes the other table into its care.
+    # Such a key is allowed since Citus 10, which then manages the other table.
     Rule(
         "key_from_copies",
         "The foreign key {1} from {0} to {2}, which is on the coordinator, would change the copies of {0} elsewhere.",
@@ -105,7 +105,7 @@ RULES: Final = (
         "The trigger {1} of {0} would have to fire on other nodes: Citus refuses.",
         "SELECT p.name, t.tgname FROM people p JOIN pg_trigger t ON t.tgrelid = p.oid WHERE NOT t.tgisinternal",
     ),
-    # Citus has them, but then INSERT … SELECT goes over the coordinator, and undistribute_table refuses identities.
+    # Citus supports them, but then INSERT … SELECT runs on the coordinator, and undistribute_table refuses identities.
     Rule(
         "sequence",
         "The column {1} of {0} is numbered by a sequence, which every node would have to ask.",
@@ -119,7 +119,7 @@ RULES: Final = (
 
 
 def broken(tables: Iterable[Table]) -> list[str]:
-    """Return a sentence for whatever keeps the tables from their places; of none, everything is fit."""
+    """Return a message for each violation of a rule; empty if all tables are suitable."""
     names: dict[str, list[str]] = {"distributed": [], "reference": [], "coordinator": []}
     for table in tables:
         names[table.place].append(table.name)
@@ -127,6 +127,6 @@ def broken(tables: Iterable[Table]) -> list[str]:
     found: list[str] = []
     with connection.cursor() as cursor:
         for rule in RULES:
-            cursor.execute(_ABOUT + rule.offenders, about)
+            cursor.execute(_CTES + rule.offenders, about)
             found += sorted(rule.wrong.format(*row) for row in cursor.fetchall())
     return found

@@ -1,4 +1,4 @@
-"""What was changed, by whom and when, in the console: to look at."""
+"""The activity log in the console, read-only."""
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -10,14 +10,14 @@ from core6.console.site import ReadOnlyAdmin, as_json
 
 
 class ActivityLogAdmin(ReadOnlyAdmin):
-    """Every change that was made by the API, or by the buttons of the console."""
+    """All changes by the API, or by buttons of the console."""
 
     list_display = ("created_at", "activity", "scope", "name", "item_id", "user", "project", "organization")
     list_filter = ("scope", "activity", "created_at")
     search_fields = ("item_id", "user__email", "project__name", "organization__name")
-    # The ids are made in the order of time, and an index has them.
+    # The ids are in the order of time, and indexed.
     ordering = ("-id",)
-    # Nobody counts what only grows.
+    # Without a count, which would be slow in an append-only table.
     paginator = InfinitePaginator
     fields = ("created_at", "activity", "scope", "name", "item_id", "user", "project", "organization", "detail_shown")
 

@@ -16,12 +16,12 @@ _SHOWN = 120
 
 
 class AnnotationAdmin(ConsoleAdmin):
-    """What a note says and when; it is hidden and brought back by `deleted`, as in the API."""
+    """Content, date marker and `deleted` of annotations can be changed, as in the API."""
 
     list_display = ("content_shown", "project", "scope", "date_marker", "created_by", "created_at", "deleted")
     list_filter = ("scope", "deleted", "creation_type", "date_marker", "created_at")
     search_fields = ("content", "project__name", "created_by__email")
-    ordering = ("-pk",)  # by the index that is there, however many there are
+    ordering = ("-pk",)  # by an existing index, for many rows
     fields = (
         *("content", "date_marker", "deleted", "id", "project", "organization", "scope", "creation_type"),
         *("dashboard", "dashboard_item", "created_by", "created_at", "updated_at"),
@@ -36,7 +36,7 @@ class AnnotationAdmin(ConsoleAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        """Save, and tell of it where the API tells of its changes, in the transaction that a form is saved in."""
+        """Save, and add the change to the activity log in the same transaction, as the API does."""
         if not form.changed_data:
             return
         before = Annotation.objects.select_for_update().get(pk=obj.pk)

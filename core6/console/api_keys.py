@@ -1,4 +1,4 @@
-"""Personal API keys in the console: made, shown once, revoked."""
+"""Personal API keys in the console: they are created, shown once and revoked."""
 
 from datetime import timedelta
 from typing import Any, ClassVar, Final
@@ -18,7 +18,7 @@ from core6.accounts.scopes import ACTIONS, ALL
 from core6.console.site import ConsoleAdmin
 from projects.models import Project
 
-#: What the endpoints of this server ask for.
+#: The objects of scopes that endpoints of this server require.
 SCOPED: Final = (
     *("activity_log", "annotation", "cohort", "organization", "organization_member", "person", "project", "user"),
 )
@@ -26,7 +26,7 @@ SCOPES: Final = (ALL, *(f"{name}:{action}" for name in SCOPED for action in ACTI
 
 
 class KeyForm(forms.ModelForm):
-    """A new key: whose, what it may do, and where alone."""
+    """The form of a new key."""
 
     scopes = forms.MultipleChoiceField(
         choices=[(scope, "everything (*)" if scope == ALL else scope) for scope in SCOPES],
@@ -60,7 +60,7 @@ class KeyForm(forms.ModelForm):
 
 
 class UseFilter(SimpleListFilter):
-    """Whether a key was used."""
+    """Filters keys by their last use."""
 
     title = "use"
     parameter_name = "use"
@@ -81,7 +81,7 @@ class UseFilter(SimpleListFilter):
 
 
 class PersonalAPIKeyAdmin(ConsoleAdmin):
-    """The keys, of which only a mask is known. To delete one is to revoke it, at once."""
+    """The keys, shown by their masks. Deleting a key revokes it at once."""
 
     form = KeyForm
     list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created_at", "last_used_at")
@@ -107,12 +107,12 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
         return self.fields if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        obj.value = keys.generate()  # for the answer alone
+        obj.value = keys.generate()  # only for the response
         obj.secure_value, obj.mask_value = keys.digest(obj.value), keys.mask(obj.value)
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the key, in this answer and nowhere else."""
+        """Show the key, only in this response."""
         context = {**self.admin_site.each_context(request), "title": "The new key", "key": obj}
         host = request.build_absolute_uri("/").rstrip("/")
         return TemplateResponse(request, "core6/console/shown_once.html", {**context, "host": host})
@@ -127,13 +127,13 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
 
     @display(description="Only in organizations")
     def organizations(self, key: PersonalAPIKey) -> str:
-        return _named(Organization, key.scoped_organizations)
+        return _names(Organization, key.scoped_organizations)
 
     @display(description="Only in projects")
     def projects(self, key: PersonalAPIKey) -> str:
-        return _named(Project, key.scoped_teams)
+        return _names(Project, key.scoped_teams)
 
 
-def _named(model: type[Organization | Project], places: list[Any] | None) -> str:
-    found = model._default_manager.filter(pk__in=places or []).order_by("name", "pk")
+def _names(model: type[Organization | Project], ids: list[Any] | None) -> str:
+    found = model._default_manager.filter(pk__in=ids or []).order_by("name", "pk")
     return ", ".join(f"{each.name} ({each.pk})" for each in found) or "everywhere"

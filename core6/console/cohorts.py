@@ -1,4 +1,4 @@
-"""Cohorts in the console: how each is doing, why it fails, and a button to compute it again."""
+"""Cohorts in the console: their state, their last error, and a button to compute them again."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, as_json, button
 STATES = {"failing": "danger", "calculating": "info", "computed": "success", "static": "default", "deleted": "warning"}
 
 
-#: How a cohort is doing: the first of these that is so.
+#: The state of a cohort: the first that applies.
 STATE = Case(
     When(deleted=True, then=Value("deleted")),
     When(is_calculating=True, then=Value("calculating")),
@@ -28,7 +28,7 @@ STATE = Case(
 
 
 class StateFilter(SimpleListFilter):
-    """How cohorts are doing."""
+    """Filters cohorts by their state."""
 
     title = "state"
     parameter_name = "state"
@@ -42,7 +42,7 @@ class StateFilter(SimpleListFilter):
 
 
 class CalculationsInline(ReadOnlyInline):
-    """The runs, newest first."""
+    """The runs of the calculation, newest first."""
 
     model = Calculation
     fields = ("started_at", "seconds", "count", "error_code", "error")
@@ -59,7 +59,7 @@ class CalculationsInline(ReadOnlyInline):
 
 
 class CohortAdmin(ReadOnlyAdmin):
-    """What a cohort is stands in its filters, which the API alone changes."""
+    """Cohorts, read-only: only the API changes their filters."""
 
     list_display = ("name_shown", "project", "state", "count", "last_calculation", "errors_calculating", "last_error")
     list_filter = (StateFilter, "is_static", "cohort_type", "last_calculation")
@@ -90,12 +90,12 @@ class CohortAdmin(ReadOnlyAdmin):
 
     @display(description="Last error")
     def last_error(self, cohort: Any) -> str:
-        """Return what the last failure means, of a cohort that has not been computed since."""
+        """Return the message of the last failure, if the cohort has not been computed since."""
         if not cohort.errors_calculating:
             return "none"
-        return message(cohort.error_code) or "No job was left that would have computed it."
+        return message(cohort.error_code) or "The job of its calculation was lost."
 
-    @display(description="As the database put it")
+    @display(description="Database error")
     def last_error_detail(self, cohort: Any) -> str:
         return cohort.error if cohort.errors_calculating and cohort.error else "none"
 
@@ -103,9 +103,13 @@ class CohortAdmin(ReadOnlyAdmin):
     def filters_shown(self, cohort: Cohort) -> str:
         return as_json(cohort.criteria)
 
-    @button("Compute again", "Its members, and those of the cohorts that depend on it, are found anew.", "refresh")
+    @button(
+        "Compute again",
+        "The members of this cohort and of the cohorts that depend on it are computed again.",
+        "refresh",
+    )
     def recalculate(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        """Ask for the calculation as a change of the cohort does."""
+        """Request the calculation, as a change of the cohort does."""
         with transaction.atomic():
             found = self.get_object(request, object_id)
             if found is None:
@@ -113,6 +117,8 @@ class CohortAdmin(ReadOnlyAdmin):
             lock_definitions(found.project_id)
             cohort: Any = self.get_queryset(request).get(pk=found.pk)
             if cohort.is_static or cohort.deleted:
-                return self.told(request, cohort, messages.WARNING, f"A {cohort.state_now} cohort is not computed.")
+                return self.message_and_redirect(
+                    request, cohort, messages.WARNING, f"A {cohort.state_now} cohort is not computed."
+                )
             request_calculation(cohort)
-            return self.acted(request, cohort, "The calculation was asked for.")
+            return self.log_and_redirect(request, cohort, "The calculation was requested.")

@@ -1,4 +1,4 @@
-"""The queue of jobs in the console: what waits, runs and has failed; what succeeded leaves no row."""
+"""The job queue in the console: queued, running and failed jobs; rows of successful jobs are deleted."""
 
 import json
 from typing import Any
@@ -13,19 +13,19 @@ from unfold.decorators import display
 
 from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, button
 
-#: How the states of the library are called, and how they look.
+#: The names and styles of procrastinate's states.
 STATES = {
-    "todo": ("queued", "info"),
-    "doing": ("running", "success"),
-    "failed": ("failed", "danger"),
-    "cancelled": ("cancelled", "warning"),
-    "aborted": ("aborted", "warning"),
+    "todo": ("Queued", "info"),
+    "doing": ("Running", "success"),
+    "failed": ("Failed", "danger"),
+    "cancelled": ("Cancelled", "warning"),
+    "aborted": ("Aborted", "warning"),
 }
 _SHOWN = 200
 
 
 class EventsInline(ReadOnlyInline):
-    """What happened to a job."""
+    """The events of a job."""
 
     model = ProcrastinateEvent
     fields = ("at", "type")
@@ -38,9 +38,9 @@ class EventsInline(ReadOnlyInline):
 
 
 class JobAdmin(ReadOnlyAdmin):
-    """The jobs."""
+    """Jobs, read-only, with a button to retry failed ones."""
 
-    list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "worker_alive")
+    list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "last_heartbeat")
     list_filter = ("status", "task_name", "scheduled_at")
     list_select_related = ("worker",)
     search_fields = ("task_name", "lock", "id")
@@ -49,7 +49,7 @@ class JobAdmin(ReadOnlyAdmin):
     inlines = (EventsInline,)
     fields = (
         *("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "queueing_lock"),
-        *("priority", "worker_alive"),
+        *("priority", "last_heartbeat"),
     )
 
     @display(description="Arguments")
@@ -61,17 +61,17 @@ class JobAdmin(ReadOnlyAdmin):
     def state(self, job: ProcrastinateJob) -> str:
         return STATES.get(job.status, (job.status, ""))[0]
 
-    @display(description="Sign of life of its worker")
-    def worker_alive(self, job: ProcrastinateJob) -> Any:
+    @display(description="Last heartbeat of the worker")
+    def last_heartbeat(self, job: ProcrastinateJob) -> Any:
         return job.worker.last_heartbeat if job.worker else None
 
-    @button("Try again", "It is queued once more, and counts its attempts on.", "replay")
+    @button("Try again", "The job is queued again, and its attempts are counted further.", "replay")
     def retry(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        """Queue a failed job again; one that runs is taken over by itself when its worker dies."""
+        """Queue a failed job again; a running one is queued automatically if its worker dies."""
         job = self.get_object(request, object_id)
         if job is None:
             raise Http404
         if job.status != "failed":
-            return self.told(request, job, messages.WARNING, "Only a failed job is tried again.")
+            return self.message_and_redirect(request, job, messages.WARNING, "Only a failed job can be tried again.")
         app.job_manager.retry_job_by_id(job.pk, retry_at=timezone.now())
-        return self.acted(request, job, "The job is queued again.")
+        return self.log_and_redirect(request, job, "The job is queued again.")

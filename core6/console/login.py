@@ -1,4 +1,4 @@
-"""The console's login: how often it may be tried, by whom, and how many passwords are looked at at a time."""
+"""The login of the console, with limits of attempts and of concurrent password checks."""
 
 import ipaddress
 import secrets
@@ -14,11 +14,11 @@ from unfold.forms import AuthenticationForm
 from core6.accounts.models import User
 from core6.rate_limits.models import count_call
 
-#: How often one address, one account or one known device may try: attempts by seconds.
+#: The limits of attempts by one address, account or known device, by seconds.
 ATTEMPTS: Final = {60: 10, 3600: 60}
-#: How long a login waits until the passwords before it were looked at, in seconds.
+#: The most seconds that a login waits for other password checks.
 PATIENCE: Final = 2
-#: One password at a time for known devices and one for all others: a hash takes a processor for a quarter of a second.
+#: One check at a time for known devices, and one for all others: a hash takes a quarter of a second of CPU time.
 HASHING: Final[Mapping[bool, BoundedSemaphore]] = {True: BoundedSemaphore(), False: BoundedSemaphore()}
 DEVICE: Final = "device"
 _SALT: Final = "core6.console.device"
@@ -26,16 +26,16 @@ _DEVICE_SECONDS: Final = 180 * 24 * 3600
 
 
 class LoginForm(AuthenticationForm):
-    """Email and password, for so many attempts."""
+    """The form of email and password, with limited attempts."""
 
-    #: The seconds after which a refused login may be tried again.
+    #: The seconds until a refused login may be tried again.
     retry_after: int | None = None
 
     def clean(self) -> dict[str, Any]:
         email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if not email or not password:
             return dict(super().clean())
-        # What was typed is no name to count by: the database finds the account by other spellings of it, too.
+        # Attempts are counted by account, not by the typed email, which may have several spellings.
         user = User.objects.filter(email__iexact=email).order_by("pk").first()
         device = _device_of(self.request, user)
         self._count(user, device)
@@ -48,14 +48,14 @@ class LoginForm(AuthenticationForm):
             hashing.release()
 
     def _count(self, user: User | None, device: str | None) -> None:
-        """Count the attempt; a known device alone by itself, so that no stranger locks it out."""
+        """Count the attempt; a known device is counted separately, so that nobody else can lock it out."""
         counted = [f"login device {device}"] if device else [f"login address {_network_of(self.request)}"]
         if user and not device:
             counted.append(f"login account {user.pk}")
-        for each in counted:  # an address that is refused counts for no account
-            over = [use.rest for use in count_call(each, ATTEMPTS) if use.is_over]
-            if over:
-                raise self._refusal("There were too many attempts: wait, then try again.", max(over))
+        for each in counted:  # a refused address does not count for the account
+            exceeded = [use.resets_in for use in count_call(each, ATTEMPTS) if use.is_exceeded]
+            if exceeded:
+                raise self._refusal("There were too many attempts: wait, then try again.", max(exceeded))
 
     def _refusal(self, message: str, seconds: int) -> forms.ValidationError:
         self.retry_after = seconds
@@ -63,7 +63,7 @@ class LoginForm(AuthenticationForm):
 
 
 def remember_device(request: HttpRequest, response: HttpResponse, user: User) -> None:
-    """Give the browser in which a user has logged in the cookie that proves it."""
+    """Set a signed cookie that marks the browser as a known device of the user."""
     device = _device_of(request, user) or secrets.token_urlsafe(16)
     response.set_signed_cookie(
         DEVICE,
@@ -78,14 +78,14 @@ def remember_device(request: HttpRequest, response: HttpResponse, user: User) ->
 
 
 def _device_of(request: HttpRequest, user: User | None) -> str | None:
-    """Return the name of a browser in which this user has logged in before; None for any other."""
+    """Return the id of a known device of the user; None for other browsers."""
     sent = request.get_signed_cookie(DEVICE, default=None, salt=_SALT, max_age=_DEVICE_SECONDS)
     owner, _, device = (sent or "").partition(" ")
     return device if user and owner == str(user.pk) else None
 
 
 def _network_of(request: HttpRequest) -> str:
-    """Return the client's address: what the proxy added last, if there is one. Of IPv6, one client has a network."""
+    """Return the address of the client, from the proxy if there is one; for IPv6 its /64 network."""
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.IS_BEHIND_PROXY else ""
     text = forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
     try:

@@ -1,4 +1,4 @@
-"""What the console needs around its views, and the API does not: a session, who logged in, messages, a policy."""
+"""The middleware of the console: sessions, authentication, messages and Content-Security-Policy."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,12 +11,12 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-#: The library of the console's scripts makes functions of texts in our own pages. No markup can add a script by that.
+#: The script library of the console evaluates expressions in our pages. Injected markup cannot add scripts by that.
 SCRIPTS: Final = {"script-src": ["'self'", "'unsafe-eval'"]}
 
 
 class ConsoleMiddleware:
-    """Runs Django's own middleware for addresses of the console alone: no call of the API pays for them."""
+    """Runs Django's middleware only for URLs of the console, so that it costs API requests nothing."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

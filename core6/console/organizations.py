@@ -19,7 +19,7 @@ from roles.models import Role
 
 
 class MembershipsOfUser(ReadOnlyInline):
-    """Where a user belongs."""
+    """The organizations of a user."""
 
     model = Membership
     fields = ("organization", "level", "joined_at")
@@ -31,7 +31,7 @@ class MembershipsOfUser(ReadOnlyInline):
 
 
 class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
-    """Who may call and who may log in. Users are deactivated rather than deleted: what they made names them."""
+    """Users. They are deactivated rather than deleted, since objects refer to their creators."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -45,8 +45,8 @@ class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
     readonly_fields = ("uuid", "distinct_id", "created_at", "last_login")
     fieldsets = (
         (None, {"fields": ("email", "password", "first_name", "last_name", "role_at_organization")}),
-        ("May", {"fields": ("is_active", "is_staff", "is_email_verified")}),
-        ("Known as", {"fields": ("uuid", "distinct_id", "created_at", "last_login")}),
+        ("Permissions", {"fields": ("is_active", "is_staff", "is_email_verified")}),
+        ("Identifiers", {"fields": ("uuid", "distinct_id", "created_at", "last_login")}),
     )
     add_fieldsets = (
         (
@@ -60,13 +60,13 @@ class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
 
 
 class MembersFormSet(PaginationInlineFormSet):
-    """The members that are shown; an organization keeps an owner, whoever goes."""
+    """The members of an organization; at least one owner must remain."""
 
     def clean(self) -> None:
         super().clean()
         is_new = self.instance._state.adding
         if not (is_new or self.initial_forms):
-            return  # who is added takes no owner away
+            return  # added members remove no owner
         kept = [form.cleaned_data for form in self.forms if not self._should_delete_form(form)]
         if any(data.get("level") == Level.OWNER for data in kept):
             return
@@ -77,7 +77,7 @@ class MembersFormSet(PaginationInlineFormSet):
 
 
 class MembersInline(ShownInline):
-    """Who belongs to an organization."""
+    """The members of an organization."""
 
     model = Membership
     formset = MembersFormSet
@@ -90,7 +90,7 @@ class MembersInline(ShownInline):
 
 
 class NewMembersInline(AddedInline):
-    """Who is to belong to an organization."""
+    """New members of an organization."""
 
     model = Membership
     formset = MembersFormSet
@@ -100,7 +100,7 @@ class NewMembersInline(AddedInline):
 
 
 class OrganizationAdmin(ConsoleAdmin):
-    """The tenants."""
+    """Organizations with their members."""
 
     list_display = ("name", "members", "projects", "created_at", "id")
     list_filter = ("created_at",)
@@ -136,11 +136,11 @@ class OrganizationAdmin(ConsoleAdmin):
 
 
 def _count(model: type[Membership | Project]) -> Coalesce:
-    """Return how many rows an organization has, apart: in one join each of a kind would meet each of the other."""
+    """Return a subquery that counts rows of an organization; joins of both models would multiply the counts."""
     own = model._default_manager.filter(organization=OuterRef("pk")).order_by().values("organization")
     return Coalesce(Subquery(own.annotate(count=Count("pk")).values("count")), 0)
 
 
 def object_of(request: HttpRequest) -> UUID | None:
-    """Return the id of the object whose form the request is about; None of a new one."""
+    """Return the id of the object in the URL of its form; None for a new one."""
     return parse_uuid(request.resolver_match.kwargs.get("object_id", "")) if request.resolver_match else None

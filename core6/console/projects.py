@@ -1,4 +1,4 @@
-"""Projects in the console: their settings to look at, their secrets masked, their actions as buttons."""
+"""Projects in the console: read-only settings, masked secrets, and buttons for actions."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ _SECRET = ("secret_api_token", "secret_api_token_backup")
 
 
 class ProjectAdmin(ConsoleAdmin):
-    """What a project is called can be changed here; its settings are the API's part, which knows their rules."""
+    """Name and description can be changed here; settings only by the API, which validates them."""
 
     list_display = ("name", "organization", "id", "api_token", "is_demo", "ingested_event", "created_at")
     list_filter = ("is_demo", "ingested_event", "created_at")
@@ -63,41 +63,47 @@ class ProjectAdmin(ConsoleAdmin):
     def secret_token(self, project: Project) -> str:
         return masked(project.secret_api_token) or "none"
 
-    @display(description="Its backup")
+    @display(description="Previous secret")
     def secret_token_backup(self, project: Project) -> str:
         return masked(project.secret_api_token_backup) or "none"
 
-    @button("Reset the project token", "Whoever sends events with the present one is refused from then on.", "key")
+    @button("Reset the project token", "Events with the current token are refused from then on.", "key")
     def reset_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self._act(request, object_id, tokens.reset_api_token, "The project has another token.")
+        return self._act(request, object_id, tokens.reset_api_token, "The project has a new token.")
 
-    @button("Rotate the secret token", "The present one goes on working, as the backup; the backup ends.", "sync")
+    @button(
+        "Rotate the secret token",
+        "The current secret stays valid as the previous one; the previous one is revoked.",
+        "sync",
+    )
     def rotate_secret_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        said = "The project has another secret token, which its API answers in full."
-        return self._act(request, object_id, tokens.rotate_secret_token, said)
+        message = "The project has a new secret token, which the API returns in full."
+        return self._act(request, object_id, tokens.rotate_secret_token, message)
 
-    @button("End the backup token", "Whoever still uses the secret token before the present one is refused.", "key_off")
+    @button("Revoke the previous secret", "Requests with the previous secret are refused from then on.", "key_off")
     def delete_secret_token_backup(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self._act(request, object_id, tokens.delete_secret_token_backup, "There is no backup any more.")
+        return self._act(request, object_id, tokens.delete_secret_token_backup, "The previous secret was revoked.")
 
-    @button("New widget token", "The widget of the conversations needs the new one from then on.", "forum")
+    @button("New widget token", "The conversations widget must use the new token from then on.", "forum")
     def generate_conversations_public_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         act = tokens.generate_conversations_public_token
-        return self._act(request, object_id, act, "The widget of the conversations has another token.")
+        return self._act(request, object_id, act, "The conversations widget has a new token.")
 
     def _act(
-        self, request: HttpRequest, object_id: str, act: Callable[[Project, User | None], None], said: str
+        self, request: HttpRequest, object_id: str, act: Callable[[Project, User | None], None], message: str
     ) -> HttpResponse:
-        """Call what the API's own action calls, on the locked project."""
+        """Run the action on the locked project, as the API does."""
         with transaction.atomic():
             found = self.get_object(request, object_id)
             project = found and Project.objects.select_for_update().filter(pk=found.pk).first()
             if project is None:
                 raise Http404
             if act is tokens.delete_secret_token_backup and project.secret_api_token_backup is None:
-                return self.told(request, project, messages.WARNING, "The project has no backup token.")
+                return self.message_and_redirect(
+                    request, project, messages.WARNING, "The project has no previous secret."
+                )
             act(project, _user(request))
-            return self.acted(request, project, said)
+            return self.log_and_redirect(request, project, message)
 
 
 def _user(request: HttpRequest) -> User:

@@ -13,7 +13,7 @@ from roles.models import Role, RoleMembership
 
 
 class MembersInline(ShownInline):
-    """Who is in a role."""
+    """The members of a role."""
 
     model = RoleMembership
     fields = ("user", "joined_at")
@@ -29,7 +29,7 @@ class MembersInline(ShownInline):
 
 
 class NewMembersInline(AddedInline):
-    """Who is to be in a role: an active member of its organization."""
+    """New members of a role: active members of its organization."""
 
     model = RoleMembership
     fields = ("organization_member",)
@@ -48,7 +48,7 @@ class NewMembersInline(AddedInline):
 
 
 class RoleAdmin(ConsoleAdmin):
-    """The named groups of organizations."""
+    """Roles with their members."""
 
     list_display = ("name", "organization", "members", "created_by", "created_at")
     list_filter = ("created_at",)

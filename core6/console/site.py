@@ -1,4 +1,4 @@
-"""The console's site: who comes in, and what its lists, forms and buttons share."""
+"""The site of the console: login, overview, and base classes of lists, forms and buttons."""
 
 import json
 from collections.abc import Callable
@@ -20,22 +20,22 @@ from core6.accounts.models import User
 from core6.console.login import LoginForm, remember_device
 from core6.diagnosis.doctor import QUESTIONS, answer
 
-#: What the first page asks of those that the doctor asks.
-DOING: Final = (
+#: The checks of `manage.py doctor` that the overview shows.
+OVERVIEW: Final = (
     *("job workers", "jobs", "failed jobs", "stuck jobs", "failing cohorts", "waiting cohorts", "long calculations"),
     *("long statements", "idle transactions"),
 )
 
 
 class ConsoleSite(UnfoldAdminSite):
-    """`/admin/`, for users with `is_staff`; its first page tells what `manage.py doctor` finds of jobs and cohorts."""
+    """`/admin/`, for users with `is_staff`; its overview shows what `manage.py doctor` finds about jobs and cohorts."""
 
     login_form = LoginForm
     index_template = "core6/console/index.html"
-    index_title = "How it is doing"
+    index_title = "Overview"
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Answer 429 to a login that has to wait, and remember the browser of one that succeeds."""
+        """Respond with 429 to a limited login, and remember the browser after a successful one."""
         response: HttpResponse = super().login(request, extra_context)
         if isinstance(response, TemplateResponse):
             seconds = (response.context_data or {})["form"].retry_after
@@ -47,7 +47,7 @@ class ConsoleSite(UnfoldAdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        found = [finding for question in QUESTIONS if question.name in DOING for finding in answer(question)]
+        found = [finding for question in QUESTIONS if question.name in OVERVIEW for finding in answer(question)]
         return super().index(request, {**(extra_context or {}), "findings": found})
 
 
@@ -55,10 +55,10 @@ site: Final = ConsoleSite()
 
 
 class ConsoleAdmin(ModelAdmin):
-    """A list, a form and buttons of one model. Nothing is deleted here unless a subclass says so."""
+    """A list, a form and buttons of one model. Only subclasses allow deletion."""
 
     list_per_page = 50
-    show_full_result_count = False  # it would count the whole table beside every search
+    show_full_result_count = False  # it would count the whole table with every search
     warn_unsaved_form = True
     compressed_fields = True
 
@@ -66,7 +66,7 @@ class ConsoleAdmin(ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
-        """Write what was changed and no more: the API may write the rest at the same time."""
+        """Write only changed fields: the API may write others at the same time."""
         if not change:
             obj.save(force_insert=True)
             return
@@ -75,23 +75,23 @@ class ConsoleAdmin(ModelAdmin):
             stamps = [field for field in obj._meta.concrete_fields if getattr(field, "auto_now", False)]
             obj.save(update_fields=[field.name for field in (*fields, *stamps)])
 
-    def acted(self, request: HttpRequest, obj: Model, said: str) -> HttpResponse:
-        """Note in the object's history what a button did, and show the object again."""
-        self.log_change(request, obj, said)
-        return self.told(request, obj, messages.SUCCESS, said)
+    def log_and_redirect(self, request: HttpRequest, obj: Model, message: str) -> HttpResponse:
+        """Add a message about a button's action to the object's history, show it, and redirect to the object."""
+        self.log_change(request, obj, message)
+        return self.message_and_redirect(request, obj, messages.SUCCESS, message)
 
-    def told(self, request: HttpRequest, obj: Model, level: int, said: str) -> HttpResponse:
-        """Say something and show the object again."""
-        self.message_user(request, said, level)
+    def message_and_redirect(self, request: HttpRequest, obj: Model, level: int, message: str) -> HttpResponse:
+        """Show a message and redirect to the object."""
+        self.message_user(request, message, level)
         meta = obj._meta
         url = reverse(f"{self.admin_site.name}:{meta.app_label}_{meta.model_name}_change", args=(obj.pk,))
-        if "HX-Request" in request.headers:  # the dialog, which would show in itself what it is led to
+        if "HX-Request" in request.headers:  # a dialog, which would show the target of a redirect in itself
             return HttpResponse(headers={"HX-Redirect": url})
         return HttpResponseRedirect(url)
 
 
 class ReadOnlyAdmin(ConsoleAdmin):
-    """A list to look at; buttons may act all the same."""
+    """A read-only list; buttons may still change objects."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -101,7 +101,7 @@ class ReadOnlyAdmin(ConsoleAdmin):
 
 
 class ShownInline(TabularInline):
-    """Rows that belong to an object; none is added here."""
+    """Existing rows of an object."""
 
     extra = 0
     per_page = 50
@@ -112,7 +112,7 @@ class ShownInline(TabularInline):
 
 
 class ReadOnlyInline(ShownInline):
-    """The same, to look at."""
+    """Existing rows of an object, read-only."""
 
     can_delete = False
 
@@ -121,7 +121,7 @@ class ReadOnlyInline(ShownInline):
 
 
 class InlineForm(forms.ModelForm):
-    """A row to add; without this the constraints that name the object of the whole form would not be looked at."""
+    """A row to add; Django would not check constraints that include the parent object."""
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # a hook that the stubs do not know
@@ -133,7 +133,7 @@ class InlineForm(forms.ModelForm):
 
 
 class AddedInline(TabularInline):
-    """Rows to add to an object; apart from those that are there, for each of which its choices would be asked for."""
+    """Rows to add to an object; separate from existing ones, each of which would query its choices."""
 
     form = InlineForm
     extra = 1
@@ -144,15 +144,15 @@ class AddedInline(TabularInline):
 
 
 def as_json(value: Any) -> str:
-    """Return a value as people read JSON."""
+    """Return a value as formatted JSON."""
     return format_html(
         '<pre style="white-space: pre-wrap; overflow-wrap: anywhere">{}</pre>',
         json.dumps(value, indent=2, ensure_ascii=False),
     )
 
 
-def button(label: str, question: str, icon: str) -> Callable[..., Any]:
-    """Declare a button of one object, which asks `question` first: what changes something is never a mere link."""
-    dialog = {"title": label, "description": question, "form_submit_text": label}
+def button(label: str, description: str, icon: str) -> Callable[..., Any]:
+    """Declare a button of an object, with a dialog that shows `description` and asks for confirmation."""
+    dialog = {"title": label, "description": description, "form_submit_text": label}
     declared: Callable[..., Any] = action(description=label, icon=icon, dialog=dialog)
     return declared

@@ -1,4 +1,4 @@
-"""The console under `/admin/`: the only module that names every list of it. Loaded by the first who asks for it."""
+"""The URLs of the console under `/admin/`, loaded by the first request for it."""
 
 from procrastinate.contrib.django.models import ProcrastinateJob
 

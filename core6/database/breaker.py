@@ -1,30 +1,30 @@
-"""Keeps a process from a server that does not answer: every request would wait for it anew."""
+"""A circuit breaker for a server that does not respond, so that not every request waits for it."""
 
 import time
 from typing import Final
 
-#: Seconds that a server is left alone; each time that it does not answer then, twice as long.
+#: Seconds that the breaker stays open, doubled each time that the server fails again.
 FIRST_PAUSE: Final = 5.0
 LONGEST_PAUSE: Final = 60.0
 
 
 class Breaker:
-    """Remembers until when a server is left alone."""
+    """A circuit breaker: while it is open, the server must not be used."""
 
     def __init__(self) -> None:
         self.close()
 
     def close(self) -> None:
-        """Forget what was: it answers."""
+        """Close the breaker, since the server responds."""
         self._until, self._pause = 0.0, FIRST_PAUSE
 
     def open(self) -> float:
-        """Leave the server alone; return for how many seconds."""
+        """Open the breaker; return for how many seconds."""
         pause = self._pause
         self._until, self._pause = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
         return pause
 
     @property
     def is_open(self) -> bool:
-        """Return whether the server is to be left alone now."""
+        """Return whether the breaker is open now."""
         return time.monotonic() < self._until

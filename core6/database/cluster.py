@@ -1,23 +1,23 @@
-"""Whether the database is the coordinator of a Citus cluster, and which machines belong to it."""
+"""Detection of a Citus cluster, and of its workers."""
 
 from functools import cache
 from typing import Final
 
 from django.db import connection
 
-# By what the extension brings, as far as the search path shows it.
+# By objects of the extension, if they are in the search path.
 _IS_CITUS: Final = """
 SELECT to_regclass('pg_dist_partition') IS NOT NULL AND EXISTS (
     SELECT FROM pg_proc WHERE proname = 'create_distributed_table' AND pg_function_is_visible(oid))"""
 
-# The coordinator itself is of group 0.
+# The coordinator has group 0.
 _NODES: Final = (
     "SELECT nodename, nodeport FROM pg_dist_node WHERE groupid <> 0 AND isactive ORDER BY nodename, nodeport"
 )
 
 
 def is_citus() -> bool:
-    """Return whether the database has the extension."""
+    """Return whether the database has the Citus extension."""
     with connection.cursor() as cursor:
         cursor.execute(_IS_CITUS)
         return bool(cursor.fetchone()[0])
@@ -34,5 +34,5 @@ def nodes() -> list[tuple[str, int]]:
 
 @cache
 def is_cluster() -> bool:
-    """Return whether there were workers when this process looked first: it is started anew for a new cluster."""
+    """Return whether the cluster has workers; cached, since the process is restarted for a new cluster."""
     return bool(nodes())

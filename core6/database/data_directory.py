@@ -1,8 +1,8 @@
-"""Where one machine keeps what must survive a restart: the embedded database and the generated secrets.
+"""The directory for data that must survive a restart: the embedded database and the generated secrets.
 
-The directory holds `postgres/` (the database), `run/` (its socket), `pgpass` (its password: the one file by
-which every command finds it), `secret_key`, `demo_key`, `demo_password`, the locks `owner.lock`, `users.lock` and
-`secret_key.lock`, and `postgres.log`.
+It contains `postgres/` (the database), `run/` (its socket), `pgpass` (its password, which every command reads only
+from there), `secret_key`, `demo_key`, `demo_password`, the locks `owner.lock`, `users.lock` and `secret_key.lock`, and
+`postgres.log`.
 """
 
 import fcntl
@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Unusable(Exception):
-    """The data directory or its database cannot be used; the message says what to do about it."""
+    """The data directory or its database cannot be used; the message says how to solve that."""
 
 
 def locate(configured: str | None) -> Path:
     """Return the data directory without creating anything.
 
-    `configured` is `CORE6_DATA_DIR`. Without it: `.core6` beside manage.py, or, for root where an unprivileged
-    account cannot enter that place, `/var/lib/core6/<hash of the checkout>`, named by the file `.core6/location`.
+    `configured` is `CORE6_DATA_DIR`. The default is `.core6` beside manage.py. For root, if an unprivileged account
+    cannot enter that, it is `/var/lib/core6/<hash of the checkout>`, whose path is in the file `.core6/location`.
     """
     if configured:
         return Path(configured).expanduser().absolute()
@@ -42,17 +42,17 @@ def _of_root() -> Path:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Tell whether an account without rights of its own may enter `path` and every directory above it."""
+    """Return whether an unprivileged account may enter `path` and every directory above it."""
     return all(part.stat().st_mode & 0o001 for part in (path, *path.parents) if part.exists())
 
 
 def prepare(directory: Path) -> None:
-    """Create the directory, open to be entered and closed to be listed; its files are private each for itself."""
+    """Create the directory: everybody may enter it but not list it; each file in it is private."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o711)
         beside = ROOT / ".core6"
-        if directory == _of_root():  # one that was configured needs no pointer, and the code may be read-only
+        if directory == _of_root():  # a configured one needs no pointer, and the code may be read-only
             beside.mkdir(exist_ok=True)
             (beside / "location").write_text(f"{directory}\n")
     except OSError as error:
@@ -62,7 +62,7 @@ def prepare(directory: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read; a kill at any moment leaves the old file or the new one."""
+    """Write a file that only its owner can read; atomic, so that a kill leaves the old file or the new one."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -73,7 +73,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def read_private(path: Path) -> str | None:
-    """Return the text of a file written by write_private, or None where there is none."""
+    """Return the text of a file written by write_private, or None if there is none."""
     try:
         return path.read_text().strip() or None
     except (FileNotFoundError, NotADirectoryError):
@@ -83,11 +83,11 @@ def read_private(path: Path) -> str | None:
 
 
 def secret(path: Path) -> str:
-    """Return the secret kept at `path`, made at the first call."""
+    """Return the secret in the file `path`, which the first call generates."""
     if value := read_private(path):
         return value
     with _lock_file(path.with_name(f"{path.name}.lock")) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # commands that start at once agree on one secret
+        fcntl.flock(file, fcntl.LOCK_EX)  # concurrent commands agree on one secret
         value = read_private(path)
         if value is None:
             value = secrets.token_urlsafe(48)
@@ -96,20 +96,20 @@ def secret(path: Path) -> str:
 
 
 def _lock_file(path: Path) -> IO[str]:
-    # Whoever can open it can lock it.
+    # A process that can open the file can lock it.
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
 
 
 @contextmanager
 def using(directory: Path) -> Iterator[Callable[[], None]]:
-    """Say, inside the block, that this process uses the database; call the result to wait for all others to be done."""
+    """Mark this process as a user of the database; the result is a function that waits for all other users."""
     with _lock_file(directory / "users.lock") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield lambda: fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def lock(directory: Path) -> IO[str]:
-    """Become the one owner of the directory; the lock ends with the returned file, or with this process.
+    """Lock the directory as its only owner; the lock ends with the returned file, or with this process.
 
     Raises BlockingIOError while another process owns it.
     """

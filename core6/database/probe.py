@@ -1,4 +1,4 @@
-"""Questions to the database beside the request that waits for them: a frozen database must not hold the answer."""
+"""Queries that run beside the request that waits for them, so that a frozen database cannot block it."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,42 +10,42 @@ from django.db import Error, connection
 T = TypeVar("T")
 
 
-class Aside(Generic[T]):
-    """Asks one question, in a thread and by a connection of its own, and waits for so many seconds.
+class Probe(Generic[T]):
+    """Runs a query in its own thread with its own connection, and waits at most `seconds` for the result.
 
-    A caller who comes while the question is under way waits for the same answer.
+    A caller that comes while a query is running waits for the same result.
     """
 
-    def __init__(self, look: Callable[[], T], *, seconds: float, name: str) -> None:
-        self._look, self._seconds = look, seconds
-        self._asker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._asked: Future[T] | None = None
+    def __init__(self, query: Callable[[], T], *, seconds: float, name: str) -> None:
+        self._query, self._seconds = query, seconds
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._running: Future[T] | None = None
 
-    def ask(self) -> T | None:
-        """Return what `look` returns; None when the database does not answer in time, or refuses."""
-        asked = self._start()
-        wait([asked], self._seconds)
-        return _result(asked)
+    def result(self) -> T | None:
+        """Return what `query` returns; None if the database does not respond in time, or fails."""
+        running = self._start()
+        wait([running], self._seconds)
+        return _result(running)
 
-    async def ask_from_loop(self) -> T | None:
-        """Return the same to an event loop, which goes on meanwhile."""
-        asked = self._start()
-        await asyncio.wait([asyncio.wrap_future(asked)], timeout=self._seconds)
-        return _result(asked)
+    async def result_from_loop(self) -> T | None:
+        """Return the same without blocking the event loop."""
+        running = self._start()
+        await asyncio.wait([asyncio.wrap_future(running)], timeout=self._seconds)
+        return _result(running)
 
     def _start(self) -> Future[T]:
-        if self._asked is None or self._asked.done():
-            self._asked = self._asker.submit(self._ask)
-        return self._asked
+        if self._running is None or self._running.done():
+            self._running = self._executor.submit(self._run)
+        return self._running
 
-    def _ask(self) -> T:
+    def _run(self) -> T:
         try:
-            return self._look()
+            return self._query()
         finally:
             connection.close()
 
 
-def _result(asked: Future[T]) -> T | None:
-    if not asked.done() or isinstance(asked.exception(), Error):
+def _result(running: Future[T]) -> T | None:
+    if not running.done() or isinstance(running.exception(), Error):
         return None
-    return asked.result()
+    return running.result()

@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, and are started again when they die."""
+"""Child processes that never outlive their parent, and are restarted when they die."""
 
 import ctypes
 import os
@@ -9,40 +9,40 @@ import time
 from collections.abc import Callable, Sequence
 
 _PR_SET_PDEATHSIG = 1
-# Looked up before any fork: between fork and exec nothing may be imported.
+# Loaded before any fork, since nothing may be imported between fork and exec.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
-#: A child that dies again is not started more often than this.
+#: The minimum number of seconds between two starts of a child.
 RESTART_SECONDS = 1.0
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask the kernel to send signal `number` to this process when the thread that started it ends (Linux only)."""
+    """Have the kernel send signal `number` to this process when the thread that started it ends (Linux only)."""
     if _libc is not None:
         _libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def spawn(command: Sequence[str], *, on_parent_death: int, **options: object) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own, so that a Ctrl-C reaches the parent alone; keywords as of Popen."""
+    """Start a child in its own session, so that Ctrl-C reaches only the parent; `options` are those of Popen."""
     parent = os.getpid()
 
     def attach() -> None:
         die_with_parent(on_parent_death)
         if os.getppid() != parent:
-            os._exit(1)  # the parent died before the request was in place
+            os._exit(1)  # the parent died before the call
 
     process: subprocess.Popen[bytes] = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=attach,  # noqa: PLW1509  # two system calls, nothing that a thread could hold a lock of
+        preexec_fn=attach,  # noqa: PLW1509  # two system calls, which need no lock of a thread
         **options,  # type: ignore[call-overload]  # Popen's many overloads cannot be forwarded by keyword
     )
     return process
 
 
 def stop(process: subprocess.Popen[bytes], number: int, seconds: float, then: int = signal.SIGKILL) -> None:
-    """Ask `process` to end by signal `number`; when it has not after `seconds`, by signal `then`, and by force."""
+    """Stop `process` by signal `number`; if it runs on after `seconds`, by signal `then`; at last by SIGKILL."""
     for attempt in (number, then):
         if process.poll() is not None:
             return
@@ -57,7 +57,7 @@ def stop(process: subprocess.Popen[bytes], number: int, seconds: float, then: in
 
 
 class Child:
-    """A process that is kept running: `tend` starts it again after its death."""
+    """A supervised process: `tend` restarts it if it has ended."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Child:
         self._started = time.monotonic()
 
     def tend(self) -> str | None:
-        """Start the process again if it has ended, and say so; call this now and then."""
+        """Restart the process if it has ended, and return a message about that; call this regularly."""
         code = self.process.poll()
         if code is None or time.monotonic() - self._started < RESTART_SECONDS:
             return None

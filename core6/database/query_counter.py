@@ -1,4 +1,4 @@
-"""How many statements this thread has sent to the database, and the seconds they took (settings.IS_SQL_COUNTED)."""
+"""The number of statements of this thread, and the seconds that they took (settings.IS_SQL_COUNTED)."""
 
 from typing import NamedTuple, cast
 
@@ -7,18 +7,18 @@ from django.db import connections
 from core6.database.backend.base import DatabaseWrapper
 
 
-class Spent(NamedTuple):
-    """Statements, and the seconds until the database had answered them."""
+class QueryUsage(NamedTuple):
+    """A number of statements, and the seconds until the database had responded to them."""
 
     statements: int
     seconds: float
 
-    def since(self, earlier: "Spent") -> "Spent":
-        """Return what has come to it since then."""
-        return Spent(self.statements - earlier.statements, self.seconds - earlier.seconds)
+    def since(self, earlier: "QueryUsage") -> "QueryUsage":
+        """Return the difference from an earlier usage."""
+        return QueryUsage(self.statements - earlier.statements, self.seconds - earlier.seconds)
 
 
-def spent() -> Spent:
-    """Return what this thread's connections have been asked so far; nothing where nobody wants to know."""
+def query_usage() -> QueryUsage:
+    """Return the usage of this thread's connections so far; zero if statements are not counted."""
     ours = cast("list[DatabaseWrapper]", connections.all(initialized_only=True))
-    return Spent(sum(each.statements for each in ours), sum(each.statement_seconds for each in ours))
+    return QueryUsage(sum(each.statements for each in ours), sum(each.statement_seconds for each in ours))

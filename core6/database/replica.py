@@ -1,17 +1,17 @@
-"""Reads on a replica of the database: which ones may be answered there, and what happens when it cannot answer.
+"""Reads on a replica of the database: when they are allowed, and what happens if the replica fails.
 
-A replica is always a little behind, so a read is answered there only when its state of the organization is the
-primary's: the revision of the organization (core6.revisions) is part of every transaction that writes what answers
-show, so where the two are equal, the replica has everything that was acknowledged, whoever wrote it. Nobody is bound
-to a server for that, and no position of a log is kept. What is read after the comparison, on the same connection, is
-of that state or of a later one, as on the primary; so REPLICA_URL names one server, not several that take turns.
+A replica always lags a little, so it is read only if its revision of the organization (core6.revisions) equals the
+primary's. The revision is part of every transaction that writes rows shown in responses: if both are equal, the replica
+has every acknowledged write. So there are neither sticky sessions nor stored WAL positions. Rows read after the
+comparison, on the same connection, are of that state or a later one, as on the primary; so REPLICA_URL must be one
+server, not several behind a load balancer.
 
-Lists and single objects are read there (core6.api.reads), if every table that their statements read has the triggers of
-the revision. Whatever else is read stays on the primary: who calls, lists over several organizations, persons, the
-activity, what writes check, rate limits, commands, jobs, health.
+Lists and single objects are read there (core6.api.reads), if every table in their statements has the triggers of the
+revision. Everything else is read on the primary: authentication, lists over several organizations, persons, activity,
+checks of writes, rate limits, commands, jobs, health.
 
-A replica that was promoted, and takes writes of its own, gets revisions that the primary does not have: from then on
-nothing of the organization is read there, and nothing is ever written there. What is of the same revision is the same.
+A promoted replica with its own writes gets revisions that the primary does not have: from then on the organization is
+not read there any more. Nothing is ever written there. Equal revisions always mean equal rows.
 """
 
 import logging
@@ -36,11 +36,11 @@ _is_reading: ContextVar[bool] = ContextVar("is_reading_on_replica", default=Fals
 
 
 class Behind(Exception):
-    """The replica does not have the primary's state of an organization."""
+    """The replica lags behind the primary for an organization."""
 
 
 class Router:
-    """Django's database router: reads of the ORM go where the request in progress reads."""
+    """Django's database router: reads of the ORM use the database that the current request reads."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         return alias()
@@ -55,26 +55,25 @@ class Router:
         return db != ALIAS
 
 
-#: Keeps this process from a replica that does not answer.
+#: Open while the replica does not respond.
 breaker: Final = Breaker()
 
 
 def alias() -> str:
-    """Return the name of the database that reads go to now."""
+    """Return the alias of the database for reads at the moment."""
     return ALIAS if _is_reading.get() else DEFAULT_DB_ALIAS
 
 
-def is_asked() -> bool:
-    """Tell whether there is a replica, and none that has just failed."""
+def is_available() -> bool:
+    """Return whether there is a replica that has not just failed."""
     return bool(settings.REPLICA_URL) and not breaker.is_open
 
 
 def attempt(read: Callable[[], T]) -> T | None:
-    """Return what `read` returns when it reads on the replica; None when the primary is to be asked instead.
+    """Return what `read` returns when it reads on the replica; None if the primary must be read instead.
 
-    That is so when `read` raises Behind, or when the database complains: whatever is wrong there (it is away, it took
-    too long, it cancelled a statement that was in the way of its replay, it lacks a column of this release), the
-    primary knows better. What else `read` raises is raised.
+    That is the case if `read` raises Behind or a database error, such as an unavailable server, a timeout, a statement
+    cancelled because of the replay, or a missing column of this release. Other exceptions are passed on.
     """
     token = _is_reading.set(True)
     try:
@@ -83,8 +82,8 @@ def attempt(read: Callable[[], T]) -> T | None:
     except Behind:
         return None
     except Error as error:
-        if not isinstance(error, DataError):  # that is the caller's doing, not the replica's
-            _leave_alone(error)
+        if not isinstance(error, DataError):  # an error of the client, not of the replica
+            _open_breaker(error)
         return None
     finally:
         _is_reading.reset(token)
@@ -93,7 +92,7 @@ def attempt(read: Callable[[], T]) -> T | None:
 
 
 def state(organization: UUID) -> int | None:
-    """Return the revision of an organization where reads go now."""
+    """Return the revision of an organization in the database for reads."""
     with connections[alias()].cursor() as cursor:
         cursor.execute(_STATE, [organization])
         number: int | None = cursor.fetchone()[0]
@@ -101,13 +100,13 @@ def state(organization: UUID) -> int | None:
 
 
 def check_state(known: int | None, expected: int | None) -> None:
-    """Raise Behind unless a state of the replica is the primary's, and is one at all."""
+    """Raise Behind unless the replica has a state, and it is the primary's."""
     if known is None or known != expected:
         raise Behind
 
 
-def _leave_alone(error: Error) -> None:
+def _open_breaker(error: Error) -> None:
     with suppress(Error):
         connections[ALIAS].close()
     seconds = breaker.open()
-    logger.warning("The replica is left alone for %g s: %s", seconds, " ".join(str(error).split()))
+    logger.warning("The replica is not used for %g s: %s", seconds, " ".join(str(error).split()))

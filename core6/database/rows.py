@@ -1,4 +1,4 @@
-"""Rows stored by statements that are made once for a model: Django would make each anew, which costs more than it."""
+"""Stores rows by statements that are built once for each model: Django would build them for each row, which is slow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from psycopg import sql
 
 @dataclass(frozen=True)
 class Companion:
-    """A row that is stored in the same statement as another one, and holds the key of it as text in one field."""
+    """A row that is stored in the same statement as another row, whose key, as text, is in one of its fields."""
 
     row: Model
     field: str
 
 
 def insert(instance: Model, companion: Companion | None = None) -> None:
-    """Store a new row; like `save`, but without signals and without looking whether it is there already."""
+    """Insert a row; like `save`, but without signals and without a check whether it exists."""
     text, fields = _insertion(type(instance), *_kind(companion))
     values = [_value(field, instance, is_new=True) for field in fields]
     with connection.cursor() as cursor:
@@ -29,7 +29,7 @@ def insert(instance: Model, companion: Companion | None = None) -> None:
 
 
 def update(instance: Model, names: Sequence[str], companion: Companion | None = None) -> None:
-    """Write the named fields of a row that is there; with none it is left alone."""
+    """Update the named fields of an existing row; does nothing if there are none."""
     if not names:
         return
     text, fields = _change(type(instance), tuple(names), *_kind(companion))
@@ -61,8 +61,8 @@ def _insertion(model: type[Model], companion: type[Model] | None, key: str) -> t
     ]
     columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
     values = sql.SQL(", ").join(sql.Placeholder() * len(fields))
-    place = sql.Identifier(meta.db_table), columns, values, sql.Identifier(meta.pk.column)
-    text = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(*place)
+    parts = sql.Identifier(meta.db_table), columns, values, sql.Identifier(meta.pk.column)
+    text = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING {}").format(*parts)
     return _with_companion(text, meta.pk, companion, key).as_string(None), fields
 
 
@@ -73,32 +73,32 @@ def _change(
     meta: Any = model._meta
     fields = [meta.get_field(name) for name in names]
     pairs = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(field.column)) for field in fields)
-    place = sql.Identifier(meta.db_table), pairs, sql.Identifier(meta.pk.column), sql.Identifier(meta.pk.column)
-    text = sql.SQL("UPDATE {} SET {} WHERE {} = %s RETURNING {}").format(*place)
+    parts = sql.Identifier(meta.db_table), pairs, sql.Identifier(meta.pk.column), sql.Identifier(meta.pk.column)
+    text = sql.SQL("UPDATE {} SET {} WHERE {} = %s RETURNING {}").format(*parts)
     return _with_companion(text, meta.pk, companion, key).as_string(None), fields
 
 
 def _with_companion(text: sql.Composed, pk: "Field[Any, Any]", companion: type[Model] | None, key: str) -> sql.Composed:
-    """Return a statement that stores the companion with each row that another one returns the key of."""
+    """Return a statement that runs `text`, and stores the companion with the key that it returns."""
     if companion is None:
         return text
     meta: Any = companion._meta
     others = [field for field in meta.concrete_fields if field.name != key]
     columns = [sql.Identifier(field.column) for field in others]
-    place = {
+    parts = {
         "written": text,
         "table": sql.Identifier(meta.db_table),
         "columns": sql.SQL(", ").join([*columns, sql.Identifier(meta.get_field(key).column)]),
-        # The types are said, as a SELECT does not take them from the columns.
+        # With types, since a SELECT does not infer them from the columns.
         "values": sql.SQL(", ").join(sql.SQL(f"%s::{_type(field)}") for field in others),
         "pk": sql.Identifier(str(pk.column)),
     }
     return sql.SQL(
         "WITH written AS ({written}), companion AS"
         " (INSERT INTO {table} ({columns}) SELECT {values}, {pk}::text FROM written) SELECT {pk} FROM written"
-    ).format(**place)
+    ).format(**parts)
 
 
 def _type(field: "Field[Any, Any]") -> str:
-    """Return the type of a value; a text that is too long is to be refused, and a cast would cut it."""
+    """Return the type of a value; not varchar, since a cast to it would truncate a text instead of refusing it."""
     return "text" if isinstance(field, CharField | TextField) else str(field.db_type(connection))

@@ -1,4 +1,4 @@
-"""What a demo project holds: a shop's visitors and what they did, and the objects that look at them."""
+"""The contents of a demo project: visitors of a shop with their events, and objects such as cohorts of them."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -26,9 +26,9 @@ _PATHS: Final = ("/", "/pricing", "/docs", "/blog", "/signup")
 
 
 def fill(project_id: int) -> None:
-    """Fill the project in one transaction; the same persons and events each time, up to the project's beginning.
+    """Fill the project in one transaction, always with the same persons and events, before its creation time.
 
-    A project that is gone meanwhile is left alone.
+    Does nothing if the project was deleted meanwhile.
     """
     with transaction.atomic():
         project = Project.objects.select_for_update().filter(pk=project_id).first()
@@ -43,7 +43,7 @@ def fill(project_id: int) -> None:
 
 
 def _persons(until: datetime) -> Iterator[dict[str, Any]]:
-    random = Random(_SEED)  # noqa: S311  # a story, not a secret
+    random = Random(_SEED)  # noqa: S311  # not a secret
     for i in range(PERSONS):
         began = until - timedelta(days=random.randint(1, _DAYS), hours=random.randint(0, 23))
         yield {
@@ -61,7 +61,7 @@ def _persons(until: datetime) -> Iterator[dict[str, Any]]:
 
 
 def _events(until: datetime) -> Iterator[dict[str, Any]]:
-    random = Random(_SEED + 1)  # noqa: S311  # a story, not a secret
+    random = Random(_SEED + 1)  # noqa: S311  # not a secret
     for i, person in enumerate(_persons(until)):
         began = datetime.fromisoformat(person["created_at"])
         yield _event(i, "signed_up", began, {"plan": person["properties"]["plan"]})

@@ -8,5 +8,5 @@ from core6.demo.filling import fill
 
 @app.task(retry=jobs.RetryWhenDatabaseFails())
 def fill_demo_project(project_id: int) -> None:
-    """Fill a new demo project, whole or not at all."""
+    """Fill a new demo project, completely or not at all."""
     fill(project_id)

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
 
 from cohorts.calculation.dependencies import reachable, references_in
-from cohorts.calculation.queue import is_attended
+from cohorts.calculation.queue import has_job
 from cohorts.models import Cohort
 from core6.security.encryption import decrypt, encrypted_fields, stored_secrets
 from core6.terminal.progress import progress
@@ -109,7 +109,7 @@ def _wrong_backups() -> Iterator[str]:
 def _hanging_cohorts() -> Iterator[str]:
     for cohort in Cohort.objects.filter(is_calculating=True).only("project").order_by("pk"):
         awaited = reachable([cohort.pk], references_in(cohort.project_id))
-        if not is_attended({cohort.pk, *awaited}):
+        if not has_job({cohort.pk, *awaited}):
             yield f"cohort {cohort.pk}"
 
 

@@ -1,4 +1,4 @@
-"""What was answered to requests that carried an `Idempotency-Key`, so that a repeated one gets the same answer."""
+"""Responses to requests with an `Idempotency-Key`, which repeated requests get again."""
 
 from typing import ClassVar
 
@@ -13,13 +13,13 @@ LONGEST = 255
 
 
 class Answer(models.Model):
-    """The answer to the first request of a personal API key with an `Idempotency-Key`; it may hold secrets."""
+    """The response to the first request with an `Idempotency-Key` of a personal API key; it may contain secrets."""
 
     api_key = models.ForeignKey(PersonalAPIKey, on_delete=models.CASCADE, related_name="+")
-    #: That of the request; an answer of an earlier release has none.
+    #: The organization of the request; null in rows of earlier releases.
     organization = models.ForeignKey(Organization, null=True, on_delete=models.CASCADE, related_name="+")
     idempotency_key = models.CharField(max_length=LONGEST)
-    #: Of the organization, the project, the address and the body: another request with the same key is a mistake.
+    #: A hash of organization, project, URL and body: another request with the same key is an error.
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()

@@ -1,4 +1,4 @@
-"""What every command does that needs the database: find it or start it, bring it up to date, say errors in one line."""
+"""The base of commands that need the database: they find or start it, migrate it, and show errors in one line."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +18,12 @@ from core6.terminal.progress import Work, progress
 
 
 class AttachedCommand(BaseCommand):
-    """A command that runs with the database at hand: beside `serve`, or alone."""
+    """A command that needs the database, of a running `serve` or started by itself."""
 
     requires_system_checks = ()
-    #: Whether the database is brought up to date first.
+    #: Whether the database is migrated first.
     is_migrating: ClassVar[bool] = True
-    #: What a command that makes no database can do nothing to where there is none: "verify", for example.
+    #: For a command that requires an existing database, a verb for the error message, such as "verify".
     purpose: ClassVar[str | None] = None
 
     def handle(self, *args: Any, **options: Any) -> str | None:
@@ -42,7 +42,7 @@ class AttachedCommand(BaseCommand):
             raise CommandError(f"the database cannot be reached: {' '.join(str(error).split())}") from error
 
     def run(self, options: dict[str, Any]) -> str | None:
-        """Do the command's work; raise WorldError or CommandError with one sentence."""
+        """Run the command; raises WorldError or CommandError with one sentence."""
         raise NotImplementedError
 
     def _run(self, options: dict[str, Any]) -> str | None:
@@ -54,13 +54,13 @@ class AttachedCommand(BaseCommand):
             connection.close()
 
     def make_ready(self) -> None:
-        """Bring the database up to date, unless the command has to leave it as it is."""
+        """Migrate the database, unless the command must not change it."""
         if self.is_migrating:
             prepare()
 
 
 def prepare() -> None:
-    """Bring the answering database up to date, and make the secret key of the embedded mode where there is none."""
+    """Migrate the running database, and generate the secret key of the embedded mode if there is none."""
     if settings.IS_SECRET_KEY_GENERATED:
         settings.SECRET_KEY = data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
     with progress("Bringing the database up to date") as work, _migrating_alone(work):
@@ -68,7 +68,7 @@ def prepare() -> None:
 
 
 class _Migrate(Command):
-    """Tells which migration it is at."""
+    """Shows the current migration."""
 
     def __init__(self, work: Work) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class _Migrate(Command):
 
 
 def refuse_other_release() -> None:
-    """Refuse a database that is not up to date, for a command that leaves it as it is."""
+    """Refuse a database with missing migrations, for a command that must not change it."""
     if settings.IS_SECRET_KEY_GENERATED:
         settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
     if missing_migrations():
@@ -89,11 +89,11 @@ def refuse_other_release() -> None:
 
 @contextmanager
 def _migrating_alone(work: Work) -> Iterator[None]:
-    """Hold the lock of those who migrate: two servers may start on one database at once.
+    """Hold the migration lock, since two servers may start on one database at once.
 
-    It is a transaction's, on a connection of its own: behind a pooler nobody has a session. Who waits in a statement is
-    waited for by an index that is built beside its table's use, so each only asks; who has the lock waits between
-    statements, which is in nobody's way.
+    It is a transaction lock on a separate connection, since a pooler does not support session locks. Other processes
+    poll for it: CREATE INDEX CONCURRENTLY would wait for their snapshot if they waited in a statement. The holder is
+    idle between statements, which blocks nothing.
     """
     holder = connection.copy()
     try:
@@ -111,14 +111,14 @@ def _migrating_alone(work: Work) -> Iterator[None]:
 def _is_locked(holder: Any) -> bool:
     is_locked = locks.MIGRATION.try_acquire(using=holder)
     with holder.cursor() as cursor:
-        # After it, so that nothing keeps its snapshot, which an index built beside its table's use would wait for.
+        # Afterwards, so that no snapshot is held, which CREATE INDEX CONCURRENTLY would wait for.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     return is_locked
 
 
 @contextmanager
 def unlimited() -> Iterator[None]:
-    """Take the time limits of requests from the transactions of a block: behind a pooler the role itself has them."""
+    """Remove the time limits of requests inside the block: behind a pooler they are settings of the role."""
     if not settings.IS_BEHIND_POOLER:
         yield
         return

@@ -1,4 +1,4 @@
-"""What the schema says of the operations on the caller's own things and organizations."""
+"""The descriptions of the operations on the caller, the key and organizations in the OpenAPI schema."""
 
 from typing import Final
 

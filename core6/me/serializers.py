@@ -1,4 +1,4 @@
-"""The caller's own things as JSON: the user, the organizations, the key."""
+"""The caller, the organizations of the caller and the key as JSON."""
 
 from typing import Any, ClassVar
 
@@ -147,6 +147,6 @@ class PersonalAPIKeySerializer(serializers.ModelSerializer[PersonalAPIKey]):
         }
 
     def to_representation(self, instance: PersonalAPIKey) -> dict[str, Any]:
-        """Show no restriction as an empty list, which is all that `@posthog/agent-toolkit` reads."""
+        """Show no restriction as an empty list, since `@posthog/agent-toolkit` does not accept null."""
         shown = super().to_representation(instance)
         return {**shown, **{name: shown[name] or [] for name in ("scoped_teams", "scoped_organizations")}}

@@ -1,4 +1,4 @@
-"""The endpoints about the caller: the user, the key, the organizations with their members."""
+"""The endpoints of the caller: the user, the key, the organizations with their members."""
 
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from projects.models import Project
 
 
 class UserViewSet(Retrieve, ScopedViewSet[User]):
-    """Who calls: `/api/users/@me/`, with a restricted key, too."""
+    """The caller: `/api/users/@me/`, for restricted keys, too."""
 
     scope = "user"
     operations = documentation.USERS
@@ -31,7 +31,7 @@ class UserViewSet(Retrieve, ScopedViewSet[User]):
 
 
 class PersonalAPIKeyViewSet(Retrieve, ScopedViewSet[PersonalAPIKey]):
-    """The key of the call: `/api/personal_api_keys/@current/`; it needs no scope to tell what its scopes are."""
+    """The key of the request: `/api/personal_api_keys/@current/`, which requires no scope."""
 
     scope = "user"
     operations = documentation.KEYS
@@ -44,7 +44,7 @@ class PersonalAPIKeyViewSet(Retrieve, ScopedViewSet[PersonalAPIKey]):
 
 
 class OrganizationViewSet(List, Retrieve, ScopedViewSet[Organization]):
-    """The organizations that the caller belongs to; every other one is 404, as if it were not there."""
+    """The organizations of the caller; any other one is 404."""
 
     scope = "organization"
     operations = documentation.ORGANIZATIONS

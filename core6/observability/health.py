@@ -6,7 +6,7 @@ from django.db import connection
 from django.http import HttpResponse, JsonResponse
 
 from core6.database.missing_migrations import missing_migrations
-from core6.database.probe import Aside
+from core6.database.probe import Probe
 
 _READY_SECONDS: Final = 1.0
 
@@ -15,7 +15,7 @@ class Health:
     """Answers `/_livez` (200 while the process lives) and `/_readyz` (200, or 503 with what is missing)."""
 
     def __init__(self) -> None:
-        self._aside = Aside(self._look, seconds=_READY_SECONDS, name="readyz")
+        self._probe = Probe(self._look, seconds=_READY_SECONDS, name="readyz")
         self._is_migrated = False
 
     async def answer(self, path: str) -> HttpResponse | None:
@@ -24,7 +24,7 @@ class Health:
             case "/_livez":
                 return JsonResponse({"status": "ok"})
             case "/_readyz":
-                found = await self._aside.ask_from_loop()
+                found = await self._probe.result_from_loop()
                 missing = {"database": f"did not answer within {_READY_SECONDS:g} s"} if found is None else found
                 status = 503 if missing else 200
                 return JsonResponse({"status": "unavailable" if missing else "ok", **missing}, status=status)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from procrastinate.exceptions import ConnectorException
 
-from core6.database.query_counter import spent
+from core6.database.query_counter import query_usage
 from core6.observability import metrics
 from core6.observability.logs import logger_of
 from core6.security.error_texts import shortened
@@ -62,10 +62,10 @@ def count_statements(run: Callable[[], Any], *_: Any) -> Any:
 
     What is set in a thread is set where it is waited for as well.
     """
-    before = spent()
+    before = query_usage()
     try:
         return run()
     finally:
-        used = spent().since(before)
+        used = query_usage().since(before)
         _statements.set(used.statements)
         metrics.observe_statements("job", used)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.conf import settings
 
-from core6.database.query_counter import Spent
+from core6.database.query_counter import QueryUsage
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -59,7 +59,7 @@ def families() -> Families:
     )
 
 
-def observe_statements(source: str, used: Spent) -> None:
+def observe_statements(source: str, used: QueryUsage) -> None:
     """Count the statements of a request or of a job (`source`), and their seconds."""
     if settings.METRICS_TOKEN and used.statements:
         families().statements.labels(source).inc(used.statements)

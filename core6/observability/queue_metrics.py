@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from core6.database.probe import Aside
+from core6.database.probe import Probe
 
 _PATIENCE_SECONDS = 1.0
 _JOBS: Final = "SELECT task_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2 ORDER BY 1, 2"
@@ -38,10 +38,10 @@ class QueueCollector(Collector):
     """Asks the database, which may be away or frozen: then only that is told."""
 
     def __init__(self) -> None:
-        self._aside = Aside(_look, seconds=_PATIENCE_SECONDS, name="metrics")
+        self._probe = Probe(_look, seconds=_PATIENCE_SECONDS, name="metrics")
 
     def collect(self) -> Iterator[Metric]:
-        queue = self._aside.ask()
+        queue = self._probe.result()
         yield GaugeMetricFamily("core6_database_up", "Whether the database answers.", value=float(queue is not None))
         if queue is None:
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 
 from core6.api.authentication import caller_of
-from core6.database.query_counter import spent
+from core6.database.query_counter import query_usage
 from core6.observability.logs import logger_of
 from core6.observability.routes import route_of
 
@@ -21,7 +21,7 @@ class RequestLogMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        started, before = time.perf_counter(), spent()
+        started, before = time.perf_counter(), query_usage()
         response = self.get_response(request)
         user_id, key = caller_of(request)
         logger.log(
@@ -31,7 +31,7 @@ class RequestLogMiddleware:
             route=route_of(request),
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 1),
-            sql=spent().since(before).statements,
+            sql=query_usage().since(before).statements,
             **({"user_id": user_id} if user_id else {}),
             **({"key": key} if key else {}),
         )

@@ -6,7 +6,7 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
-from core6.database.query_counter import spent
+from core6.database.query_counter import query_usage
 from core6.observability import metrics
 from core6.observability.routes import route_of
 
@@ -21,12 +21,12 @@ class RequestMetricsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        started, before = time.perf_counter(), spent()
+        started, before = time.perf_counter(), query_usage()
         response = self.get_response(request)
         method = request.method if request.method in _METHODS else "<invalid method>"
         labels = {"view": route_of(request), "method": method}
         families = metrics.families()
         families.responses.labels(status=str(response.status_code), **labels).inc()
         families.request_seconds.labels(**labels).observe(time.perf_counter() - started)
-        metrics.observe_statements("request", spent().since(before))
+        metrics.observe_statements("request", query_usage().since(before))
         return response

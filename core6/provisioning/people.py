@@ -1,4 +1,4 @@
-"""Provisions the persons and events of a project: from the lists of its file, or from NDJSON files beside it."""
+"""Provisions the persons and events of a project, from lists in its file or from NDJSON files beside it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _LONGEST_LINE: Final = 16 * 2**20
 
 
 def provision_people(project_id: int, entry: ProjectEntry, path: str, base: Path) -> dict[str, Any]:
-    """Load what the entry gives, persons before events; return the ids and the counts as the command prints them.
+    """Load the persons and then the events of an entry; return the ids and counts in the command's output format.
 
     Paths in the entry are relative to `base`; raises WorldError.
     """
@@ -62,9 +62,9 @@ def _in_file(name: str, path: str, base: Path) -> Iterator[loading.Records]:
 
 
 def _records(file: BinaryIO, work: Work) -> Iterator[tuple[int, Any]]:
-    """Yield the number from 0 and the value of each line that is not blank; raises BadRecord."""
+    """Yield the index, from 0, and the value of each line that is not blank; raises BadRecord."""
     position = 0
-    # A file without line ends, such as one JSON array, must not be held whole either.
+    # Bounded, since a file without line ends, such as a JSON array, must not be read into memory.
     while line := file.readline(_LONGEST_LINE):
         work.done += len(line)
         try:

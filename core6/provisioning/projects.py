@@ -1,4 +1,4 @@
-"""Brings one project of a world to what its file declares."""
+"""Provisions one project of a world."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from core6.accounts.models import Level, Organization
 from core6.analytics.models import MOST_GROUP_TYPES, Dashboard, GroupType, Insight
 from core6.provisioning.people import provision_people
-from core6.provisioning.rows import check, save, the_one
+from core6.provisioning.rows import check, get_unique, save
 from core6.provisioning.world import GroupTypeEntry, ProjectEntry, WorldError
 from projects.models import Project
 from projects.onboarding import create_project
@@ -15,11 +15,11 @@ from projects.serializers import WRITABLE, ProjectSerializer
 
 
 def provision_project(organization: Organization, entry: ProjectEntry, path: str, base: Path) -> dict[str, Any]:
-    """Create or update the project with all that it holds; return its ids as the command prints them.
+    """Create or update the project with its contents; return its ids in the command's output format.
 
     Paths in the entry are relative to `base`; raises WorldError.
     """
-    project = the_one(Project.objects.filter(organization=organization, name=entry.name), path)
+    project = get_unique(Project.objects.filter(organization=organization, name=entry.name), path)
     _check_settings(entry, path)
     if project is None:
         others = [field.name for field in Project._meta.fields if field.name != "name"]
@@ -31,12 +31,12 @@ def provision_project(organization: Organization, entry: ProjectEntry, path: str
         rows = Dashboard.objects.filter(project=project, name=board.name, deleted=False)
         at = f"{path}.dashboards[{i}]"
         dashboards[board.name] = {
-            "id": save(the_one(rows, at) or Dashboard(project=project, name=board.name), {}, at).pk
+            "id": save(get_unique(rows, at) or Dashboard(project=project, name=board.name), {}, at).pk
         }
     for i, chart in enumerate(entry.insights):
         charts = Insight.objects.filter(project=project, name=chart.name, deleted=False)
         at = f"{path}.insights[{i}]"
-        insight = the_one(charts, at) or Insight(project=project, name=chart.name)
+        insight = get_unique(charts, at) or Insight(project=project, name=chart.name)
         insight = save(insight, chart.given("derived_name"), at)
         insights[chart.name] = {"id": insight.pk, "short_id": insight.short_id}
     for i, kind in enumerate(entry.group_types):
@@ -56,14 +56,14 @@ def provision_project(organization: Organization, entry: ProjectEntry, path: str
 
 
 def _check_settings(entry: ProjectEntry, path: str) -> None:
-    """Refuse a property that is no writable field of a project."""
+    """Refuse a property that is not a writable field of a project."""
     for name in entry.model_extra or {}:
         if name not in WRITABLE:
             raise WorldError(f"{path}.{name}: unknown property")
 
 
 def _apply_settings(project: Project, entry: ProjectEntry, dashboards: Mapping[str, Any], path: str) -> None:
-    """Set the fields that the file gives, by the rules of the API; a dashboard may be named by its name."""
+    """Set the fields in the file by the rules of the API; a dashboard may be given by its name."""
     given = dict(entry.model_extra or {})
     named = given.get("primary_dashboard")
     if isinstance(named, str):
@@ -73,16 +73,16 @@ def _apply_settings(project: Project, entry: ProjectEntry, dashboards: Mapping[s
     context = {"level": Level.OWNER, "user": None}
     serializer = ProjectSerializer(project, data=given, partial=True, context=context)
     if not serializer.is_valid():
-        name, told = next(iter(serializer.errors.items()))
-        raise WorldError(f"{path}.{name}: {_first_text(told)}")
+        name, errors = next(iter(serializer.errors.items()))
+        raise WorldError(f"{path}.{name}: {_first_message(errors)}")
     serializer.save()
 
 
-def _first_text(told: Any) -> str:
-    """Return the first message of what a serializer tells, however deep it lies."""
-    while isinstance(told, list | dict):
-        told = told[0] if isinstance(told, list) else next(iter(told.values()))
-    return str(told)
+def _first_message(errors: Any) -> str:
+    """Return the first message of a serializer's errors, at any depth."""
+    while isinstance(errors, list | dict):
+        errors = errors[0] if isinstance(errors, list) else next(iter(errors.values()))
+    return str(errors)
 
 
 def _group_type(project: Project, entry: GroupTypeEntry, path: str) -> None:

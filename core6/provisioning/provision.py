@@ -1,4 +1,4 @@
-"""Brings the database to what a provisioning file declares, in one transaction, as often as one likes."""
+"""Provisions the database from a file: idempotent, in one transaction."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,21 +11,21 @@ from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.database import locks
 from core6.provisioning.projects import provision_project
-from core6.provisioning.rows import save, the_one
+from core6.provisioning.rows import get_unique, save
 from core6.provisioning.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
 from projects.models import Project
 from roles.models import Role, RoleMembership
 
 
 def provision(world: World, *, values: Mapping[str, str] | None = None, base: Path | None = None) -> dict[str, Any]:
-    """Create what is missing, update the properties that the file gives, delete nothing.
+    """Create missing objects, update the properties in the file, delete nothing.
 
-    `values` gives keys a fixed value by their label, as `value` in the file does; paths in the file are relative to
-    `base`, or else to the working directory. Returns the ids as the command prints them (contract/commands.md); raises
-    WorldError and writes nothing when something is wrong.
+    `values` are fixed values of keys by their label, like `value` in the file; paths in the file are relative to
+    `base`, or else to the working directory. Returns the ids in the command's output format (contract/commands.md);
+    raises WorldError, and writes nothing, if the file is invalid.
     """
     with transaction.atomic():
-        take_turns()
+        acquire_provisioning_lock()
         users = {entry.email: _user(entry, f"users[{i}]") for i, entry in enumerate(world.users)}
         organizations = {
             entry.name: _organization(entry, f"organizations[{i}]", base or Path())
@@ -44,8 +44,8 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
         }
 
 
-def take_turns() -> None:
-    """Wait, in the caller's transaction, until no other provisions the database, and let others wait for its end."""
+def acquire_provisioning_lock() -> None:
+    """Acquire the lock of provisioning until the end of the caller's transaction."""
     locks.PROVISIONING.acquire()
 
 
@@ -70,7 +70,7 @@ def _user(entry: UserEntry, path: str) -> User:
 
 def _organization(entry: OrganizationEntry, path: str, base: Path) -> dict[str, Any]:
     organization = save(
-        the_one(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
+        get_unique(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
     )
     for email, level in entry.members.items():
         user = _existing_user(email, f"{path}.members.{email}")
@@ -140,17 +140,17 @@ def _existing_user(email: str, path: str) -> User:
 
 
 def _organization_named(name: str, path: str) -> Organization:
-    organization = the_one(Organization.objects.filter(name=name), path)
+    organization = get_unique(Organization.objects.filter(name=name), path)
     if organization is None:
         raise WorldError(f"{path}: there is no organization {name!r}")
     return organization
 
 
 def project_named(name: str, path: str) -> Project:
-    """Return the project that `organization/project` names; raises WorldError."""
-    # Either name may hold a slash, so the whole text is compared.
+    """Return the project with the name `organization/project`; raises WorldError."""
+    # Both names may contain a slash, so the whole text is compared.
     whole = models.functions.Concat("organization__name", models.Value("/"), "name")
-    project = the_one(Project.objects.annotate(whole=whole).filter(whole=name), path)
+    project = get_unique(Project.objects.annotate(whole=whole).filter(whole=name), path)
     if project is None:
         raise WorldError(f"{path}: there is no project {name!r}: write organization/project")
     return project

@@ -1,4 +1,4 @@
-"""Rows of a world: finding the one that a name means, and saving what differs."""
+"""Rows of a world: finding them by name, and saving changes."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
@@ -11,8 +11,8 @@ from core6.provisioning.world import WorldError
 M = TypeVar("M", bound=models.Model)
 
 
-def the_one(rows: "models.QuerySet[M]", path: str) -> M | None:
-    """Return the row, or None; raises WorldError when there are two."""
+def get_unique(rows: "models.QuerySet[M]", path: str) -> M | None:
+    """Return the only row, or None; raises WorldError if there are several."""
     found = list(rows[:2])
     if len(found) > 1:
         raise WorldError(f"{path}: two {rows.model._meta.verbose_name_plural} have this name: rename one of them")
@@ -20,7 +20,7 @@ def the_one(rows: "models.QuerySet[M]", path: str) -> M | None:
 
 
 def check(instance: models.Model, path: str, *, but: Collection[str] = ()) -> None:
-    """Refuse bad values of the instance's fields, apart from those that `but` names; raises WorldError."""
+    """Raise WorldError for an invalid value of a field of the instance, except the fields in `but`."""
     try:
         instance.clean_fields(exclude=but)
     except ValidationError as error:
@@ -29,7 +29,7 @@ def check(instance: models.Model, path: str, *, but: Collection[str] = ()) -> No
 
 
 def save(instance: M, given: Mapping[str, Any], path: str) -> M:
-    """Set the given properties and save what differs from the stored row; a bad value is a WorldError."""
+    """Set the given properties and save those that differ; raises WorldError for an invalid value."""
     is_new = instance._state.adding
     changed = [name for name, value in given.items() if is_new or getattr(instance, name) != value]
     for name in changed:

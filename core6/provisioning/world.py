@@ -1,4 +1,4 @@
-"""The shape of a provisioning file: what it may say, checked before anything is read or written."""
+"""The schema of a provisioning file, which is validated before the database is used."""
 
 import json
 import math
@@ -19,16 +19,16 @@ LEVELS = {level.name.lower(): level for level in Level}
 
 
 class WorldError(Exception):
-    """The file cannot be provisioned; the message is one line that names the path of the property."""
+    """The file is invalid; the message is one line with the path of the property."""
 
 
 class Entry(BaseModel):
-    """A mapping of the file; a property that it does not know is an error."""
+    """A mapping in the file; unknown properties are an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     def given(self, *names: str) -> dict[str, Any]:
-        """Return those of the named properties that the file gives; what it leaves out is left alone."""
+        """Return the named properties that are set in the file."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
 
@@ -60,7 +60,7 @@ class InsightEntry(Entry):
 
 
 class GroupTypeEntry(Entry):
-    """A kind of group, found by its type; its index is its place in the list of a new project."""
+    """A group type, found by its name; its index is its position in the list."""
 
     group_type: str
     name_singular: str | None = None
@@ -68,7 +68,7 @@ class GroupTypeEntry(Entry):
 
 
 class ProjectEntry(Entry):
-    """A project, found by name in its organization; every writable field of a project may stand here, too."""
+    """A project, found by name in its organization; it may also have any writable field of a project."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -77,7 +77,7 @@ class ProjectEntry(Entry):
     dashboards: list[DashboardEntry] = []
     insights: list[InsightEntry] = []
     group_types: list[GroupTypeEntry] = []
-    # Records, or the path of a file of them; core6.analytics checks each while it loads them.
+    # Records, or the path of a file of records; core6.analytics checks each while loading.
     persons: list[Any] | str = []
     events: list[Any] | str = []
 
@@ -85,7 +85,7 @@ class ProjectEntry(Entry):
     @classmethod
     def is_a_list_or_a_path(cls, value: Any) -> Any:
         if not isinstance(value, list | str):
-            raise ValueError("expected a list, or the path of an NDJSON file")  # noqa: TRY004  # pydantic's kind
+            raise ValueError("expected a list, or the path of an NDJSON file")  # noqa: TRY004  # as pydantic requires
         return value
 
 
@@ -134,7 +134,7 @@ class KeyEntry(Entry):
 
 
 class World(Entry):
-    """The whole file: `users`, `organizations` with what they hold, `api_keys`."""
+    """The whole file: `users`, `organizations` with their contents, `api_keys`."""
 
     users: list[UserEntry] = []
     organizations: list[OrganizationEntry] = []
@@ -150,7 +150,7 @@ class World(Entry):
 
 
 def read(text: str) -> World:
-    """Return the world that a YAML or JSON text declares; raises WorldError."""
+    """Return the world in a YAML or JSON text; raises WorldError."""
     data = _parsed(text)
     _check_storable(data)
     try:
@@ -166,7 +166,7 @@ def read(text: str) -> World:
 
 
 def _parsed(text: str) -> Any:
-    # JSON is YAML, but PyYAML makes two broken characters of the pair of escapes by which JSON writes an emoji.
+    # JSON is YAML, but PyYAML decodes the surrogate pair of an emoji in JSON to two invalid characters.
     with suppress(ValueError, RecursionError):
         return json.loads(text)
     try:
@@ -174,15 +174,15 @@ def _parsed(text: str) -> Any:
         node = loader.get_single_node()
         _check_aliases(node)
         return None if node is None else loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
-        # Not the error's own text, which may show the line of a key.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an invalid date is a ValueError
+        # Not the error message, which may show a line with a key.
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}: {error.problem}" if mark and isinstance(error, yaml.MarkedYAMLError) else ""
         raise WorldError(f"the file is neither YAML nor JSON{where}") from error
 
 
 def _check_aliases(root: yaml.Node | None) -> None:
-    """Refuse aliases that contain themselves, or together repeat more than any file needs, before they are followed."""
+    """Refuse recursive aliases, and aliases that repeat too many values, before they are expanded."""
     seen: set[int] = set()
     repeated = 0
     rest = [] if root is None else [root]
@@ -201,23 +201,23 @@ def _check_aliases(root: yaml.Node | None) -> None:
 
 
 def _check_storable(data: Any) -> None:
-    """Refuse text and numbers that no database can keep, however deep they lie."""
+    """Refuse texts and numbers, at any depth, that the database cannot store."""
     rest: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
     while rest:
-        place, value = rest.pop()
+        path, value = rest.pop()
         if isinstance(value, dict):
-            rest += [((*place, str(key)), each) for key, each in value.items()]
-            rest += [((*place, repr(key)), key) for key in value if isinstance(key, str)]
+            rest += [((*path, str(key)), each) for key, each in value.items()]
+            rest += [((*path, repr(key)), key) for key in value if isinstance(key, str)]
         elif isinstance(value, list):
-            rest += [((*place, index), each) for index, each in enumerate(value)]
+            rest += [((*path, index), each) for index, each in enumerate(value)]
         elif isinstance(value, float) and not math.isfinite(value):
-            raise WorldError(f"{dotted(place)}: {value} is no number that can be stored")
+            raise WorldError(f"{dotted(path)}: {value} is no number that can be stored")
         elif isinstance(value, str) and _UNSTORABLE.search(value):
-            raise WorldError(f"{' '.join(dotted(place).split())}: the text has a character that cannot be stored")
+            raise WorldError(f"{' '.join(dotted(path).split())}: the text has a character that cannot be stored")
 
 
 def dotted(location: tuple[str | int, ...]) -> str:
-    """Return a path as people write it: `organizations[0].projects[1].timezone`."""
+    """Return a path as text: `organizations[0].projects[1].timezone`."""
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -1,4 +1,4 @@
-"""How often each personal API key was used in the current windows of time (D16)."""
+"""The number of calls of each personal API key in the current windows of time (D16)."""
 
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
@@ -7,7 +7,7 @@ from django.db import connection, models
 
 
 class Window(models.Model):
-    """A key's current window of one length; the table is unlogged, since a crash may forget what it counts."""
+    """A key's current window of one length; the table is unlogged, since its counts may be lost in a crash."""
 
     api_key = models.CharField(max_length=50)
     seconds = models.PositiveIntegerField()
@@ -21,15 +21,15 @@ class Window(models.Model):
 
 
 class Use(NamedTuple):
-    """A window after a call: its length, how many calls it allows, how many there were, the seconds that it lasts."""
+    """A window after a call: its length, its limit, the number of calls, and the seconds until it ends."""
 
     seconds: int
     limit: int
     calls: int
-    rest: int
+    resets_in: int
 
     @property
-    def is_over(self) -> bool:
+    def is_exceeded(self) -> bool:
         return self.calls > self.limit
 
     @property
@@ -37,8 +37,8 @@ class Use(NamedTuple):
         return max(0, self.limit - self.calls)
 
 
-# One statement, which holds the row while it counts: however many call at once, each gets a number of its own. Who
-# waited for the row may come with the window before, which then is over.
+# One statement, which locks the row while it counts, so that concurrent calls get different numbers. A call that waited
+# for the lock may have the time of an earlier window than the row's, and is counted in the row's.
 _COUNT = """
 INSERT INTO rate_limits_window AS w (api_key, seconds, started, calls)
 SELECT %s, s, to_timestamp(floor(extract(epoch FROM clock_timestamp()) / s) * s), 1
@@ -53,9 +53,9 @@ RETURNING seconds, calls, ceil(extract(epoch FROM w.started) + seconds - extract
 def count_call(api_key: str, limits: Mapping[int, int]) -> list[Use]:
     """Count a call of a key; return its windows, the shortest first. `limits` are calls by seconds.
 
-    The windows are fixed, by the clock of the database. Call it outside a transaction, whose end others would wait for.
+    The windows are fixed, by the clock of the database. Not for use in a transaction, which would block other calls.
     """
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [api_key, list(limits)])
         rows = cursor.fetchall()
-    return sorted(Use(seconds, limits[seconds], calls, max(1, rest)) for seconds, calls, rest in rows)
+    return sorted(Use(seconds, limits[seconds], calls, max(1, resets_in)) for seconds, calls, resets_in in rows)

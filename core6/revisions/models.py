@@ -1,9 +1,9 @@
-"""Whether anything changed in an organization: the state of its rows as one number, without a look at the rows.
+"""Revisions: the state of an organization's rows as one number, which shows without reading them if they changed.
 
-Triggers add a random number with every statement that writes rows which answers show (migrations 0002 and 0003); the
-state is all numbers of an organization by exclusive or, together with those of no organization, which stand for users
-and for TRUNCATE. It is part of the writer's transaction, so it is never seen without the change, nor the change without
-it. Writers only add, and put numbers together that nobody holds, so none waits for another.
+Triggers add a random number with every statement that writes rows shown in responses (migrations 0002 and 0003). The
+state is the exclusive or of all numbers of an organization and of those of no organization, which stand for users and
+for TRUNCATE. The number is part of the writer's transaction, so it becomes visible together with the change. Writers
+only add numbers, and merge only numbers that are not locked, so they never wait for each other.
 """
 
 from typing import ClassVar, Final
@@ -11,10 +11,10 @@ from uuid import UUID
 
 from django.db import connection, models
 
-#: Whose changes count everywhere: users show in the answers of every organization that they were in, and nobody knows
-#: whose rows a TRUNCATE removed.
+#: The id of changes that affect all organizations: users are shown in the responses of every organization that they
+#: were in, and a TRUNCATE may remove rows of any organization.
 EVERYWHERE: Final = UUID(int=0)
-#: The triggers that a table has to have, each ENABLE ALWAYS.
+#: The triggers of a watched table, each ENABLE ALWAYS.
 TRIGGERS: Final = ("revise_on_insert", "revise_on_update", "revise_on_delete", "revise_on_truncate")
 
 _WATCHED: Final = """
@@ -29,10 +29,10 @@ def state_of(organization: str) -> str:
 
 
 def watched_tables() -> frozenset[str]:
-    """Return the names of the tables whose every change gives a new state, by the catalog as it is now.
+    """Return the names of the tables whose every change makes a new state, according to the catalog.
 
-    They have all four triggers, for INSERT, UPDATE, DELETE and TRUNCATE, and no session passes one by: each is
-    enabled ALWAYS. A table one of whose triggers is missing, disabled or enabled otherwise is not among them.
+    They have all four triggers, for INSERT, UPDATE, DELETE and TRUNCATE, each enabled ALWAYS, so that no session
+    bypasses it. Tables with a missing, a disabled or a differently enabled trigger are excluded.
     """
     with connection.cursor() as cursor:
         cursor.execute(_WATCHED, [list(TRIGGERS), len(TRIGGERS)])
@@ -40,7 +40,7 @@ def watched_tables() -> frozenset[str]:
 
 
 class Revision(models.Model):
-    """One change, or several put together."""
+    """One change, or several merged ones."""
 
     organization_id = models.UUIDField()
     number = models.BigIntegerField()

@@ -1,4 +1,4 @@
-"""Secrets that must stay readable, encrypted at rest with ENCRYPTION_KEYS."""
+"""Encryption at rest, with ENCRYPTION_KEYS, of secrets that must stay readable."""
 
 import base64
 import hashlib
@@ -14,20 +14,20 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models.functions import Cast
 
-#: Part of every key that is made; another would make what is stored unreadable.
+#: Part of every derived key; a change would make stored secrets unreadable.
 _SALT = b"core6.projects.tokens"
 
 
 def encrypt(text: str) -> str:
-    """Return what is stored of a secret that must stay readable."""
+    """Return a secret in its encrypted form."""
     return _fernet(_encryption_keys()).encrypt(text.encode()).decode()
 
 
 def decrypt(stored: str) -> str:
-    """Return the secret again; raises ImproperlyConfigured when neither ENCRYPTION_KEYS nor SECRET_KEY fits."""
+    """Return a decrypted secret; raises ImproperlyConfigured if neither ENCRYPTION_KEYS nor SECRET_KEY fits."""
     try:
         return _fernet(_encryption_keys()).decrypt(stored).decode()
-    except (InvalidToken, ValueError) as error:  # written with another key, or never by this module
+    except (InvalidToken, ValueError) as error:  # encrypted with another key, or not encrypted
         raise ImproperlyConfigured(
             "a stored secret cannot be decrypted: add the key that it was written with to ENCRYPTION_KEYS"
         ) from error
@@ -52,24 +52,24 @@ def encrypted_fields() -> Iterator[tuple[type[models.Model], list[str]]]:
 
 
 def stored_secrets(model: type[models.Model], name: str) -> Iterator[tuple[Any, str]]:
-    """Yield the primary key of each row that has a secret in this field, with the stored text, in order."""
+    """Yield the primary key and the stored text of each row with a secret in this field, in order."""
     rows = model._base_manager.annotate(stored_text=Cast(name, models.TextField())).exclude(stored_text=None)
     yield from rows.order_by("pk").values_list("pk", "stored_text").iterator()
 
 
 def signing_key(purpose: str) -> bytes:
-    """Return the key of one purpose, from which neither SECRET_KEY nor the key of another purpose can be found."""
+    """Return a key for one purpose, from which neither SECRET_KEY nor other keys can be derived."""
     return hmac.digest(settings.SECRET_KEY.encode(), f"core6.{purpose}".encode(), "sha256")
 
 
 def _encryption_keys() -> tuple[str, ...]:
-    # SECRET_KEY reads in any case: what was written before ENCRYPTION_KEYS was set stays readable.
+    # SECRET_KEY always decrypts: secrets from before ENCRYPTION_KEYS was set stay readable.
     return (*settings.ENCRYPTION_KEYS, settings.SECRET_KEY)
 
 
 @lru_cache(maxsize=4)
 def _fernet(texts: tuple[str, ...]) -> MultiFernet:
-    """The first key encrypts, every one decrypts, so that a key can be changed for another."""
+    """Return a cipher: the first key encrypts, all keys decrypt, so that keys can be rotated."""
     return MultiFernet(
         Fernet(base64.urlsafe_b64encode(hashlib.sha256(_SALT + text.encode()).digest())) for text in texts
     )

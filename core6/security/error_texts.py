@@ -1,4 +1,4 @@
-"""How long the text of an error may be, in answers, in the log and where it is stored (D70)."""
+"""The maximum length of error texts in responses, in the log and in the database (D70)."""
 
 from typing import Final
 
@@ -7,5 +7,5 @@ LONGEST: Final = 1_000
 
 
 def shortened(text: str) -> str:
-    """Return the text of an error, cut where it is too long: it may repeat what a client sent."""
+    """Return the text of an error, truncated if too long, since it may contain input of a client."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,4 +1,4 @@
-"""Whether anybody but this machine reaches the server, and nothing stands in front of it."""
+"""A check whether the server can be reached from other machines without a proxy."""
 
 from ipaddress import ip_address
 from typing import Final
@@ -9,7 +9,7 @@ ADVICE: Final = "Listen on 127.0.0.1, or put a proxy with TLS in front and set I
 
 
 def warning(host: str) -> str | None:
-    """Return what is wrong where `host` listens beyond this machine without a proxy, else None; ADVICE helps."""
+    """Return a warning if the server listens on a public `host` without a proxy, else None; ADVICE is the solution."""
     if settings.IS_BEHIND_PROXY or _is_loopback(host):
         return None
     return f"The server listens on {host} without a proxy: keys and data cross the network as plain text"

@@ -1,13 +1,13 @@
-"""Secrets in texts for people: keys, tokens, passwords, and rows that Postgres tells, masked wherever they stand."""
+"""Masks secrets in texts: keys, tokens, passwords, and rows in error messages of Postgres."""
 
 import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-#: A key, or a token of a project. What stands before may be a part of something else, such as `%3D` or `\n`.
+#: A key, or a token of a project. An escape such as `%3D` or `\n` may precede it.
 KEY: Final = re.compile(r"(ph[xcs]_|(?<![A-Za-z])ph[a-z]_)[\w-]{6,}", re.IGNORECASE)
-#: The user and the password of an address.
+#: The user and the password in a URL.
 ADDRESS: Final = re.compile(r"(\w://)[^\s/]*@")
 _BEARER: Final = re.compile(r"(\bBearer\s+)[^\s\"',]+", re.IGNORECASE)
 _SECRET: Final = re.compile(r"passw(?:or)?d|secret|token|api_?key|authorization", re.IGNORECASE)
@@ -17,7 +17,7 @@ _PAIR: Final = re.compile(
     r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\")}\]]+)",
     re.IGNORECASE,
 )
-#: The row that Postgres tells when it refuses one, to the end of its line; in the text of a text that is `\n`.
+#: The row in an error message of Postgres, up to the end of its line, which is `\n` in an escaped text.
 _ROW: Final = re.compile(
     r"(Failing row contains )\(.*?(?:\)\.(?=$|\\n|[\"'](?:[,)\]}]|$))|\Z)", re.DOTALL | re.MULTILINE
 )
@@ -25,13 +25,13 @@ _MASKS: Final = (
     *((pattern, r"\1…") for pattern in (_ROW, _BEARER, _PAIR, KEY)),
     (ADDRESS, r"\1…@"),
 )
-#: Without one of these there is nothing to mask.
-_SIGN: Final = re.compile(rf"ph[a-z]_[\w-]|Bearer|{_SECRET.pattern}|://|Failing row", re.IGNORECASE)
+#: A quick check: a text without a match has no secrets.
+_MAY_HAVE_SECRET: Final = re.compile(rf"ph[a-z]_[\w-]|Bearer|{_SECRET.pattern}|://|Failing row", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
-    """Return a text without its secrets: each is `…`, behind what tells of which kind it was."""
-    if not _SIGN.search(text):
+    """Return a text with each secret replaced by `…`, after a prefix that shows its kind."""
+    if not _MAY_HAVE_SECRET.search(text):
         return text
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
@@ -39,7 +39,7 @@ def masked(text: str) -> str:
 
 
 def masked_value(value: Any) -> Any:
-    """Return a value whose texts, however deep, are masked; what is neither JSON nor a collection becomes its text."""
+    """Return a value with all texts in it masked; other values than JSON and collections become text."""
     if isinstance(value, str):
         return masked(value)
     if value is None or isinstance(value, bool | int | float):
@@ -54,5 +54,5 @@ def masked_value(value: Any) -> Any:
 
 @lru_cache(1000)
 def _name(name: str) -> tuple[str, bool]:
-    """Return the name of a value as it may be told, and whether the value is secret by its name."""
+    """Return the masked name of a value, and whether its name marks the value as secret."""
     return masked(name), bool(_SECRET.search(name))

@@ -1,4 +1,4 @@
-"""Whether a secret of a deployment could be guessed."""
+"""Checks of the strength of a deployment's secrets."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ _PLACEHOLDER: Final = re.compile("(change|replace).?(me|this)|your.?secret|secre
 
 
 def weak_secrets(*, secret_key: str, encryption_keys: Sequence[str], metrics_token: str) -> Iterator[tuple[str, str]]:
-    """Yield the setting of each secret that others could guess, and why; one that is not set is none."""
+    """Yield the setting of each weak secret with the reason; secrets that are not set are skipped."""
     for name, shortest, secrets in (
         ("SECRET_KEY", 50, [secret_key]),
         ("ENCRYPTION_KEYS", 32, encryption_keys),
@@ -20,7 +20,7 @@ def weak_secrets(*, secret_key: str, encryption_keys: Sequence[str], metrics_tok
 
 
 def _weakness(secret: str, shortest: int) -> str | None:
-    """Return why others could guess a secret, without telling it; None when they could not."""
+    """Return why a secret is weak, without showing it; None if it is not."""
     if secret.startswith("django-insecure-"):
         return "it begins with django-insecure-"
     if _PLACEHOLDER.search(secret):

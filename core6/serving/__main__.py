@@ -1,6 +1,6 @@
-"""The web server: `python -m core6.serving` loads the application once, then forks the workers that answer with it.
+"""The web server: `python -m core6.serving` loads the application once, then forks its workers.
 
-What is loaded before the fork is memory that all workers share, and time that none of them spends again.
+Modules loaded before the fork are in memory that all workers share, and cost no worker time.
 """
 
 import gc
@@ -24,12 +24,12 @@ from core6.serving.limits import BACKLOG, MOST_CONNECTIONS, PATIENCE_SECONDS
 
 _LOGGING: Final = Path(__file__).with_name("granian_logging.json")
 _MOST_FILES: Final = 65_536
-#: Objects that are made before cyclic garbage is looked for. A request makes some thousand.
+#: The threshold of cyclic garbage collection, in new objects. A request creates some thousand.
 _GARBAGE: Final = 5_000
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; the process that started this one is its supervisor, and ends it."""
+    """Serve until SIGTERM or SIGINT from the supervisor, which is the parent process."""
     parser = ArgumentParser(prog="python -m core6.serving", description=__doc__)
     parser.add_argument("target", help="the WSGI application, as module:name")
     parser.add_argument("--host", required=True)
@@ -48,7 +48,7 @@ def main() -> None:
         workers=options.workers,
         loop=Loops.uvloop,
         http=HTTPModes.http1,
-        # It counts for idle connections, too.
+        # This limits idle connections, too.
         http1_settings=HTTP1Settings(header_read_timeout=int(PATIENCE_SECONDS * 1000)),
         websockets=False,
         backlog=BACKLOG,
@@ -58,7 +58,7 @@ def main() -> None:
         log_level=LogLevels.error,
         log_dictconfig=json.loads(_LOGGING.read_text()),
     )
-    os.register_at_fork(after_in_child=_Bond())
+    os.register_at_fork(after_in_child=_EndWithParent())
     if threading.active_count() > 1:
         raise RuntimeError("The application started a thread while it was loaded: start it when it is first used.")
     gc.collect()
@@ -70,13 +70,13 @@ def main() -> None:
 def _load(target: str) -> Any:
     module, _, name = target.partition(":")
     wsgi = getattr(import_module(module), name)
-    from core6.serving.application import Application  # noqa: PLC0415  # it needs the settings that the module has set
+    from core6.serving.application import Application  # noqa: PLC0415  # it needs the settings that the module has configured
 
     return lambda threads: Application(wsgi, threads=threads)
 
 
-class _Bond:
-    """Ends a worker with the process that forked it: of a web server that is killed they would hold the port."""
+class _EndWithParent:
+    """Ends a worker with its parent process: workers of a killed web server would keep the port open."""
 
     def __init__(self) -> None:
         self._parent = os.getpid()
@@ -84,12 +84,12 @@ class _Bond:
 
     def __call__(self) -> None:
         if self._is_worker:
-            return  # what a worker itself forks
+            return  # a child of a worker
         self._is_worker = True
         processes.die_with_parent()
         if os.getppid() != self._parent:
-            os._exit(1)  # it was killed before the bond was in place
-        # Until the web server sets its own, a worker has a copy of its parent's handler, which notes a stop for nobody.
+            os._exit(1)  # the parent was killed before the call
+        # Until the web server sets another one, a worker has its parent's handler, which would not stop it.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 

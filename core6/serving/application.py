@@ -1,7 +1,7 @@
-"""The RSGI application: receives a request whole, then lets a thread run Django for it.
+"""The RSGI application: it receives the complete request, then runs Django in a thread.
 
-The event loop itself answers what must be answered while every thread waits: health, clients that are too slow, and
-too many requests. All the rest is Django's, which is called as the WSGI application that it is.
+The event loop itself sends the responses that must not wait for a thread: health checks, and errors for slow clients
+and too many requests. Everything else is Django's, which is called as a WSGI application.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 logger = logging.getLogger(__name__)
 _SILENCE_SECONDS: Final = 10.0
-#: In bytes. To read, or to make, as much takes longer than to look for garbage.
+#: In bytes. Processing larger ones takes longer than a garbage collection.
 _LARGE_BODY: Final = 256 * 1024
-_LARGE_ANSWER: Final = 2 * 1024**2
+_LARGE_RESPONSE: Final = 2 * 1024**2
 
 
 class Application:
-    """Answers requests by a WSGI application in `threads` threads."""
+    """Runs a WSGI application in `threads` threads."""
 
     def __init__(self, wsgi: WSGIApplication, *, threads: int) -> None:
         self._wsgi, self._count = wsgi, threads
@@ -48,13 +48,13 @@ class Application:
         self._bodies = Receiver(largest=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, most_held=MOST_HELD)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the threads: no process has any before it is forked."""
+        """Start the threads; they must not exist before the fork."""
         self._threads = Threads(loop, self._count, MOST_WAITING)
         self._health = Health()
         loop.call_soon(cut_stalled_readers, loop)
 
     async def __rsgi__(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
-        """Answer one request."""
+        """Respond to one request."""
         path = scope.path
         if path.startswith("/_") and (answer := await self._health.answer(path)):
             return _send(answer, scope, protocol)
@@ -72,7 +72,7 @@ class Application:
             self._bodies.release(body)
 
     def _refuse(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
-        """Answer 503; the log says so now and then, not for each request."""
+        """Respond with 503, and log a warning at most every _SILENCE_SECONDS."""
         now = time.monotonic()
         if now >= self._silent_until:
             self._silent_until = now + _SILENCE_SECONDS
@@ -83,18 +83,18 @@ class Application:
 
 
 def _answer(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:
-    """Answer a request, and free its memory at once if it is large.
+    """Respond to a request, and free its memory at once if it is large.
 
-    A view of REST framework and its request refer to each other: without that they would stay until Python looks for
-    such cycles by itself, which depends on their number and not on their size.
+    A view of REST framework and its request refer to each other: they would stay in memory until the garbage collection
+    of Python, which depends on the number of objects and not on their size.
     """
     sent = _respond(wsgi, scope, protocol, body)
-    if len(body.content) > _LARGE_BODY or sent > _LARGE_ANSWER:
+    if len(body.content) > _LARGE_BODY or sent > _LARGE_RESPONSE:
         gc.collect()
 
 
 def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> int:
-    """Call the WSGI application and send what it answers; return how many bytes that are."""
+    """Call the WSGI application and send its response; return the number of bytes of its body."""
     head: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -117,7 +117,7 @@ def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", 
 
 
 def _send(response: HttpResponse, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
-    """Send what was not answered by the WSGI application."""
+    """Send a response that does not come from the WSGI application."""
     headers = {**protective_headers(), "Cache-Control": "no-store", **response.headers}
     headers["X-Request-Id"] = request_id.choose(scope.headers.get("x-request-id", ""))
     protocol.response_bytes(response.status_code, list(headers.items()), response.content)
@@ -125,7 +125,7 @@ def _send(response: HttpResponse, scope: Scope, protocol: "RSGIHTTPProtocol") ->
 
 @lru_cache(maxsize=512)
 def _variable(header: str) -> str:
-    """Return the name of a header in an environ; "" for one that could pass for another."""
+    """Return the name of a header in an environ; "" for a name that could be confused with another one."""
     if "_" in header:
         return ""
     name = header.upper().replace("-", "_")
@@ -133,7 +133,7 @@ def _variable(header: str) -> str:
 
 
 def _environ(scope: Scope, body: Body) -> dict[str, Any]:
-    """Return the request as PEP 3333 has it."""
+    """Return the request as a WSGI environ (PEP 3333)."""
     path, server = scope.path, scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
@@ -156,8 +156,8 @@ def _environ(scope: Scope, body: Body) -> dict[str, Any]:
     for header, value in headers.items():
         name = _variable(header)
         environ[name] = f"{environ[name]},{value}" if name in environ else value
-    for header in headers.keys():  # noqa: SIM118  # it is no mapping
-        # The web server leaves out a value that is not ASCII. Here it is one that nobody can take for a valid one.
+    for header in headers.keys():  # noqa: SIM118  # not a mapping
+        # granian drops values that are not ASCII. They are replaced by a value that is never valid.
         environ.setdefault(_variable(header), "\xff")
     environ.pop("", None)
     environ.pop("CONTENT_LENGTH", None)

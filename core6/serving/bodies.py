@@ -1,4 +1,4 @@
-"""Bodies of requests: whole or nothing (D68), within a size, and not slower than D79 allows."""
+"""Receiving request bodies: complete (D68), limited in size, and not slower than D79 allows."""
 
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -11,37 +11,37 @@ from core6.serving.limits import LEAST_BYTES_A_SECOND, MOST_DRAINED, PATIENCE_SE
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol
 
-#: Bodies of these methods mean nothing, so nobody waits for them.
+#: Bodies of these methods are ignored, and not received.
 WITHOUT_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class TooSlow(Exception):
-    """The client sends its body too slowly: 408."""
+    """The client sends its body too slowly (408)."""
 
 
 class TooMuchHeld(Exception):
-    """The bodies that this process is receiving need more memory than it has for them: 503."""
+    """The bodies in this process need more memory than its limit (503)."""
 
 
 class Body(NamedTuple):
-    """What came of a body; `content` is empty where it is too large, unfinished or a stranger's."""
+    """A received body; `content` is empty if it is too large, incomplete, or large and without a key."""
 
     content: bytes = b""
-    #: As announced, or as counted when it came in chunks; None without a body.
+    #: The Content-Length, or the counted size of chunks; None without a body.
     length: int | None = None
-    #: False when the connection ended, or a chunk was broken, before the body did.
+    #: False if the connection or a chunk broke before the end.
     is_whole: bool = True
 
 
 class Receiver:
-    """Receives bodies of at most `largest` bytes, and of all requests together not more than `most_held`."""
+    """Receives bodies of at most `largest` bytes, and of at most `most_held` bytes in total."""
 
     def __init__(self, *, largest: int, most_held: int) -> None:
         self._largest, self._most_held = largest, most_held
         self._held = 0
 
     async def receive(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> Body:
-        """Return the body of a request; `release` is due when the request has been answered.
+        """Return the body of a request; call `release` after the response.
 
         Raises TooSlow, TooMuchHeld.
         """
@@ -66,7 +66,7 @@ class Receiver:
         return Body(b"".join(kept), received if length is None else length, is_whole)
 
     def release(self, body: Body) -> None:
-        """Give back the memory of a body."""
+        """Subtract a body from the total."""
         self._held -= len(body.content)
 
     def _drop(self, kept: list[bytes]) -> None:
@@ -76,7 +76,7 @@ class Receiver:
     async def _collect(
         self, protocol: "RSGIHTTPProtocol", length: int | None, most: int, kept: list[bytes]
     ) -> tuple[int, bool]:
-        """Put what comes into `kept`, nothing when it is more than `most`; return its size, and whether it is whole."""
+        """Receive chunks into `kept`, or drop them beyond `most` bytes; return the size, and whether it is complete."""
         received = ends = 0
         is_kept = length is None or length <= most
         now = asyncio.get_running_loop().time
@@ -84,7 +84,7 @@ class Receiver:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS) as deadline:
                 async for chunk in protocol:
-                    # The web server yields one empty chunk at the end of a body, and one more where it is broken.
+                    # granian yields one empty chunk at the end of a body, and another one if it is broken.
                     ends += not chunk
                     received += len(chunk)
                     if received > most:
@@ -105,7 +105,7 @@ class Receiver:
 
 
 def _may_have_key(scope: Scope) -> bool:
-    """Return whether the key of a request may stand outside its body; elsewhere than in the API nobody needs one."""
+    """Return whether the request may have a key outside its body, or is not for the API and needs none."""
     return (
         "authorization" in scope.headers
         or "personal_api_key=" in scope.query_string

@@ -1,4 +1,4 @@
-"""Clients that take nothing of an answer (D79): the kernel ends their connections."""
+"""A timeout for clients that do not read a response (D79): the kernel closes their connections."""
 
 import asyncio
 import os
@@ -13,10 +13,10 @@ _AGAIN_SECONDS: Final = 0.05
 
 
 def cut_stalled_readers(loop: asyncio.AbstractEventLoop) -> None:
-    """Have every connection end whose peer takes no byte for PATIENCE_SECONDS (Linux only).
+    """Have the kernel close connections whose peer reads nothing for PATIENCE_SECONDS (Linux only).
 
-    The option is set on the sockets that listen, and what is accepted inherits it. The web server opens them itself,
-    a moment after its loop has begun.
+    The option is set on listening sockets, from which connections inherit it. granian opens them itself, a moment after
+    the start of its loop.
     """
     if not hasattr(socket, "TCP_USER_TIMEOUT"):
         return

@@ -1,4 +1,4 @@
-"""Threads that run one call after another, for an event loop that must not wait."""
+"""A thread pool for an event loop, with a bounded queue."""
 
 import asyncio
 from collections import deque
@@ -9,16 +9,16 @@ from typing import Final
 
 from core6.serving.limits import PATIENCE_SECONDS
 
-#: The loop looks at least this often for calls that have ended.
+#: The loop checks at least this often for calls that have ended.
 _REPORT_SECONDS: Final = 0.05
 
 
 class Overloaded(Exception):
-    """Every thread is busy, and too many calls wait already, or this one has waited for too long."""
+    """All threads are busy, and the queue is full, or this call has waited for too long."""
 
 
 class _Call:
-    """One call, which either a thread begins or the loop gives up."""
+    """One call, which either a thread starts or the loop cancels."""
 
     __slots__ = ("_claim", "ended", "work")
 
@@ -28,12 +28,12 @@ class _Call:
         self._claim = Lock()
 
     def claim(self) -> bool:
-        """Return True to the first who asks, False to everybody after."""
+        """Return True for the first caller, False for all others."""
         return self._claim.acquire(blocking=False)
 
 
 class Threads:
-    """So many threads, and at most `most_waiting` calls that wait for one."""
+    """A pool of `count` threads, and a queue of at most `most_waiting` calls."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int, most_waiting: int) -> None:
         self._loop, self._count, self._most_waiting = loop, count, most_waiting
@@ -45,7 +45,7 @@ class Threads:
             Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
     async def run(self, work: Callable[[], None]) -> None:
-        """Have a thread call `work`, which must raise nothing, and return when it has. Raises Overloaded."""
+        """Run `work`, which must raise nothing, in a thread, and wait for its end. Raises Overloaded."""
         self._report()
         if self._pending >= self._count + self._most_waiting:
             raise Overloaded
@@ -66,7 +66,7 @@ class Threads:
 
     def _give_up(self, call: _Call) -> None:
         if call.claim():
-            call.work = None  # it stays in the queue until a thread comes by
+            call.work = None  # it stays in the queue until a thread takes it
             self._pending -= 1
             call.ended.set_exception(Overloaded())
 
@@ -75,7 +75,7 @@ class Threads:
             call = self._queue.get()
             if call.claim() and call.work:
                 call.work()
-                # Nobody waits for this news: to wake the loop for it would cost as much as a short call.
+                # The loop polls for this, since waking it would cost as much as a short call.
                 self._ended.append(call)
 
     def _report(self) -> None:

@@ -1,4 +1,4 @@
-"""What somebody at a terminal sees of work that takes long: on stderr, and nothing where that is no terminal."""
+"""Progress bars for long work, on stderr if that is a terminal."""
 
 import sys
 import threading
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-#: What takes less shows nothing.
+#: Work that takes less is not shown.
 QUIET_SECONDS = 2.0
 _REFRESH_SECONDS = 0.1
 
 
 @dataclass(eq=False)
 class Work:
-    """Something that goes on: what it is about now and how far it is, of a total where that is known."""
+    """Work in progress: its current part, and the amount done of the total, if that is known."""
 
     what: str
     total: float | None = None
@@ -33,11 +33,11 @@ class Work:
 
     @property
     def amount(self) -> str:
-        """Return how far it is, for people."""
-        told = size if self.is_bytes else "{:.0f}".format
+        """The amount done, as text."""
+        text = size if self.is_bytes else "{:.0f}".format
         if self.total:
-            return f"{100 * min(1, self.done / self.total):.0f}% {told(self.done)}/{told(self.total)}"
-        return told(self.done) if self.done else ""
+            return f"{100 * min(1, self.done / self.total):.0f}% {text(self.done)}/{text(self.total)}"
+        return text(self.done) if self.done else ""
 
 
 _works: list[Work] = []
@@ -45,31 +45,31 @@ _works: list[Work] = []
 
 @contextmanager
 def progress(what: str, total: float | None = None, *, is_bytes: bool = False) -> Iterator[Work]:
-    """Show the work of the block, from its third second on, as a bar; without a total as one that swings.
+    """Show a progress bar of the work in the block after QUIET_SECONDS, a pulsing one without a total.
 
-    Work inside of other work is a line below that.
+    Nested work is shown on a line below.
     """
     work = Work(what, total or None, is_bytes)
     if not sys.stderr.isatty():
         yield work
         return
     is_over = threading.Event()
-    # In a thread, since the work may be one statement that says nothing for minutes.
-    shower = None if _works else threading.Thread(target=_show, args=[is_over], daemon=True)
+    # In a thread, since the work may be one statement that runs for minutes.
+    thread = None if _works else threading.Thread(target=_show, args=[is_over], daemon=True)
     _works.append(work)
     try:
-        if shower:
-            shower.start()
+        if thread:
+            thread.start()
         yield work
     finally:
         is_over.set()
         _works.remove(work)
-        if shower:
-            shower.join()
+        if thread:
+            thread.join()
 
 
 def _show(is_over: threading.Event) -> None:
-    """Show all work as it is, until the outermost is over."""
+    """Show all work until the outermost is over."""
     if is_over.wait(QUIET_SECONDS):
         return
     with _display() as display:
@@ -88,11 +88,11 @@ def _show(is_over: threading.Event) -> None:
 
 
 def _display() -> "Progress":
-    from rich import progress as parts  # noqa: PLC0415  # the import takes a while, and what is quick does not need it
+    from rich import progress as parts  # noqa: PLC0415  # a slow import that quick work does not need
     from rich.console import Console  # noqa: PLC0415
 
     return parts.Progress(
-        parts.TextColumn("{task.description}", markup=False),  # a file's name may hold brackets
+        parts.TextColumn("{task.description}", markup=False),  # a file name may contain brackets
         parts.BarColumn(bar_width=20),
         parts.TextColumn("{task.fields[amount]}"),
         parts.TimeElapsedColumn(),
@@ -104,7 +104,7 @@ def _display() -> "Progress":
 
 
 def size(count: float) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes as readable text."""
     amount, unit = count, "bytes"
     for larger in ("kB", "MB", "GB"):
         if amount < 1000:

@@ -24,7 +24,7 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from annotations.models import Annotation
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Person
-from core6.api import kept
+from core6.api import response_cache
 from core6.api.reads import List, Retrieve
 from core6.api.routers import Router
 from core6.database.prepared import PROJECT
@@ -249,4 +249,4 @@ def test_rows_that_no_trigger_watches_are_read_each_time(cast: Cast, flags: type
     ],
 )
 def test_a_statement_is_watched_if_all_that_it_reads_is(db: None, queryset: models.QuerySet[Any], is_watched: bool):
-    assert kept.are_watched([str(queryset.query)]) is is_watched
+    assert response_cache.are_watched([str(queryset.query)]) is is_watched

@@ -494,7 +494,7 @@ def test_the_reason_is_what_was_complained_of_first():
     output = b"pg_dump: detail: x\npg_dump: error: connection failed\npg_dump: error: more\n"
     assert dumps.reason(output) == "error: connection failed"
     assert dumps.reason(b"psql:<stdin>:7: ERROR:  must be owner\n") == "ERROR:  must be owner"
-    assert dumps.reason(b"") == "it said nothing"
+    assert dumps.reason(b"") == "no output"
 
 
 def test_a_directory_of_another_postgres_says_how_to_move():

@@ -12,7 +12,7 @@ from cohorts.calculation.run import calculate
 from cohorts.models import Cohort
 from core6.accounts import keys
 from core6.activity.models import ActivityLog
-from core6.console.site import DOING
+from core6.console.site import OVERVIEW
 from core6.diagnosis.doctor import QUESTIONS
 from projects.models import Project
 from tests.conftest import Cast
@@ -71,7 +71,7 @@ def test_the_buttons_of_a_project_do_what_the_api_does(console: Console, cast: C
 
 def test_a_backup_that_is_not_there_is_no_news(console: Console, cast: Cast):
     assert console.press(cast.web, "delete_secret_token_backup").status_code == 302
-    assert "The project has no backup token." in console.read(address(cast.web))
+    assert "The project has no previous secret." in console.read(address(cast.web))
     assert history("Team") == []
 
 
@@ -171,7 +171,7 @@ def test_what_is_not_computed_is_not_computed(console: Console, cast: Cast, stat
 
 
 def test_the_first_page_asks_only_what_the_doctor_knows():
-    assert set(DOING) <= {question.name for question in QUESTIONS}
+    assert set(OVERVIEW) <= {question.name for question in QUESTIONS}
 
 
 def test_a_cohort_that_waits_for_a_failing_one_is_named_on_the_first_page(console: Console, cast: Cast):
@@ -189,4 +189,4 @@ def test_a_failed_job_is_tried_again_and_no_other(console: Console, cast: Cast, 
     assert console.rows(ProcrastinateJob, status=status) == {key}
     assert console.press(job, "retry").status_code == 302
     assert jobs("cohort:1") == queued
-    assert ("Only a failed job is tried again." in console.read(address(job))) == (status != "failed")
+    assert ("Only a failed job can be tried again." in console.read(address(job))) == (status != "failed")

@@ -1,4 +1,4 @@
-"""The units of systemd in core6/docs/operation.md, read as systemd (252) reads them, which accepts them."""
+"""The units of systemd in core6/docs/operation.md, read as systemd reads them; systemd 252 accepts them."""
 
 import configparser
 import shlex

@@ -1,26 +1,26 @@
-"""How large the automaton of an expression is: the time that Postgres takes to compile it grows with its arcs."""
+"""The size of the automaton of an expression: Postgres needs time to compile it that grows with its arcs."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-#: More of them in a loop make too large an automaton anyhow.
+#: More of them in a loop always make the automaton too large.
 _MOST_CONDITIONS: Final = 20
 
 
 @dataclass(frozen=True)
 class AutomatonSize:
-    """The arcs between the characters of an expression, and what an expression around it needs to count its own.
+    """The arcs between the characters of an expression, and the counts from which larger expressions are computed.
 
-    An arc leads from one character to a next one, by every way between them: `a?b?c` has arcs from a to b and c, and
-    from b to c. Assertions are conditions on a way: Postgres moves them along it, and makes copies of it, so that every
-    combination of them is a way of its own.
+    There is an arc for each path from one character to a possible next one: `a?b?c` has arcs from a to b and c, and
+    from b to c. Assertions are conditions on a path: Postgres moves them along it and copies it, so that every
+    combination of them is a separate path.
     """
 
-    #: The empty text matches without a condition.
+    #: Whether the empty text matches without a condition.
     is_optional: bool = False
-    #: The ways past all characters, on conditions.
+    #: The number of paths past all characters that have conditions.
     conditional: int = 0
-    #: The ways to a first character, from a last one, and in between.
+    #: The numbers of paths to a first character, from a last one, and in between.
     first: int = 0
     last: int = 0
     inner: int = 0
@@ -30,7 +30,7 @@ class AutomatonSize:
         return self.inner + self.first + self.last + self.conditional
 
     def followed_by(self, other: Self) -> Self:
-        """Return the size of this and then the other one."""
+        """Return the size of this expression followed by the other one."""
         is_optional = self.is_optional and other.is_optional
         past_self, past_other = self.conditional + self.is_optional, other.conditional + other.is_optional
         return replace(
@@ -43,7 +43,7 @@ class AutomatonSize:
         )
 
     def alternated_with(self, other: Self) -> Self:
-        """Return the size of either this or the other one."""
+        """Return the size of the alternative of this expression and the other one."""
         return replace(
             self,
             is_optional=self.is_optional or other.is_optional,
@@ -68,7 +68,7 @@ class AutomatonSize:
         return replace(self, is_optional=True)
 
     def _looped(self) -> Self:
-        """Return the size of `x+`, in which each set of the conditions may come between two characters."""
+        """Return the size of `x+`, where each set of the conditions can occur between two characters."""
         ways = 2 ** min(self.conditional, _MOST_CONDITIONS)
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""Sets of characters as ranges of code points, since what a class such as \\w holds must not depend on the database."""
+"""Sets of characters as ranges of code points: a class such as \\w must not depend on the database."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -7,11 +7,11 @@ from functools import cache
 from itertools import chain
 from typing import Final
 
-#: Inclusive ranges of code points, sorted, with a gap between each two: equal sets are equal values.
+#: Inclusive ranges of code points, sorted and with gaps between them, so that equal sets are equal values.
 Ranges = tuple[tuple[int, int], ...]
 
 LAST: Final = 0x10FFFF
-#: Behind the last letter that has two cases.
+#: The code point after the last letter that has two cases.
 _CASED_END: Final = 0x1E944
 ANY: Final[Ranges] = ((0, LAST),)
 
@@ -28,7 +28,7 @@ def union(ranges: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def complement(ranges: Ranges) -> Ranges:
-    """Return the set of all other characters, the newline among them."""
+    """Return the set of all other characters, including the newline."""
     lows = [0, *(high + 1 for _, high in ranges)]
     highs = [*(low - 1 for low, _ in ranges), LAST]
     return tuple((low, high) for low, high in zip(lows, highs, strict=True) if low <= high)
@@ -46,7 +46,7 @@ def ignore_case(ranges: Ranges) -> Ranges:
 
 @cache
 def _case_variants() -> dict[int, list[int]]:
-    """Return for every letter that has other cases, in order, all that are equal to it: k, K and the sign of kelvin."""
+    """Return for every letter with other cases, in order, all its variants, such as k, K and the kelvin sign."""
     by_folding: defaultdict[str, list[int]] = defaultdict(list)
     for code in range(_CASED_END):
         by_folding[chr(code).casefold()].append(code)
@@ -54,7 +54,7 @@ def _case_variants() -> dict[int, list[int]]:
 
 
 def count_kinds(sets: Collection[Ranges]) -> tuple[int, dict[Ranges, int]]:
-    """Return how many kinds of characters the sets can tell apart, in all and in each of them.
+    """Return how many kinds of characters the sets distinguish, in total and in each of them.
 
     Postgres calls them colors: its automaton has one arc for each color of a set.
     """
@@ -78,7 +78,7 @@ def _set(members: str) -> Ranges:
 WORD_CHARACTERS: Final = _set("azAZ09__")
 #: The classes `\d`, `\s` and `\w` by their letters.
 CLASSES: Final = {"d": _set("09"), "s": _set("\t\n\f\r  "), "w": WORD_CHARACTERS}
-#: The classes `[:name:]` by their names; all are ASCII alone, as in RE2.
+#: The classes `[:name:]` by their names; all contain only ASCII, as in RE2.
 POSIX_CLASSES: Final = {
     "alnum": _set("azAZ09"),
     "alpha": _set("azAZ"),

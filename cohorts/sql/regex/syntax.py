@@ -1,4 +1,4 @@
-"""The syntax of RE2 as tokens (D54): what is not understood exactly is refused, never read as something else."""
+"""A tokenizer of the RE2 syntax (D54): syntax that is not exactly supported is refused, never reinterpreted."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Final, Never
 from cohorts.sql.regex.character_sets import ANY, CLASSES, LAST, POSIX_CLASSES, Ranges, complement, ignore_case, union
 
 _LONGEST_PATTERN: Final = 1_000
-#: The largest bound that Postgres takes.
+#: The largest bound of a repetition that Postgres accepts.
 _LARGEST_BOUND: Final = 255
 
 
@@ -18,7 +18,7 @@ class RegularExpressionError(ValueError):
 
 
 class Symbol(Enum):
-    """What gives an expression its structure."""
+    """A token that structures an expression."""
 
     OPEN = "("
     CLOSE = ")"
@@ -26,7 +26,7 @@ class Symbol(Enum):
 
 
 class Assertion(Enum):
-    """What matches a place between characters."""
+    """A token that matches a position between characters."""
 
     TEXT_START = "^"
     TEXT_END = "$"
@@ -43,7 +43,7 @@ class Characters:
 
 @dataclass(frozen=True)
 class Repeat:
-    """How often what stands before is repeated; `most` is None where there is no end."""
+    """The number of repetitions of the part before; `most` is None if unlimited."""
 
     least: int
     most: int | None
@@ -53,7 +53,7 @@ Token = Symbol | Assertion | Characters | Repeat
 
 
 def read(pattern: str) -> Iterator[Token]:
-    """Yield the tokens of an RE2 expression; raises RegularExpressionError for what RE2 or Postgres cannot do."""
+    """Yield the tokens of an RE2 expression; raises RegularExpressionError if RE2 or Postgres cannot match it."""
     if len(pattern) > _LONGEST_PATTERN:
         raise RegularExpressionError(f"A regular expression is longer than {_LONGEST_PATTERN:,} characters.")
     try:
@@ -151,7 +151,7 @@ class _Reader:
         return Repeat(least, most)
 
     def _bracket(self) -> Ranges:
-        """Read `[…]`; a bracket that comes first is a member, a hyphen is one wherever it makes no range."""
+        """Read `[…]`; a leading bracket is a member, and so is a hyphen that does not form a range."""
         start = self._at
         is_negated = self._text.startswith("[^", start)
         self._at = first = start + 1 + is_negated
@@ -176,7 +176,7 @@ class _Reader:
         return low, high
 
     def _posix_class(self) -> Ranges | None:
-        """Read `[:name:]`; without an end it is no class, and its bracket a member like others."""
+        """Read `[:name:]`; without `:]` it is not a class, and its bracket is an ordinary member."""
         end = self._text.find(":]", self._at + 2)
         if not self._text.startswith("[:", self._at) or end < 0:
             return None
@@ -200,7 +200,7 @@ class _Reader:
         return complement(ranges) if name.isupper() else ranges
 
     def _character(self) -> int:
-        """Read a character that stands for itself, or an escape of one."""
+        """Read a literal character, or an escaped one."""
         character = self._text[self._at]
         if character != "\\":
             self._at += 1
@@ -230,6 +230,6 @@ class _Reader:
 
 
 def _refuse(reason: str, part: str) -> Never:
-    """Name the part that cannot be used, without what neither a database nor a terminal can show."""
+    """Raise an error with the part that cannot be used, its unprintable characters escaped."""
     shown = "".join(each if each.isprintable() else f"\\x{{{ord(each):x}}}" for each in part)
     raise RegularExpressionError(f"{reason}: {shown}")

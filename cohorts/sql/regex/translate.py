@@ -1,4 +1,4 @@
-"""Regular expressions of RE2, which criteria are written in, as expressions of Postgres with the same meaning (D54)."""
+"""Translates regular expressions of criteria from RE2 to Postgres, with the same meaning (D54)."""
 
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -10,17 +10,17 @@ from cohorts.sql.regex.syntax import Assertion, Characters, RegularExpressionErr
 
 __all__ = ["RegularExpressionError", "translate"]
 
-#: How often parts may be repeated in all.
+#: The most repetitions in total.
 _MOST_REPETITIONS: Final = 512
-#: What Postgres compiles in well under a second.
+#: Postgres compiles so many in well under a second.
 _MOST_ARCS: Final = 50_000
 
 
 def translate(pattern: str) -> str:
     """Return the Postgres expression that matches the texts that RE2 matches in ClickHouse, where `.` is any character.
 
-    It is of ASCII alone and means the same in every locale. Raises RegularExpressionError for what RE2 refuses, for
-    what Postgres cannot do, and for what Postgres would take long to compile.
+    It is pure ASCII and does not depend on the locale. Raises RegularExpressionError for expressions that RE2
+    refuses, that Postgres does not support, or that Postgres would take long to compile.
     """
     tokens = list(read(pattern))
     whole = _Writer(tokens).write()
@@ -31,31 +31,31 @@ def translate(pattern: str) -> str:
             "A regular expression can match in too many ways: use fewer optional parts and fewer assertions."
         )
     if Assertion.NO_WORD_BOUNDARY in tokens and whole.size.conditional:
-        # RE2 finds such a place between the bytes of a character, too.
+        # RE2 also matches it between the bytes of a character.
         raise RegularExpressionError(r"A regular expression with \B has to match at least one character.")
     return whole.text
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A piece of an expression of Postgres."""
+    """A part of a Postgres expression."""
 
     text: str
     size: AutomatonSize
-    #: The bounds in it, multiplied where nested and added up else.
+    #: The repetitions in it: nested ones are multiplied, others added up.
     repetitions: int = 0
-    #: A repetition may follow.
+    #: Whether a repetition may follow.
     is_atom: bool = True
     is_group: bool = False
 
 
 class _Writer:
-    """Puts the parts of an expression together, inner groups first: so no depth of them needs recursion."""
+    """Joins the parts of an expression, inner groups first, which needs no recursion."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         sets = {token.ranges for token in tokens if isinstance(token, Characters)}
-        # Boundaries tell word characters from others.
+        # Boundaries distinguish word characters from others.
         self._kinds, self._kinds_in = count_kinds([*sorted(sets), WORD_CHARACTERS])
         # The open groups, each a list of alternatives, each a list of parts.
         self._groups: list[list[list[_Part]]] = [[[]]]
@@ -95,15 +95,15 @@ class _Writer:
         self._add(_repeated(parts.pop(), repeat))
 
     def _characters(self, token: Characters) -> _Part:
-        # Postgres copies the arc of each kind to all that may follow; where every character is meant, it has one.
+        # Postgres copies the arc of each kind of character to all next characters; `.` has only one arc.
         last = 1 if token.ranges == ANY else self._kinds_in[token.ranges]
         return _Part(_write_set(token.ranges), AutomatonSize(first=1, last=last))
 
     def _assertion(self, token: Assertion) -> _Part:
         if token in _BOUNDARIES:
-            # Postgres looks at each pair of kinds around a boundary: a hundred take as long as an arc.
+            # Postgres checks each pair of kinds around a boundary: a hundred take as long as one arc.
             return _Part(_BOUNDARIES[token], AutomatonSize(conditional=self._kinds, inner=self._kinds**2 // 100))
-        # Two, so that a long row of them is refused: what they cost is multiplied, too.
+        # Two, so that many in a row are refused: their costs are multiplied, too.
         return _Part(token.value, AutomatonSize(conditional=2), is_atom=False)
 
 
@@ -157,7 +157,7 @@ def _write_set(ranges: Ranges) -> str:
 
 
 def _write_character(code: int) -> str:
-    """Write a character so that it has no other meaning, in brackets and outside."""
+    """Return a character as a literal, escaped if necessary, for use inside and outside of brackets."""
     character = chr(code)
     if character.isascii() and character.isalnum():
         return character
@@ -165,7 +165,7 @@ def _write_character(code: int) -> str:
 
 
 _WORD: Final = _write_set(WORD_CHARACTERS)
-#: Postgres' own \y and \Y hold other letters than those of ASCII for word characters.
+#: \y and \Y of Postgres also treat non-ASCII letters as word characters.
 _BOUNDARIES: Final = {
     Assertion.WORD_BOUNDARY: f"(?:(?<={_WORD})(?!{_WORD})|(?<!{_WORD})(?={_WORD}))",
     Assertion.NO_WORD_BOUNDARY: f"(?:(?<={_WORD})(?={_WORD})|(?<!{_WORD})(?!{_WORD}))",

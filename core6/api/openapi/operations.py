@@ -1,4 +1,4 @@
-"""What a resource says of its operations: the texts and examples of the schema and its pages."""
+"""The descriptions of operations in the schema: their texts and examples."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,22 +9,22 @@ from rest_framework.serializers import Serializer
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: the page's title for it, what it does, and a body to try it with."""
+    """One operation: its title, a description, and an example body."""
 
     summary: str
     description: str
     body: Any = None
-    #: The errors that have more keys than the others, by their status.
+    #: The serializers of errors with additional keys, by their status.
     errors: Mapping[int, type[Serializer[Any]]] = field(default_factory=dict)
 
 
 def activity_of(one: str) -> Operation:
-    """Return what is said of the activity of `one` object, such as "a project"."""
+    """Return the description of the activity of `one` object, such as "a project"."""
     return Operation(f"List the activity of {one}", f"Lists the changes of {one}, newest first.")
 
 
 def activity_of_all(objects: str) -> Operation:
-    """Return what is said of the activity of all `objects` of a project, such as "cohorts"."""
+    """Return the description of the activity of all `objects` of a project, such as "cohorts"."""
     text = f"Lists the changes of all {objects} of the project, newest first."
     return Operation(f"List the activity of all {objects}", text)
 
@@ -34,7 +34,7 @@ KEEPS_THE_REST = " Fields that are not sent keep their values."
 
 
 def hard_delete(one: str) -> Operation:
-    """Return what is said of the DELETE of `one` object that is never deleted for good."""
+    """Return the description of the DELETE of `one` object, which only can be soft-deleted."""
     return Operation(
         f"Delete {one}s",
         f"Not supported: always returns 405 with an empty body. PATCH `deleted` to `true` to delete the {one}, and to"

@@ -1,4 +1,4 @@
-"""The pages that people look at: the first one, and those of the schema. No one needs another host or a key."""
+"""The pages for people: the index, and those of the schema. None needs another host or a key."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -29,7 +29,7 @@ _MAKING_SCHEMA: Final = Lock()
 
 
 class IndexView(TemplateView):
-    """`/`: what this is, one line to try, and where to go on."""
+    """`/`: a description, one command to try, and links."""
 
     template_name = "core6/index.html"
 
@@ -38,7 +38,7 @@ class IndexView(TemplateView):
 
 
 class FormatByQuery(DefaultContentNegotiation):
-    """Heeds `?format=json` and `?format=yaml`, as well as Accept."""
+    """Selects the format by `?format=json` or `?format=yaml`, or by Accept."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -50,7 +50,7 @@ class FormatByQuery(DefaultContentNegotiation):
 
 
 class JSONErrors(APIView):
-    """A view whose errors are JSON, whatever it answers otherwise (D17)."""
+    """A view whose errors are JSON, whatever its other responses are (D17)."""
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         if getattr(response, "exception", False):
@@ -60,13 +60,13 @@ class JSONErrors(APIView):
 
 @cache
 def _schema(renderer: type[BaseRenderer]) -> bytes:
-    """Return the schema as a renderer writes it, with a placeholder for the host: making it takes half a second."""
+    """Return the rendered schema, with a placeholder for the host; cached, since this takes half a second."""
     made = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return cast("bytes", renderer().render(made, renderer.media_type, {}))
 
 
 class SchemaView(JSONErrors, SpectacularAPIView):
-    """`/api/schema/`: the OpenAPI schema, as YAML or as JSON, with the host by which the client reached it."""
+    """`/api/schema/`: the OpenAPI schema as YAML or JSON, with the host of the request."""
 
     content_negotiation_class = FormatByQuery
 
@@ -74,7 +74,7 @@ class SchemaView(JSONErrors, SpectacularAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         renderer = request.accepted_renderer
         host = request.build_absolute_uri("/").rstrip("/")
-        with _MAKING_SCHEMA:  # those who ask first at the same time wait for one of them
+        with _MAKING_SCHEMA:  # the first concurrent requests wait for one of them
             made = _schema(type(renderer))  # type: ignore[arg-type]  # mypy takes the class for an instance
         content = made.replace(PLACEHOLDER.encode(), host.encode())
         tag = f'"{conditional.digest(content)}"'
@@ -86,25 +86,25 @@ class SchemaView(JSONErrors, SpectacularAPIView):
 
 
 class SwaggerView(JSONErrors, SpectacularSwaggerView):
-    """`/api/schema/swagger-ui/`: every operation, to be tried out."""
+    """`/api/schema/swagger-ui/`: Swagger UI, to try operations."""
 
     template_name = "core6/swagger_ui.html"
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        del response.headers["Cross-Origin-Opener-Policy"]  # it opens no window that would have to answer
+        del response.headers["Cross-Origin-Opener-Policy"]  # the page opens no windows
         return response
 
 
 class RedocView(JSONErrors, SpectacularRedocView):
-    """`/api/schema/redoc/`: every operation, to be read about."""
+    """`/api/schema/redoc/`: Redoc, to read about operations."""
 
     template_name = "core6/redoc.html"
 
 
 class FaviconView(View):
-    """`/favicon.ico`: browsers ask for it beside what names no icon, the schema for example."""
+    """`/favicon.ico`: browsers request it with responses that name no icon, such as the schema."""
 
     image = (settings.BASE_DIR / "core6" / "static" / "core6" / "favicon.svg").read_bytes()
 
@@ -112,7 +112,7 @@ class FaviconView(View):
         return HttpResponse(self.image, content_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
 
 
-#: Content-Security-Policy, for pages only: no API client heeds it, and each would wait for it.
+#: Adds Content-Security-Policy, to pages only: API clients ignore it, and it would cost them time.
 with_policy = decorator_from_middleware(CSPMiddleware)
 
 urlpatterns = [

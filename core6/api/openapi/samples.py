@@ -1,12 +1,12 @@
-"""How to call an operation, by three clients, for the pages of the schema."""
+"""Code samples for the schema, in three languages."""
 
 import json
 import re
 from typing import Any, Final
 
-#: The host of a schema that is made on the command line; one that is served names the host of its request.
+#: The host in a schema made on the command line; a served schema has the host of its request.
 HOST: Final = "https://core6.example.com"
-_PLACE: Final = re.compile(r"<(\w+)>")
+_VARIABLE: Final = re.compile(r"<(\w+)>")
 _PYTHON: Final = """\
 import os
 
@@ -29,9 +29,9 @@ console.log(response.status, await response.text());"""
 
 
 def samples(method: str, path: str, body: Any) -> list[dict[str, str]]:
-    """Return the samples as `x-codeSamples` holds them.
+    """Return the samples in the format of `x-codeSamples`.
 
-    `<ID>` in a path stands for a variable of the environment, as the key does. A body of None is none.
+    `<ID>` in a path becomes an environment variable, as does the key. None is no body.
     """
     address = HOST + path
     sources = {
@@ -43,21 +43,21 @@ def samples(method: str, path: str, body: Any) -> list[dict[str, str]]:
 
 
 def _curl(method: str, address: str, body: Any) -> str:
-    place = _PLACE.sub(r"$\1", address)
-    lines = [f'curl -X {method} -H "Authorization: Bearer $POSTHOG_PERSONAL_API_KEY"', f'"{place}"']
+    url = _VARIABLE.sub(r"$\1", address)
+    lines = [f'curl -X {method} -H "Authorization: Bearer $POSTHOG_PERSONAL_API_KEY"', f'"{url}"']
     if body is not None:
         lines.append(f"-H 'Content-Type: application/json' -d '{json.dumps(body)}'")
     return " \\\n  ".join(lines)
 
 
 def _python(method: str, address: str, body: Any) -> str:
-    place = _PLACE.sub(r"{os.environ['\1']}", address)
-    quoted = f'"{place}"' if place == address else f'f"{place}"'
+    url = _VARIABLE.sub(r"{os.environ['\1']}", address)
+    quoted = f'"{url}"' if url == address else f'f"{url}"'
     return _PYTHON.format(method=method, address=quoted, body="" if body is None else f"    json={body!r},\n")
 
 
 def _javascript(method: str, address: str, body: Any) -> str:
-    place = _PLACE.sub(r"${process.env.\1}", address)
+    url = _VARIABLE.sub(r"${process.env.\1}", address)
     sent = '    "Content-Type": "application/json",\n  }},\n  body: JSON.stringify({}),\n'
-    told = "  },\n" if body is None else sent.format(json.dumps(body))
-    return _JAVASCRIPT.format(method=method, address=place, body=told)
+    rest = "  },\n" if body is None else sent.format(json.dumps(body))
+    return _JAVASCRIPT.format(method=method, address=url, body=rest)

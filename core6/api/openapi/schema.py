@@ -1,4 +1,4 @@
-"""What our endpoints tell drf-spectacular: the real service's names (D21), our texts, scopes, errors and samples."""
+"""The OpenAPI schema: the real service's operationIds (D21), and our texts, scopes, errors and samples."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _VERBS = {
     "PATCH": "partial_update",
     "DELETE": "destroy",
 }
-#: Tags of resources below an organization hold it as well.
+#: Resources below an organization also have its tag.
 _TAGS = {
     "organizations_projects": ["organizations", "projects"],
     "roles": ["organizations", "roles"],
@@ -51,7 +51,7 @@ _IDS: Final = {
     "role_memberships": (_UUID, "ID of the role membership."),
     "organizations": (_UUID, "ID of the organization. Use `@current` for your current organization."),
 }
-#: Another name of `/api/projects/`, with a tag of its own (D73).
+#: An alias of `/api/projects/`, with its own tag (D73).
 ENVIRONMENTS: Final = "/api/environments/"
 _ERRORS: Final = {
     400: "The request is malformed or a value is invalid. `attr` is the name of the field.",
@@ -66,19 +66,19 @@ _ERRORS: Final = {
     429: "Too many requests. `Retry-After` is the number of seconds to wait.",
     503: "The database is not available. `Retry-After` is the number of seconds to wait.",
 }
-#: A value of an enum in a description whose text says nothing more, such as "* `b2b` - B2B".
+#: An enum value in a description whose text repeats the value, such as "* `b2b` - B2B".
 _NAMES_ITSELF: Final = re.compile(r"^\* `([^`]*)` - \1\n?", re.MULTILINE | re.IGNORECASE)
 
 
 class OperationSchema(AutoSchema):
-    """`annotations_list` of tag `annotations`, whatever the path in front of the resource is.
+    """Generates operationIds such as `annotations_list` with tag `annotations`, whatever the parent path is.
 
-    Below environments it is `environments_annotations_list` of tag `environments`.
+    Below environments it is `environments_annotations_list` with tag `environments`.
     """
 
     def get_operation_id(self) -> str:
         view = self._viewset
-        prefix = "" if view.action in view.bare_operations else f"{view.basename}_"
+        prefix = "" if view.action in view.unprefixed_operations else f"{view.basename}_"
         if self._is_of_environments:
             prefix = f"environments_{prefix.removeprefix('projects_')}"
         return f"{prefix}{view.action}" if view.action in _ORDINARY else f"{prefix}{view.action}_{_VERBS[self.method]}"
@@ -88,11 +88,11 @@ class OperationSchema(AutoSchema):
         return _TAGS.get(basename, [basename])
 
     def get_summary(self) -> str | None:
-        return self._told.summary
+        return self._operation.summary
 
     def get_description(self) -> str:  # type: ignore[override]  # the stubs are wrong
         needed = " and ".join(f"`{scope}`" for scope in self._viewset.required_scopes())
-        text = self._told.description
+        text = self._operation.description
         if self._is_of_environments:
             text += " The same as the operation under `/api/projects/`."
         return f"{text}\n\nRequires the API key scope {needed}." if needed else text
@@ -102,16 +102,16 @@ class OperationSchema(AutoSchema):
         return [{name: needed for name in scheme} for scheme in super().get_auth()]  # noqa: C420  # a list each
 
     def get_examples(self) -> list[OpenApiExample]:
-        body = self._told.body
-        return [OpenApiExample(self._told.summary, value=body, request_only=True)] if body else []
+        body = self._operation.body
+        return [OpenApiExample(self._operation.summary, value=body, request_only=True)] if body else []
 
     def get_extensions(self) -> dict[str, Any]:
-        return {"x-codeSamples": samples(self.method, self._sample_path, self._told.body)}
+        return {"x-codeSamples": samples(self.method, self._sample_path, self._operation.body)}
 
     def map_parsers(self) -> list[Any]:
-        """Tell of JSON alone, though forms are read as well.
+        """Return only JSON, although forms are accepted, too.
 
-        Of several types with one component, a client by openapi-python-client sends the last or cannot be imported.
+        With several content types of one component, clients made by openapi-python-client send the last or are invalid.
         """
         return ["application/json"]
 
@@ -123,8 +123,8 @@ class OperationSchema(AutoSchema):
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         for status in self._possible_errors:
-            response = OpenApiResponse(self._told.errors.get(status, ErrorSerializer), description=_ERRORS[status])
-            # Whatever an operation answers otherwise, an error is JSON (D17).
+            response = OpenApiResponse(self._operation.errors.get(status, ErrorSerializer), description=_ERRORS[status])
+            # Errors are always JSON (D17).
             bodies[str(status)] = self._get_response_for_code(response, str(status), ["application/json"])  # type: ignore[no-untyped-call]
         return bodies
 
@@ -160,7 +160,7 @@ class OperationSchema(AutoSchema):
         return bool(self.path.startswith(ENVIRONMENTS))
 
     @property
-    def _told(self) -> Operation:
+    def _operation(self) -> Operation:
         return self._viewset.operations[str(self._viewset.action)]
 
     @property
@@ -169,7 +169,7 @@ class OperationSchema(AutoSchema):
 
 
 def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say `nullable` where the library names a component of null alone, which generators trip over; name successes."""
+    """Replace NullEnum by `nullable`, since client generators fail on it, and describe successful responses."""
     for path in result["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():
@@ -188,12 +188,12 @@ def without_gaps(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def with_host(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Name the host of the samples in `servers`, too; `/api/schema/` puts that of the request in its place."""
+    """Add the host of the samples to `servers`; `/api/schema/` replaces it by that of the request."""
     return {**result, "servers": [{"url": HOST}]}
 
 
 def _describe_plainly(schemas: dict[str, Any]) -> None:
-    """Leave out the values of enums that are their own names, and titles that are the names of fields."""
+    """Remove enum values that only repeat themselves from descriptions, and all titles, which repeat field names."""
     for schema in schemas.values():
         for described in (schema, *schema.get("properties", {}).values()):
             described.pop("title", None)
@@ -203,13 +203,13 @@ def _describe_plainly(schemas: dict[str, Any]) -> None:
 
 
 def _files_by_forms(paths: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Take files out of the components of JSON bodies, and tell of a form beside each that has them."""
+    """Remove files from the components of JSON bodies, and add a form body to each operation that has them."""
     contents = [
         each["requestBody"]["content"] for path in paths.values() for each in path.values() if "requestBody" in each
     ]
     for name, component in schemas.items():
         fields = component.get("properties", {})
-        plain = {field: told for field, told in fields.items() if told.get("format") != "binary"}
+        plain = {field: schema for field, schema in fields.items() if schema.get("format") != "binary"}
         if plain != fields:
             component["properties"] = plain
             for content in contents:

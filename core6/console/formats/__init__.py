@@ -1,1 +1,1 @@
-"""How the console writes times."""
+"""The formats of times in the console."""

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL: a look at a connection before each request costs no question to the server; statements count."""
+"""Django's PostgreSQL backend, with a check of connections that costs no query, and a count of statements."""
 
 import select
 import time
@@ -14,11 +14,11 @@ SELECT set_config('plan_cache_mode', 'auto', false) WHERE to_regclass('pg_dist_p
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Takes a connection for usable as long as its socket is silent: nobody closes one without a word.
+    """Considers a connection usable unless its socket is readable, as a closed connection makes it.
 
-    Where logs or metrics want to know, `statements` and `statement_seconds` are what was asked of it so far.
-    The option `answer_timeout` is the seconds that a statement may take by this machine's clock: a server that is
-    frozen keeps no time of its own.
+    If logs or metrics need them, `statements` and `statement_seconds` are the totals of the connection so far.
+    The option `answer_timeout` is the seconds that a statement may take by the clock of this machine, since a frozen
+    server does not enforce its own timeouts.
     """
 
     statements = 0
@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.execute_wrappers.append(self.count_statement)
 
     def count_statement(self, execute: Callable[..., Any], *given: Any) -> Any:
-        """Run one statement and count it, whatever becomes of it: an execute_wrapper of Django."""
+        """Run one statement and count it, even if it fails; this is an execute_wrapper of Django."""
         started = time.perf_counter()
         try:
             return execute(*given)
@@ -39,9 +39,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.statement_seconds += time.perf_counter() - started
 
     def init_connection_state(self) -> None:
-        """Have statements planned with their values where Citus is: by the project it knows which node to ask.
+        """With Citus, have statements planned with their values, from which it derives the node of the project.
 
-        Of a generic plan it says that it could not create a distributed plan.
+        With a generic plan it fails: it cannot create a distributed plan.
         """
         super().init_connection_state()
         if "plan_cache_mode" in self.settings_dict["OPTIONS"].get("options", ""):
@@ -55,7 +55,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return made
 
     def is_usable(self) -> bool:
-        """Tell whether the connection can be used; one that has something to say is asked."""
+        """Return whether the connection can be used; a query checks this only if the socket is readable."""
         if self.connection is None or self.connection.closed:
             return False
         poll = select.poll()

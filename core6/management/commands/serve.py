@@ -29,7 +29,7 @@ from core6.database.data_directory import ROOT, Unusable
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.database_command import prepare, unlimited
 from core6.provisioning import world
-from core6.provisioning.provision import provision, take_turns
+from core6.provisioning.provision import acquire_provisioning_lock, provision
 from core6.security import exposure
 from core6.terminal.progress import progress
 from projects.models import Project
@@ -307,7 +307,7 @@ def _reachable(host: str) -> str:
 def _make_demo_world() -> None:
     """Make the demo world, unless another server that started on the same empty database was faster."""
     with transaction.atomic():
-        take_turns()
+        acquire_provisioning_lock()
         if User.objects.exists():
             return
         demo = world.read(DEMO_WORLD.read_text())

@@ -1,4 +1,4 @@
-// Redoc asks its makers' host for a logo. Here, an image of another host is an empty one, which Redoc then takes away.
+// Redoc loads a logo from the host of its vendor. This replaces images of other hosts by empty ones, which Redoc removes.
 const image = HTMLImageElement.prototype;
 image.setAttribute = function (name, value) {
   const isElsewhere = name === "src" && new URL(value, document.baseURI).host !== location.host;

@@ -1,3 +1,3 @@
-// A file of its own, since the pages' policy allows no script inside them. What differs stands in the page.
+// A separate file, since the Content-Security-Policy of the pages allows no inline scripts. The data is in the page.
 const { url, settings } = document.querySelector("#swagger-ui").dataset;
 SwaggerUIBundle({ url, dom_id: "#swagger-ui", ...JSON.parse(settings) });

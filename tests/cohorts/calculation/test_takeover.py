@@ -46,7 +46,7 @@ class SameMember(Exception):
 def test_a_finish_that_comes_late_changes_nothing(cast: Cast, alice: Caller):
     cohort = create(cast, alice)
     run = Calculation.objects.create(cohort=cohort, finished_at=timezone.now())
-    with pytest.raises(calculation.Overtaken):
+    with pytest.raises(calculation.Superseded):
         calculation._finish(cohort, run, count=7, changes=7)
     is_untouched(cohort)
 

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from cohorts.members.store import add_members, count_members, delete_members, named, remove_member, replace_members
+from cohorts.members.store import (
+    add_members,
+    count_members,
+    delete_members,
+    remove_member,
+    replace_members,
+    select_persons,
+)
 from cohorts.sql.compile import NoCriteria, TooLarge
 from cohorts.sql.properties import CompileError
 from tests.support.cohorts.compiling import PROJECT, ago, behavior, found, people, prop, refused, statement, uuid_of
@@ -173,8 +180,8 @@ def test_changing_members_leaves_other_projects_and_cohorts_alone(db: None):
     people("a", "b", properties={"c": {"email": "c"}}, cohorts={1: ["a", "b"], 2: ["a"]})
     people("a", properties={"c": {"email": "c"}}, project_id=1, cohorts={1: ["a", "b"]})
     here: dict[str, int] = {"project_id": PROJECT, "cohort_id": 1}
-    assert replace_members(named("email", ["c"], project_id=PROJECT), **here) == (1, 3)
-    assert len(add_members(named("person_id", [uuid_of("a"), uuid_of("b")], project_id=PROJECT), **here)) == 2
+    assert replace_members(select_persons("email", ["c"], project_id=PROJECT), **here) == (1, 3)
+    assert len(add_members(select_persons("person_id", [uuid_of("a"), uuid_of("b")], project_id=PROJECT), **here)) == 2
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT person_uuid FROM cohorts_cohortmember WHERE project_id = %s AND cohort_id = 1", [PROJECT]

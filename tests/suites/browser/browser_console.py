@@ -130,13 +130,13 @@ def test_a_button_asks_then_acts_and_says_so(console: Watched, server: Serve):
     page.goto(f"{server.url}/admin/projects/project/{project}/change/")
     page.get_by_role("link", name="Reset the project token").click()
     dialog = page.locator("#dialog")
-    expect(dialog.get_by_text("Whoever sends events with the present one")).to_be_visible()
+    expect(dialog.get_by_text("Events with the current token")).to_be_visible()
     console.picture("console-dialog")
     dialog.get_by_text("Cancel").click()
     assert server.call("GET", f"/api/projects/{project}/")[1]["api_token"] == before["api_token"]
     page.get_by_role("link", name="Reset the project token").click()
     dialog.get_by_role("button", name="Reset the project token").click()
-    expect(page.get_by_text("The project has another token.")).to_be_visible()
+    expect(page.get_by_text("The project has a new token.")).to_be_visible()
     console.picture("console-acted")
     assert server.call("GET", f"/api/projects/{project}/")[1]["api_token"] != before["api_token"]
     assert console.complaints == []

@@ -1,4 +1,4 @@
-"""By the clock of 24 hours, with seconds, as the logs have them."""
+"""24-hour times with seconds, as in the logs."""
 
 DATETIME_FORMAT = "Y-m-d H:i:s"
 DATE_FORMAT = "Y-m-d"

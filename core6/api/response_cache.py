@@ -1,9 +1,9 @@
-"""Answers that are kept for a revision of their organization, so that what is read again costs one statement.
+"""A cache of responses by the revision of their organization: a repeated read costs one statement.
 
-An answer is used again only for the same key with the same rights, at the same address, while the organization is as it
-was. It is kept only where that is provably right: all code between the permission and the renderer would return the
-same again (core6.api.repeatable), and every statement that ran reads tables alone whose changes the revision sees, by
-functions that return the same for the same rows. Whatever else is answered anew each time.
+A cached response is used only for the same key with the same rights and the same URL, while the organization is
+unchanged. A response is cached only if that is provably correct: all code between the permission and the renderer is
+repeatable (core6.api.repeatable), and every statement reads only tables whose changes change the revision, with
+immutable functions. All other requests are processed each time.
 """
 
 import re
@@ -21,9 +21,9 @@ from core6.revisions.models import watched_tables
 
 _LARGEST: Final = 2**20
 _LOCK: Final = Lock()
-#: A statement that is longer is not looked at, and counts as not watched.
+#: A longer statement is not analysed, and counts as not watched.
 _LONGEST: Final = 20_000
-#: Words of SQL that are functions without parentheses, and not the same each time.
+#: SQL functions without parentheses that are not immutable.
 _CHANGING: Final = {
     *("current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp"),
     *("current_user", "localtime", "localtimestamp", "session_user"),
@@ -34,40 +34,40 @@ AND NOT (relname = ANY(%(watched)s))
 UNION ALL SELECT proname FROM pg_proc WHERE proname = ANY(%(functions)s) AND provolatile <> 'i'"""
 
 
-class Answer(NamedTuple):
-    """An answer as it was sent: of which revision, its content and its tag."""
+class CachedResponse(NamedTuple):
+    """The revision, the content and the tag of a response."""
 
     revision: int
     content: bytes
     tag: str
 
 
-#: So many bytes of them, each with about what keeping one costs.
-_ANSWERS: Final = LRUCache[Hashable, Answer](4 * 2**20, lambda answer: 1_500 + len(answer.content))
+#: At most 4 MB, including an estimate of the overhead of each.
+_RESPONSES: Final = LRUCache[Hashable, CachedResponse](4 * 2**20, lambda cached: 1_500 + len(cached.content))
 
 
-def find(place: Hashable, revision: int) -> Answer | None:
-    """Return what was answered at a place, if it is of this revision."""
+def get(key: Hashable, revision: int) -> CachedResponse | None:
+    """Return the cached response of a key, if it is of this revision."""
     with _LOCK:
-        answer = _ANSWERS.get(place)
-    return answer if answer and answer.revision == revision else None
+        cached = _RESPONSES.get(key)
+    return cached if cached and cached.revision == revision else None
 
 
-def keep(place: Hashable, answer: Answer) -> None:
-    """Keep an answer, unless it is too large."""
-    if len(answer.content) <= _LARGEST:
-        # What orjson returns takes 8 KB, however short it is.
-        short = answer._replace(content=bytes(memoryview(answer.content)))
+def put(key: Hashable, response: CachedResponse) -> None:
+    """Cache a response, unless it is too large."""
+    if len(response.content) <= _LARGEST:
+        # A copy, since the bytes of orjson take at least 8 KB.
+        short = response._replace(content=bytes(memoryview(response.content)))
         with _LOCK:
-            _ANSWERS[place] = short
+            _RESPONSES[key] = short
 
 
-def place_of(view: Any) -> Hashable:
-    """Return what decides about an answer beside the rows: who asks, where, and for what; None where it is not kept."""
+def cache_key(view: Any) -> Hashable:
+    """Return everything that a response depends on, except the rows; None if it must not be cached."""
     access, request = view.access, view.request
     if access.revision is None or view.tenant.organization is not access.organization:
         return None
-    # The key is not to stand in memory.
+    # The API key must not stay in memory.
     if type(request.accepted_renderer) is not JSONRenderer or "personal_api_key" in request.META["QUERY_STRING"]:
         return None
     key = access.key
@@ -77,8 +77,8 @@ def place_of(view: Any) -> Hashable:
 
 
 @contextmanager
-def recorded() -> Iterator[list[str]]:
-    """Record the texts of the statements that the block runs."""
+def recorded_statements() -> Iterator[list[str]]:
+    """Record the SQL of the statements that run in the block."""
     texts: list[str] = []
 
     def record(execute: Callable[..., Any], sql: str, *given: Any) -> Any:
@@ -92,13 +92,13 @@ def recorded() -> Iterator[list[str]]:
 
 
 def are_watched(texts: list[str]) -> bool:
-    """Return whether the revision sees every change of what statements return."""
+    """Return whether every change of the statements' results changes the revision."""
     return all(map(_is_watched, texts))
 
 
 @lru_cache(1_000)
 def _is_watched(sql: str) -> bool:
-    """Return whether every word that is the name of a table is a watched one, and of a function an immutable one."""
+    """Return whether all tables that the statement names are watched, and all functions immutable."""
     if len(sql) > _LONGEST:
         return False
     words = {*re.findall(r"\w+", sql.lower()), *re.findall(r'"([^"]+)"', sql)}
