@@ -1,4 +1,4 @@
-"""The query parameters of annotations (contract E.4)."""
+"""The query parameters of annotations."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The effects of a request that changes a cohort, in its transaction (contract/cohorts.md 4.3, 4.4, 4.6, 6)."""
+"""The effects of a request that changes a cohort, in its transaction."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -99,7 +99,7 @@ def _add_members_by_filters(serializer: Any, cohort: Cohort) -> None:
 
 
 def check_unused(cohort: Cohort) -> None:
-    """Refuse to delete a cohort that a project's filters, insights or other cohorts use (4.4)."""
+    """Refuse to delete a cohort that a project's filters, insights or other cohorts use."""
     projects = [
         project.name
         for project in Project.objects.filter(pk=cohort.project_id).only("name", "test_account_filters")
@@ -154,7 +154,7 @@ def _cohorts_in(value: Any) -> set[int]:
 
 
 def name_of_copy(cohort: Cohort) -> str:
-    """Return the name of a static copy of a cohort (4.9)."""
+    """Return the name of a static copy of a cohort."""
     ending = " (static copy)"
     longest = Cohort._meta.get_field("name").max_length or 0
     return f"{str(cohort)[: longest - len(ending)]}{ending}"
@@ -167,7 +167,7 @@ def copy_members(cohort: Cohort, *, to: Any) -> None:
 
 
 def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
-    """Add the persons of `person_ids` to a static cohort; the checks run in their documented order (4.6)."""
+    """Add the persons of `person_ids` to a static cohort; the checks run in their documented order."""
     if not cohort.is_static:
         raise ValidationError("Can only add users to static cohorts")
     ids = _sent(data, "person_ids")
@@ -187,7 +187,7 @@ def add_persons_by_hand(cohort: Cohort, data: Any) -> None:
 
 
 def remove_person_by_hand(cohort: Cohort, data: Any) -> None:
-    """Remove the person of `person_id` from a static cohort; without effect if not a member (4.6)."""
+    """Remove the person of `person_id` from a static cohort; without effect if not a member."""
     if not cohort.is_static:
         raise ValidationError("Can only remove users from static cohorts")
     sent = _sent(data, "person_id")

@@ -1,4 +1,4 @@
-"""The query parameters of the list of cohorts (contract/cohorts.md 4.1)."""
+"""The query parameters of the list of cohorts."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ NOTHING: dict[str, Any] = {"properties": {}}
 
 
 def criteria_of(filters: dict[str, Any] | None, groups: Any) -> dict[str, Any]:
-    """Return the filters, or the older `groups` as filters (contract/cohorts.md 1.4)."""
+    """Return the filters, or the older `groups` as filters."""
     return filters or from_groups(groups)
 
 

@@ -1,4 +1,4 @@
-"""A cohort as JSON: the 21 keys of the public API's page in its order (contract/cohorts.md 1)."""
+"""A cohort as JSON: the 21 keys of the public API's page in its order."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -188,7 +188,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
             check_groups(value)
         except CriteriaError as error:
             raise ValidationError(error.detail) from error
-        # A change is stored as it was sent (1.4).
+        # A change is stored as it was sent.
         groups: list[dict[str, Any]] = expand_groups(value) if self.instance is None else value
         return groups
 
@@ -215,7 +215,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
             attrs["filters"] = dump(check_criteria(parse, attrs["filters"]))
 
     def _check_references(self, attrs: dict[str, Any]) -> None:
-        """Refuse a change that refers to an unknown cohort, or makes a loop of references (2.4)."""
+        """Refuse a change that refers to an unknown cohort, or makes a loop of references."""
         if self.instance is None:
             return
         if attrs.get("is_static", self.instance.is_static):
@@ -229,7 +229,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
             raise ValidationError("Cohorts cannot reference other cohorts in a loop.")
 
     def _set_type(self, attrs: dict[str, Any], *, is_static: bool) -> None:
-        """Check the type that was sent, and set the automatic type of a dynamic cohort (1.3)."""
+        """Check the type that was sent, and set the automatic type of a dynamic cohort."""
         if not {"filters", "is_static", "cohort_type"} & attrs.keys():
             return  # the stored filters have the stored type
         filters = attrs.get("filters", self.instance.filters if self.instance else None)
@@ -289,7 +289,7 @@ def check_criteria(function: Any, *values: Any, **named: Any) -> Any:
 
 
 class CalculationSerializer(serializers.ModelSerializer[Calculation]):
-    """One run of the calculation (contract/cohorts.md 4.8)."""
+    """One run of the calculation."""
 
     filters = serializers.SerializerMethodField(help_text="Criteria of the calculation.")
     queries = serializers.SerializerMethodField(help_text="SQL statements of the calculation with their statistics.")

@@ -1,4 +1,4 @@
-"""Demo projects, which a job of core6.demo fills (D32, contract/projects.md 1.8, 3.3)."""
+"""Demo projects, which a job of core6.demo fills (D32)."""
 
 from core6 import jobs
 from core6.accounts.models import Organization

@@ -1,4 +1,4 @@
-"""Projects, which annotations and cohorts belong to, with their settings (contract/projects.md 2)."""
+"""Projects, which annotations and cohorts belong to, with their settings."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar

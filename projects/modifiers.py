@@ -1,4 +1,4 @@
-"""The query modifiers, with their types and default values (contract/projects.md 2, 50)."""
+"""The query modifiers, with their types and default values."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Creation of projects with their defaults, and onboarding of products (projects.md 1.3, 3.3)."""
+"""Creation of projects with their defaults, and onboarding of products."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -64,7 +64,7 @@ def create_project(*, organization: Organization, user: User | None, **fields: A
 
 
 def own_account_filters(organization: Organization) -> list[dict[str, str]]:
-    """Return filters that exclude the organization's own users (contract/projects.md 2.2)."""
+    """Return filters that exclude the organization's own users."""
     emails = organization.memberships.order_by("joined_at", "pk").values_list("user__email", flat=True)
     domains = (email.rpartition("@")[2].lower() for email in emails)
     own = next((domain for domain in domains if domain not in _PUBLIC_MAIL), None)

@@ -1,4 +1,4 @@
-"""A project as JSON: the 62 fields of the public API's page in its order (contract/projects.md 2, 3.2)."""
+"""A project as JSON: the 62 fields of the public API's page in its order."""
 
 from collections.abc import Mapping
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Validation of a project's settings, and merging of changes with stored values (projects.md 2.3, 2.4)."""
+"""Validation of a project's settings, and merging of changes with stored values."""
 
 import ipaddress
 import json

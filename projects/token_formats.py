@@ -1,4 +1,4 @@
-"""The formats of a project's tokens (projects.md 1.4)."""
+"""The formats of a project's tokens."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""Generation, rotation and revocation of a project's tokens (projects.md 1.4 to 1.7)."""
+"""Generation, rotation and revocation of a project's tokens."""
 
 from core6.accounts import keys
 from core6.accounts.models import User

@@ -1,4 +1,4 @@
-"""Roles and their memberships as JSON (contract D.1, D.5)."""
+"""Roles and their memberships as JSON."""
 
 from typing import Any, ClassVar
 

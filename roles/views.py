@@ -43,7 +43,7 @@ class RoleViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, Org
 
 
 class RoleMembershipViewSet(List, AtomicCreate, Retrieve, AtomicDestroy, OrganizationScopedViewSet[RoleMembership]):
-    """Add members to a role and remove them (contract D.5)."""
+    """Add members to a role and remove them."""
 
     scope = "organization"
     operations = documentation.MEMBERSHIPS

@@ -1,4 +1,4 @@
-"""Pagination of the history of calculations, with relative links (contract/cohorts.md 4.8)."""
+"""Pagination of the history of calculations, with relative links."""
 
 from typing import Any
 

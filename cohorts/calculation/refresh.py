@@ -1,4 +1,4 @@
-"""Periodic maintenance of cohorts: they are calculated again from time to time, and freed when they hang (5.2)."""
+"""Periodic maintenance of cohorts: they are calculated again from time to time, and freed when they hang."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The calculation of a cohort: requested by a change, run by the worker, recorded (contract/cohorts.md 5)."""
+"""The calculation of a cohort: requested by a change, run by the worker, recorded."""
 
 import logging
 import time

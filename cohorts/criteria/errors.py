@@ -1,4 +1,4 @@
-"""The errors of invalid filters, with the messages that clients know (contract/cohorts.md 1.2, 2.3)."""
+"""The errors of invalid filters, with the messages that clients know."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

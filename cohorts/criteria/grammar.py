@@ -1,4 +1,4 @@
-"""The grammar of a cohort's filters: one type for each part of the JSON (contract/cohorts.md 2)."""
+"""The grammar of a cohort's filters: one type for each part of the JSON."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ MISSING_KEYS: Final = "missing_keys"
 _WITHOUT_VALUE: Final = ("is_set", "is_not_set")
 #: The operators that compare dates.
 DATED: Final = ("is_date_before", "is_date_after")
-# Keys that responses add to leaves, and that clients may send back (1.4).
+# Keys that responses add to leaves, and that clients may send back.
 _ANSWERED_KEYS: Final = frozenset({"bytecode", "conditionHash", "bytecode_error"})
 
 
@@ -111,7 +111,7 @@ def _event_filter_tag(data: Any) -> str:
 
 
 class BehavioralFilter(_Leaf):
-    """What a person did; `value` is the kind of behaviour, which determines the fields in use (2.1)."""
+    """What a person did; `value` is the kind of behaviour, which determines the fields in use."""
 
     type: Literal["behavioral"] = "behavioral"
     key: str | int

@@ -1,4 +1,4 @@
-"""The older form of criteria, `groups`: its stored form and its meaning (contract/cohorts.md 1.4, D63)."""
+"""The older form of criteria, `groups`: its stored form and its meaning (D63)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

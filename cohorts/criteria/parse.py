@@ -1,4 +1,4 @@
-"""Parsing, checking and serializing the filters of a dynamic cohort (contract/cohorts.md 2)."""
+"""Parsing, checking and serializing the filters of a dynamic cohort."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -45,7 +45,7 @@ __all__ = [
     "references",
 ]
 
-#: The operators that a person leaf supports (2.2); others are accepted, and fail when the cohort is calculated.
+#: The operators that a person leaf supports; others are accepted, and fail when the cohort is calculated.
 OPERATORS: Final = frozenset(
     """
     exact is_not icontains not_icontains regex not_regex gt lt gte lte is_set is_not_set is_date_exact is_date_after
@@ -55,7 +55,7 @@ OPERATORS: Final = frozenset(
 )
 _SPAN: Final = ("time_value", "time_interval")
 _OTHER_SPAN: Final = ("seq_time_value", "seq_time_interval")
-#: The kinds of behaviour and the fields that each requires (2.1); None means "a span or an explicit date".
+#: The kinds of behaviour and the fields that each requires; None means "a span or an explicit date".
 _REQUIRED: Final[Mapping[str, tuple[str | None, ...]]] = {
     "performed_event": (None,),
     "performed_event_multiple": ("operator_value", None),
@@ -70,7 +70,7 @@ _REQUIRED: Final[Mapping[str, tuple[str | None, ...]]] = {
 def parse(filters: Any) -> Criteria:
     """Return the criteria that a client sent as `{"properties": {"type": "AND" | "OR", "values": [...]}}`.
 
-    Raises CriteriaError with the messages of contract/cohorts.md 2.3 for JSON that violates the grammar, and for a
+    Raises CriteriaError with the messages that clients know for JSON that violates the grammar, and for a
     behavioral leaf without a field that its kind requires (D41). Well-formed nonsense is accepted (D20).
     """
     return _parse(filters, None)
@@ -103,7 +103,7 @@ def load(filters: Any) -> Criteria:
 
 
 def dump(criteria: Criteria) -> dict[str, Any]:
-    """Return the criteria as normalized JSON (1.4): without nulls, with `negation`, keys in the grammar's order."""
+    """Return the criteria as normalized JSON: without nulls, with `negation`, keys in the grammar's order."""
     return {"properties": _dump_node(criteria.properties)}
 
 

@@ -1,4 +1,4 @@
-"""The cohorts that stored filters refer to, read tolerantly: static cohorts' filters are unchecked (2.4)."""
+"""The cohorts that stored filters refer to, read tolerantly: static cohorts' filters are unchecked."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

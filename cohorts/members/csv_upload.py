@@ -1,4 +1,4 @@
-"""Reading the persons that a CSV file lists (contract/cohorts.md 6.3, D44)."""
+"""Reading the persons that a CSV file lists (D44)."""
 
 import csv
 import io

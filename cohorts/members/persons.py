@@ -1,4 +1,4 @@
-"""The persons of a cohort in the API (contract/cohorts.md 4.5)."""
+"""The persons of a cohort in the API."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Static cohorts: adding persons, during a request or by a job (contract/cohorts.md 6)."""
+"""Static cohorts: adding persons, during a request or by a job."""
 
 import uuid
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The seven kinds of behaviour (contract/cohorts.md 3.1) as SQL: each a statement that selects distinct persons."""
+"""The seven kinds of behaviour as SQL: each a statement that selects distinct persons."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta

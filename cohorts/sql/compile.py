@@ -36,7 +36,7 @@ class TooLarge(CompileError):
 
 
 class NoCriteria(CompileError):
-    """The criteria are empty: the cohort has no members, which is not a failure (contract/cohorts.md 5.3)."""
+    """The criteria are empty: the cohort has no members, which is not a failure."""
 
     code = "no_properties"
     message = "Cohort has no properties defined"
@@ -46,7 +46,7 @@ def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohor
     """Return `SELECT uuid` of the persons who meet the criteria now.
 
     `cohorts` are the ids of the project's cohorts that are not deleted: any other cohort matches nobody. Raises
-    CompileError for invalid criteria, such as negated ones only (2.6), NoCriteria for empty criteria, and TooLarge.
+    CompileError for invalid criteria, such as negated ones only, NoCriteria for empty criteria, and TooLarge.
     """
     root = criteria.properties
     if not root.values:
@@ -70,7 +70,7 @@ def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohor
 
 
 def _is_negated(node: Node) -> bool:
-    """Return whether a node matches everybody with exceptions (2.6); raises CompileError for an empty group."""
+    """Return whether a node matches everybody with exceptions; raises CompileError for an empty group."""
     if not isinstance(node, Group):
         return node.negation
     if not node.values:

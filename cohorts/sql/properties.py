@@ -1,4 +1,4 @@
-"""Conditions on properties: every operator of contract/cohorts.md 3, with the rules of D42, D59 and D61, as SQL.
+"""Conditions on properties: every operator, with the rules of D42, D59 and D61, as SQL.
 
 A condition is true or false, never null: the operator decides about persons without the property.
 """
@@ -31,7 +31,7 @@ _COMPARISONS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "min": ">
 
 
 class CompileError(Exception):
-    """The criteria are well-formed, but invalid; `code` is the kind of error (1.6)."""
+    """The criteria are well-formed, but invalid; `code` is the kind of error."""
 
     code = "validation_error"
 

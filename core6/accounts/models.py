@@ -44,7 +44,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A user with the nine fields of UserBasic (contract G) and the current organization and project."""
+    """A user with the nine fields of UserBasic and the current organization and project."""
 
     class RoleAtOrganization(models.TextChoices):
         ENGINEERING = "engineering"

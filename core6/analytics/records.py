@@ -21,7 +21,7 @@ _EVENTS = uuid.UUID("0b2f2c3a-6a0e-5d55-9c53-0d3c5f1c8b7e").bytes  # the namespa
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RELATIVE = re.compile(r"-([0-9]{1,4})([hdwmy])")
-#: As in the dates of cohorts (contract/cohorts.md 3): months of 30 days, years of 365.
+#: As in the dates of cohorts: months of 30 days, years of 365.
 _HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NO_TIME = "is no ISO 8601 time, and not so long ago as -12h or -3d (units h, d, w, m, y)"

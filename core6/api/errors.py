@@ -1,4 +1,4 @@
-"""The error JSON, `{"type", "code", "detail", "attr"}`, for whatever went wrong (contract C, D9, D17).
+"""The error JSON, `{"type", "code", "detail", "attr"}`, for whatever went wrong (D9, D17).
 
 This module alone knows its shape. The library of the real service writes it; what stands here turns everything
 else into the exceptions it knows.

@@ -1,4 +1,4 @@
-"""Limit/offset pagination with bounded pages; links keep every parameter but the key (D10, contract B)."""
+"""Limit/offset pagination with bounded pages; links keep every parameter but the key (D10)."""
 
 from typing import Any, Final
 

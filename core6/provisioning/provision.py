@@ -21,7 +21,7 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
     """Create missing objects, update the properties in the file, delete nothing.
 
     `values` are fixed values of keys by their label, like `value` in the file; paths in the file are relative to
-    `base`, or else to the working directory. Returns the ids in the command's output format (contract/commands.md);
+    `base`, or else to the working directory. Returns the ids in the command's output format;
     raises WorldError, and writes nothing, if the file is invalid.
     """
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Who meets a cohort's criteria, in plain Python, from contract/cohorts.md 2.6, 3.1: what the SQL is compared with."""
+"""Who meets a cohort's criteria, in plain Python: what the SQL is compared with."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence

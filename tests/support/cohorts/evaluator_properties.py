@@ -1,4 +1,4 @@
-"""Every operator on a property, in plain Python, from contract/cohorts.md 3 and the decisions on it."""
+"""Every operator on a property, in plain Python."""
 
 import re
 from collections.abc import Callable, Mapping
