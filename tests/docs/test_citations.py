@@ -37,14 +37,16 @@ def test_nothing_refers_to_a_document_outside():
     assert [path for path in TEXTS if path != Path(__file__) and outside.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(re.findall(r"`((?:core6|projects|roles|annotations|cohorts)/[\w./]+)`", ARCHITECTURE)))
-)
+FILES = re.findall(r"`((?:core6|projects|roles|annotations|cohorts|tests)/[\w./]+)`", ARCHITECTURE)
+STEPS = re.findall(r"`([\w/]+\.py)::([\w.]+)`", ARCHITECTURE)
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES)))
 def test_every_file_of_the_architecture_exists(name: str):
     assert (BASE_DIR / name).exists()
 
 
-@pytest.mark.parametrize(("file", "name"), sorted(set(re.findall(r"`([\w/]+\.py)::([\w.]+)`", ARCHITECTURE))))
+@pytest.mark.parametrize(("file", "name"), sorted(set(STEPS)))
 def test_every_step_of_the_architecture_exists(file: str, name: str):
     found = importlib.import_module(file.removesuffix(".py").replace("/", "."))
     for part in name.split("."):
