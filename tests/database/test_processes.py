@@ -74,7 +74,7 @@ def test_a_child_has_a_session_of_its_own(started):
 
 def test_a_child_dies_with_its_parent():
     code = (
-        "import signal, sys, time; from core6.serving import processes\n"
+        "import signal, sys, time; from core6.database import processes\n"
         f"child = processes.spawn({SLEEP!r}, on_parent_death=signal.SIGKILL)\n"
         "print(child.pid, flush=True); time.sleep(60)"
     )
