@@ -1,60 +1,22 @@
 """A cohort as JSON: the 21 keys of the public API's page in its order."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from cohorts.calculation.dependencies import definitions_of, has_cycle, known, of_type, references_in
-from cohorts.calculation.run import message
 from cohorts.criteria.legacy_groups import expand_groups
 from cohorts.criteria.parse import CohortFilter, CriteriaError, check_groups, dump, leaves, load, parse, references
 from cohorts.criteria.types import automatic_type, check_type, required_type
 from cohorts.members import csv_upload
-from cohorts.members.store import MOST_PERSONS, TOO_MANY_PERSONS
-from cohorts.models import DEFAULT_FOLDER, Calculation, Cohort, criteria_of
+from cohorts.models import DEFAULT_FOLDER, Cohort, criteria_of
+from cohorts.serializer_fields import CriteriaField, FailureField, GroupsField, PersonIdsField
 from cohorts.sql import actors_query
-from core6.api.compiled_serializers import FromColumns
 from core6.api.ids import parse_uuid
-from core6.api.repeatable import repeatable
-from core6.api.serializers import JSONField, ModelSerializer, UserBasicSerializer
-
-
-class CriteriaField(FromColumns, JSONField):
-    """The filters; a cohort without them shows its older `groups` as filters."""
-
-    columns = ("filters", "groups")
-
-    @repeatable
-    def from_columns(self, context: Mapping[str, Any], filters: Any, groups: Any) -> Any:
-        return criteria_of(filters, groups)
-
-
-class FailureField(serializers.CharField):
-    """The error message for the code of a failure."""
-
-    @repeatable
-    def to_representation(self, value: str) -> Any:
-        return message(value)
-
-
-@extend_schema_field({"type": "array", "items": {}})
-class GroupsField(JSONField):
-    """The older form of the filters, a list."""
-
-
-class PersonIdsField(serializers.ListField):
-    """Ids of persons to add; in the response to that request, the ids that were really added (D7)."""
-
-    child = serializers.CharField()
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, list) and len(data) > MOST_PERSONS:
-            raise ValidationError(TOO_MANY_PERSONS)
-        return super().to_internal_value(data)
+from core6.api.serializers import ModelSerializer, UserBasicSerializer
 
 
 class CohortSerializer(ModelSerializer[Cohort]):
@@ -286,93 +248,3 @@ def check_criteria(function: Any, *values: Any, **named: Any) -> Any:
         raise ValidationError(detail, code=error.code) from error
     except RecursionError as error:
         raise ValidationError({"cohort_type": "Invalid cohort type for the given filters"}) from error
-
-
-class CalculationSerializer(serializers.ModelSerializer[Calculation]):
-    """One run of the calculation."""
-
-    filters = serializers.SerializerMethodField(help_text="Criteria of the calculation.")
-    queries = serializers.SerializerMethodField(help_text="SQL statements of the calculation with their statistics.")
-    duration_seconds = serializers.SerializerMethodField(
-        help_text="Duration in seconds. Null while the calculation runs."
-    )
-    is_completed = serializers.SerializerMethodField(help_text="Whether the calculation has ended.")
-    is_successful = serializers.SerializerMethodField(help_text="Whether the calculation has ended without an error.")
-    total_query_ms = serializers.SerializerMethodField(help_text="Time of the SQL statements in milliseconds.")
-    total_memory_mb = serializers.SerializerMethodField(help_text="Always null: not measured.")
-    total_read_rows = serializers.SerializerMethodField(help_text="Always null: not measured.")
-    total_written_rows = serializers.SerializerMethodField(help_text="Number of members that were added or removed.")
-    main_query = serializers.SerializerMethodField(help_text="Main SQL statement, without its values.")
-
-    class Meta:
-        model = Calculation
-        fields = (
-            "id",
-            "filters",
-            "count",
-            "started_at",
-            "finished_at",
-            "queries",
-            "error",
-            "duration_seconds",
-            "is_completed",
-            "is_successful",
-            "total_query_ms",
-            "total_memory_mb",
-            "total_read_rows",
-            "total_written_rows",
-            "main_query",
-        )
-        read_only_fields = fields
-        extra_kwargs: ClassVar = {
-            "id": {"help_text": "ID of the calculation."},
-            "count": {"help_text": "Number of persons who match. Null if the calculation failed."},
-            "started_at": {"help_text": "When the calculation started."},
-            "finished_at": {"help_text": "When the calculation ended. Null while it runs."},
-            "error": {"help_text": "Error of the calculation. Null if there is none."},
-        }
-
-    @extend_schema_field(serializers.DictField(allow_null=True))
-    def get_filters(self, run: Calculation) -> Any:
-        return run.definition.filters if run.definition else run.filters
-
-    @extend_schema_field(serializers.ListField(child=serializers.DictField(), allow_null=True))
-    def get_queries(self, run: Calculation) -> list[dict[str, Any]] | None:
-        if run.queries is None:
-            return None
-        return [{**each, "query": _text(run, each)} for each in run.queries]
-
-    def get_duration_seconds(self, run: Calculation) -> float | None:
-        return (run.finished_at - run.started_at).total_seconds() if run.finished_at else None
-
-    def get_is_completed(self, run: Calculation) -> bool:
-        return run.finished_at is not None
-
-    def get_is_successful(self, run: Calculation) -> bool:
-        return run.finished_at is not None and run.error is None
-
-    def get_total_query_ms(self, run: Calculation) -> int | None:
-        return _total(run, "query_ms")
-
-    def get_total_memory_mb(self, run: Calculation) -> int | None:
-        return _total(run, "memory_mb")
-
-    def get_total_read_rows(self, run: Calculation) -> int | None:
-        return _total(run, "read_rows")
-
-    def get_total_written_rows(self, run: Calculation) -> int | None:
-        return _total(run, "written_rows")
-
-    def get_main_query(self, run: Calculation) -> str | None:
-        return _text(run, run.queries[0]) if run.queries else None
-
-
-def _text(run: Calculation, query: dict[str, Any]) -> str:
-    text: str = query["query"] or (run.definition.query if run.definition else "")
-    return text
-
-
-def _total(run: Calculation, name: str) -> int | None:
-    """Return the sum over the queries that have this figure, None if none has it."""
-    known = [query[name] for query in run.queries or [] if query.get(name) is not None]
-    return sum(known) if known else None

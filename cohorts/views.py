@@ -19,13 +19,14 @@ from rest_framework.serializers import BaseSerializer
 
 from cohorts import changes
 from cohorts.calculation.dependencies import lock_definitions
+from cohorts.calculation.failures import last_failure
 from cohorts.calculation.history import HistoryPagination
-from cohorts.calculation.run import last_failure
+from cohorts.calculation.serializers import CalculationSerializer
 from cohorts.documentation import OPERATIONS
 from cohorts.filters import CohortFilter
 from cohorts.members.persons import CSVRenderer, PersonPagination, PersonSerializer, filter_persons, persons_of
 from cohorts.models import Calculation, Cohort
-from cohorts.serializers import CalculationSerializer, CohortSerializer
+from cohorts.serializers import CohortSerializer
 from core6.analytics.models import Experiment
 from core6.api.activity import ActivityLogged
 from core6.api.reads import List, Retrieve
@@ -173,7 +174,7 @@ class CohortViewSet(
             cohort = self.get_object()
             with limited_persons(cohort.project_id):
                 changes.add_persons_by_hand(cohort, data)
-            self._log(cohort, "persons_added_manually", None)
+            self.log(cohort, "persons_added_manually")
         return Response({"success": True})
 
     @extend_schema(
@@ -190,7 +191,7 @@ class CohortViewSet(
             cohort = self.get_object()
             with limited_persons(cohort.project_id):
                 changes.remove_person_by_hand(cohort, data)
-            self._log(cohort, "person_removed_manually", None)
+            self.log(cohort, "person_removed_manually")
         return Response({"success": True})
 
     @extend_schema(request=None, responses={200: CohortSerializer})

@@ -6,13 +6,16 @@ Importing this module starts and writes nothing.
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import environ  # type: ignore[import-untyped]  # the library has no types
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
-from core6.database import data_directory, embedded
+from core6.api.openapi import settings as openapi
+from core6.console import settings as console
+from core6.database import data_directory
+from core6.database import settings as connections
+from core6.observability.settings import logging_settings
 from core6.security.secret_strength import weak_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -101,25 +104,12 @@ ACTIVITY_DAYS: int = _read("ACTIVITY_DAYS")
 IDEMPOTENCY_HOURS: int = _read("IDEMPOTENCY_HOURS")
 IDEMPOTENCY_MB: int = _read("IDEMPOTENCY_MB")
 LOG_LEVEL: str = _read("LOG_LEVEL")
-#: Who asks for /metrics with it is told them; without one there are none.
+#: The bearer token that reads /metrics; without one there are none.
 METRICS_TOKEN: str = _read("METRICS_TOKEN")
 #: Whether each request is a line of the log.
 IS_REQUEST_LOGGED = LOG_LEVEL in ("DEBUG", "INFO")
 #: Whether connections count their statements: nobody else looks.
 IS_SQL_COUNTED = IS_REQUEST_LOGGED or bool(METRICS_TOKEN)
-
-
-def _server(name: str, url: str) -> dict[str, Any]:
-    # The library warns of what it does not know; the sentence here is enough.
-    if not url.startswith(("postgres://", "postgresql://")):
-        raise ImproperlyConfigured(f"{name} names no Postgres: use postgres://user:password@host:5432/name")
-    try:
-        found = dict(environ.Env.db_url_config(url))
-        found["HOST"] = unquote(str(found.get("HOST") or ""))  # the directory of a socket
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is no address: use postgres://user:password@host:5432/name") from error
-    # Behind a pooler the next statement may be another session's.
-    return {**found, **_KEPT_OPEN, "DISABLE_SERVER_SIDE_CURSORS": IS_BEHIND_POOLER}
 
 
 # The database: a real server by its address, else the embedded one of the data directory.
@@ -131,42 +121,17 @@ IS_EMBEDDED = not DATABASE_URL
 if IS_EMBEDDED and (REPLICA_URL or IS_BEHIND_POOLER):
     _name = "REPLICA_URL" if REPLICA_URL else "IS_BEHIND_POOLER"
     raise ImproperlyConfigured(f"{_name} is of use beside DATABASE_URL alone: set that, too, or unset {_name}")
-_KEPT_OPEN = {"ENGINE": "core6.database.backend", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
-_connection = (
-    {**embedded.connection_settings(DATA_DIRECTORY), **_KEPT_OPEN}
+DATABASES = {
+    "default": connections.embedded_server(DATA_DIRECTORY)
     if IS_EMBEDDED
-    else _server("DATABASE_URL", DATABASE_URL)
-)
-_connection.setdefault("OPTIONS", {})["connect_timeout"] = 3
-DATABASES = {"default": _connection}
-
-#: Limits that behind a pooler, which knows no options of a session, the database's role has to have (`doctor` asks).
-SESSION_LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
-
-
-def _web_options(limits: dict[str, str]) -> dict[str, Any]:
-    if IS_BEHIND_POOLER:
-        return {"server_side_binding": True, "prepare_threshold": None}
-    given = {"plan_cache_mode": "force_generic_plan", "jit": "off", **limits}
-    options = " ".join(f"-c {name}={value}" for name, value in given.items())
-    return {"server_side_binding": True, "prepare_threshold": 0, "options": options}
-
-
-#: What web workers add to the options above (core6/wsgi.py): statements prepared once for each connection, and no
-#: request that waits for ever. Migrations and commands run without, they send several commands in one statement.
-WEB_CONNECTION_OPTIONS = _web_options(SESSION_LIMITS)
-
-# Nothing but web workers reads there (core6/database/replica.py), and none waits for it as long as for the primary.
+    else connections.server("DATABASE_URL", DATABASE_URL, is_behind_pooler=IS_BEHIND_POOLER)
+}
+SESSION_LIMITS = connections.SESSION_LIMITS
+#: What web workers add to the options above (core6/wsgi.py): statements prepared once for each connection, and limits
+#: of time. Migrations and commands run without, since they send several commands in one statement.
+WEB_CONNECTION_OPTIONS = connections.web_options(SESSION_LIMITS, is_behind_pooler=IS_BEHIND_POOLER)
 if REPLICA_URL:
-    _replica = _server("REPLICA_URL", REPLICA_URL)
-    _replica["OPTIONS"] = {
-        **_replica.get("OPTIONS", {}),
-        # The shortest that the driver knows, and a little more than the server's own.
-        "connect_timeout": 2,
-        "answer_timeout": 4,
-        **_web_options({"statement_timeout": "3s", "default_transaction_read_only": "on"}),
-    }
-    DATABASES["replica"] = _replica
+    DATABASES["replica"] = connections.replica(REPLICA_URL, is_behind_pooler=IS_BEHIND_POOLER)
     DATABASE_ROUTERS = ["core6.database.replica.Router"]
 
 SECRET_KEY: str = _read("SECRET_KEY")
@@ -192,7 +157,7 @@ if IS_PRODUCTION:
         raise ImproperlyConfigured(f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`")
 
 INSTALLED_APPS = [
-    # The console, whose lists are loaded by the first who asks for it (core6/urls.py).
+    # The console, whose code is loaded by the first request to it (core6/urls.py).
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -221,7 +186,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core6.observability.request_id.RequestIdMiddleware",
     *(["core6.api.errors.NoDebugPagesMiddleware"] if DEBUG else []),
-    # What Prometheus asks all the time is neither counted nor logged.
+    # The requests of Prometheus itself are neither counted nor logged.
     *(
         [
             "core6.observability.metrics_endpoint.MetricsMiddleware",
@@ -231,7 +196,7 @@ MIDDLEWARE = [
         else []
     ),
     *(["core6.observability.request_log.RequestLogMiddleware"] if IS_REQUEST_LOGGED else []),
-    # Nobody else's page may call unless one is named: then no request has to be looked at.
+    # Only where an origin is named: otherwise no request has to be examined.
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "core6.api.middleware.ApiMiddleware",
 ]
@@ -241,40 +206,7 @@ PAGE_MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "core6.console.middleware.ConsoleMiddleware",
 ]
-#: The console's name and the parts that its side names, with an icon each.
-UNFOLD = {
-    "SITE_TITLE": "Core6",
-    "SITE_HEADER": "Core6",
-    "SITE_SUBHEADER": "Console",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/favicon.ico"}],
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "title": title,
-                "separator": True,
-                "items": [{"title": name, "icon": icon, "link": f"/admin/{address}"} for name, icon, address in items],
-            }
-            for title, items in {
-                "": [("How it is doing", "monitor_heart", "")],
-                "People": [
-                    ("Users", "person", "accounts/user/"),
-                    ("Organizations", "domain", "accounts/organization/"),
-                    ("Roles", "groups", "roles/role/"),
-                    ("API keys", "key", "accounts/personalapikey/"),
-                ],
-                "Data": [
-                    ("Projects", "folder", "projects/project/"),
-                    ("Annotations", "sticky_note_2", "annotations/annotation/"),
-                    ("Cohorts", "group_work", "cohorts/cohort/"),
-                ],
-                "Work": [
-                    ("Jobs", "manufacturing", "procrastinate/procrastinatejob/"),
-                    ("Activity", "history", "activity/activitylog/"),
-                ],
-            }.items()
-        ]
-    },
-}
+UNFOLD = console.UNFOLD
 STATIC_URL = "/static/"
 #: The pages' scripts are served as their packages bring them: nothing has to be collected.
 WHITENOISE_USE_FINDERS = True
@@ -368,73 +300,19 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-#: Requests take milliseconds; one whose statement is given up, 15 s.
-PROMETHEUS_LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, float("inf"))
 EXCEPTIONS_HOG = {"ENABLE_IN_DEBUG": True}
-#: Seconds without a sign of life after which a job worker counts as dead and its jobs are given to another.
+#: Seconds without a heartbeat after which a job worker counts as dead and its jobs are given to another.
 DEAD_WORKER_SECONDS = 10.0
 # Two at a time, so that a long calculation does not hold up the rest; what was done leaves no row.
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 2,
     "delete_jobs": "successful",
     "update_heartbeat_interval": 2.0,
-    # Who waits for another job of its lock is told of its end by nobody.
+    # No notification says that the lock which a job waits for is free.
     "fetch_job_polling_interval": 1.0,
     "stalled_worker_timeout": DEAD_WORKER_SECONDS,
     "shutdown_graceful_timeout": 5.0,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Core6",
-    "VERSION": "0.1.0",
-    "DESCRIPTION": "Project actions, roles, annotations and cohorts.",
-    "OAS_VERSION": "3.0.3",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_REQUEST": True,
-    "AUTHENTICATION_WHITELIST": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
-    "SERVE_PUBLIC": True,
-    "SORT_OPERATION_PARAMETERS": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayOperationId": True},
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "core6.api.openapi.schema.without_gaps",
-        "core6.api.openapi.schema.with_host",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "CreationTypeEnum": "annotations.models.Annotation.CreationType",
-        "AnnotationScopeEnum": "annotations.models.Annotation.Scope",
-        "EffectiveMembershipLevelEnum": "core6.accounts.models.Level",
-        "CohortTypeEnum": "cohorts.models.Cohort.CohortType",
-        "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
-    },
-}
+SPECTACULAR_SETTINGS = openapi.SPECTACULAR_SETTINGS
 LOGGING_CONFIG = "core6.observability.logs.configure"
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "unknown_errors": {"()": "core6.observability.logs.UnknownErrors"},
-        "job_ends": {"()": "core6.observability.job_log.JobEnds"},
-        "lost_connections": {"()": "core6.observability.job_log.LostConnections"},
-    },
-    "formatters": {"line": {"()": "core6.observability.logs.formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": LOG_LEVEL}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        # Django gives these handlers of their own.
-        "django": {"handlers": []},
-        "django.server": {"handlers": [], "propagate": True},
-        # A refused request is the caller's news, not the operator's.
-        "django.request": {"level": "ERROR", "filters": ["unknown_errors"]},
-        "django.security": {"level": "CRITICAL"},
-        # Of its many lines on each job one is made.
-        "procrastinate": {"level": "WARNING"},
-        "procrastinate.worker": {"level": "INFO", "filters": ["job_ends"]},
-        "procrastinate.worker.worker": {"level": "WARNING", "filters": ["lost_connections"]},
-        "procrastinate.utils": {"filters": ["lost_connections"]},
-    },
-}
+LOGGING = logging_settings(LOG_LEVEL)

@@ -15,7 +15,7 @@ from rest_framework.exceptions import ValidationError
 
 from core6.accounts.models import Level
 from core6.analytics.models import Dashboard
-from core6.api.compiled_serializers import FromColumns
+from core6.api.compiled_fields import FromColumns
 from core6.api.number_fields import DecimalField, PrimaryKeyRelatedField
 from core6.api.repeatable import repeatable
 from core6.api.serializers import JSONField

@@ -1,13 +1,14 @@
 """The endpoints of roles and their memberships, under `/api/organizations/:organization_id/roles/`."""
 
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import BooleanField, Case, F, QuerySet, Value, When
 from django.http import Http404
 from rest_framework.serializers import BaseSerializer
 
 from core6.accounts.models import Level
+from core6.api.activity import ActivityLogging
 from core6.api.ids import parse_uuid
 from core6.api.reads import List, Retrieve
 from core6.api.tenant_viewsets import OrganizationScopedViewSet
@@ -20,11 +21,20 @@ from roles.serializers import RoleMembershipSerializer, RoleSerializer
 MEMBERSHIPS = RoleMembership.objects.select_related("organization_member__user").order_by("joined_at", "id")
 
 
-class RoleViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, OrganizationScopedViewSet[Role]):
+class RoleViewSet(
+    List,
+    AtomicCreate,
+    Retrieve,
+    AtomicUpdate,
+    AtomicDestroy,
+    ActivityLogging[Role],
+    OrganizationScopedViewSet[Role],
+):
     """Create, read, update and delete roles: named groups of an organization's members."""
 
     scope = "organization"
     operations = documentation.ROLES
+    activity_scope = "Role"
     write_level = Level.ADMIN
     rows = ({"organization": ORGANIZATION},)
     ordering = ("created_at", "id")
@@ -39,14 +49,32 @@ class RoleViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, Org
     serializer_class = RoleSerializer
 
     def perform_create(self, serializer: BaseSerializer[Role]) -> None:
-        serializer.save(organization=self.tenant.organization, created_by=self.caller)
+        self.save_and_log(serializer, organization=self.tenant.organization, created_by=self.caller)
+
+    def perform_update(self, serializer: BaseSerializer[Role]) -> None:
+        self.save_and_log(serializer)
+
+    def perform_destroy(self, instance: Role) -> None:
+        self.log(instance, "deleted")
+        super().perform_destroy(instance)
+
+    def activity_detail(self, instance: Role) -> dict[str, Any]:
+        return {"name": instance.name}
 
 
-class RoleMembershipViewSet(List, AtomicCreate, Retrieve, AtomicDestroy, OrganizationScopedViewSet[RoleMembership]):
+class RoleMembershipViewSet(
+    List,
+    AtomicCreate,
+    Retrieve,
+    AtomicDestroy,
+    ActivityLogging[RoleMembership],
+    OrganizationScopedViewSet[RoleMembership],
+):
     """Add members to a role and remove them."""
 
     scope = "organization"
     operations = documentation.MEMBERSHIPS
+    activity_scope = "RoleMembership"
     write_level = Level.ADMIN
     queryset = MEMBERSHIPS
     serializer_class = RoleMembershipSerializer
@@ -64,4 +92,11 @@ class RoleMembershipViewSet(List, AtomicCreate, Retrieve, AtomicDestroy, Organiz
         return queryset.filter(role=self.role)
 
     def perform_create(self, serializer: BaseSerializer[RoleMembership]) -> None:
-        serializer.save(role=self.role)
+        self.save_and_log(serializer, role=self.role)
+
+    def perform_destroy(self, instance: RoleMembership) -> None:
+        self.log(instance, "deleted")
+        super().perform_destroy(instance)
+
+    def activity_detail(self, instance: RoleMembership) -> dict[str, Any]:
+        return {"name": f"{self.role.name}: {instance.organization_member.user}"}

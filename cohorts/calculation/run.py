@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from cohorts.calculation.clock import clock_of
 from cohorts.calculation.dependencies import known, lock_definitions, references_in, related
+from cohorts.calculation.failures import CODES
 from cohorts.calculation.queue import enqueue
 from cohorts.calculation.records import begin, set_queries
 from cohorts.criteria.parse import CohortFilter, Criteria, CriteriaError, has_dates, leaves, load
@@ -21,7 +22,7 @@ from cohorts.members.store import delete_members, replace_members
 from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
-from cohorts.sql.properties import CompileError
+from cohorts.sql.property_values import CompileError
 from core6.analytics.moving import are_moving, prevent_moving
 from core6.jobs import is_unreachable
 from core6.observability import metrics
@@ -31,36 +32,6 @@ from core6.security.error_texts import shortened
 logger = logger_of(__name__)
 #: Seconds until a calculation is tried again while persons are being moved.
 _PAUSE: Final = 5
-#: Error codes by SQLSTATE of Postgres; two digits are a class, for the states that are not listed.
-_CODES: Final = {
-    "57014": "timeout",
-    "53200": "memory_limit",
-    "53300": "capacity",
-    "2201B": "invalid_regex",
-    "54": "query_size",
-    "22": "incompatible_types",
-}
-_MESSAGES: Final = {
-    "timeout": "The calculation of this cohort is taking too long: use fewer conditions or shorter times.",
-    "memory_limit": "The calculation of this cohort needs too much memory: use fewer conditions.",
-    "query_size": "The definition of this cohort is too large: use fewer conditions or shorter lists.",
-    "invalid_regex": "This cohort has an invalid regular expression: correct it and save the cohort.",
-    "no_properties": "This cohort has no matching criteria: add a condition.",
-    "capacity": "The database was busy: the server will automatically retry.",
-    "interrupted": "The calculation was interrupted: the server will automatically retry.",
-}
-_OTHER: Final = "An error occurred while calculating this cohort: check its conditions and save it again."
-
-
-def message(code: str | None) -> str | None:
-    """Return the error message of a failure code; None without a code."""
-    return _MESSAGES.get(code, _OTHER) if code else None
-
-
-def last_failure(column: str) -> Subquery:
-    """Return a subquery for a column of the newest failed run of the outer query's cohort; null without one."""
-    failed = Calculation.objects.filter(cohort=OuterRef("pk"), error__gt="").order_by("-started_at")
-    return Subquery(failed.values(column)[:1])
 
 
 def request_calculation(cohort: Cohort) -> None:
@@ -112,7 +83,7 @@ def calculate(cohort_id: int) -> None:
             return
         if is_unreachable(error):
             raise
-        _fail(cohort, run, str(error), _CODES.get(state or "") or _CODES.get((state or "")[:2], "unknown"))
+        _fail(cohort, run, str(error), CODES.get(state or "") or CODES.get((state or "")[:2], "unknown"))
     except Exception as error:
         _fail(cohort, run, f"{type(error).__name__}: {error}", "unknown")
         raise

@@ -28,7 +28,8 @@ from cohorts.criteria.parse import CriteriaError, Leaf, PersonFilter, leaves, lo
 from cohorts.models import Cohort, CohortMember
 from cohorts.sql.compile import check_number_of_expressions
 from cohorts.sql.fragments import Sql
-from cohorts.sql.properties import CompileError, InvalidExpression, Property, condition
+from cohorts.sql.properties import condition
+from cohorts.sql.property_values import CompileError, InvalidExpression, Property
 from core6.analytics.models import DistinctId, Person
 from core6.api.page_sizes import MOST_BYTES, bytes_of
 from core6.api.pagination import LimitOffsetPagination, page_schema, without_key

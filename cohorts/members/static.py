@@ -16,7 +16,7 @@ from cohorts.members.store import add_members, count_members, select_persons
 from cohorts.models import Cohort
 from cohorts.sql import actors_query
 from cohorts.sql.fragments import Sql
-from cohorts.sql.properties import CompileError
+from cohorts.sql.property_values import CompileError
 from core6.analytics.moving import are_moving
 from core6.api.ids import parse_uuid
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 from cohorts.criteria.dates import Clock, moment
 from cohorts.criteria.parse import BehavioralFilter, EventFilter
 from cohorts.sql.fragments import Sql, all_of
-from cohorts.sql.properties import CompileError, Property, condition
+from cohorts.sql.properties import condition
+from cohorts.sql.property_values import CompileError, Property
 
 _SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
 _COUNTS: Final = {"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "eq": "=", "exact": "="}

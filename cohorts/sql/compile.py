@@ -12,15 +12,8 @@ from cohorts.criteria.dates import Clock
 from cohorts.criteria.parse import BehavioralFilter, CohortFilter, Criteria, Group, Leaf, Node, PersonFilter, leaves
 from cohorts.sql.behaviors import compile_behavior
 from cohorts.sql.fragments import FALSE, Sql, all_of, any_of, negate
-from cohorts.sql.properties import (
-    COMPARISONS_OF_NUMBERS,
-    CompileError,
-    InvalidExpression,
-    Property,
-    condition,
-    number_of,
-    values_of,
-)
+from cohorts.sql.properties import COMPARISONS_OF_NUMBERS, condition
+from cohorts.sql.property_values import CompileError, InvalidExpression, Property, number_of, values_of
 
 _MOST_EXPRESSIONS: Final = 20
 #: Postgres can plan so many in seconds: its planning time grows with the square of the joined sets.

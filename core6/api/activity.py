@@ -100,8 +100,11 @@ class ActivityShown(TenantScopedViewSet[M]):
         return ("activity_log:read",) if self.action in ("activity", "all_activity") else super().required_scopes()
 
 
-class ActivityLogged(ActivityShown[M]):
+class ActivityLogging(TenantScopedViewSet[M]):
     """Logs every create, and every update that changes something, in its transaction."""
+
+    #: The `scope` of the rows of this kind of object, such as `Annotation`.
+    activity_scope: ClassVar[str]
 
     def activity_detail(self, instance: M) -> dict[str, Any]:
         """Return the details of the object in a row, beside its changes: at least `name`."""
@@ -125,19 +128,8 @@ class ActivityLogged(ActivityShown[M]):
         if saving.companion:  # the serializer did not store it together with the instance
             insert(saving.companion(instance).row)
 
-    @extend_schema(responses=ActivityLogSerializer(many=True))
-    @action(
-        detail=False,
-        url_path="activity",
-        serializer_class=ActivityLogSerializer,
-        pagination_class=ActivityPagination,
-        filter_backends=[],
-    )
-    def all_activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """List the changes of this kind of object in the project, newest first."""
-        return self.activity_page(ActivityLog.objects.filter(project=self.tenant.project_id, scope=self.activity_scope))
-
-    def _log(self, instance: M, activity: str, changes: list[Change] | None) -> None:
+    def log(self, instance: M, activity: str, changes: list[Change] | None = None) -> None:
+        """Log that something happened to the object."""
         insert(self._entry(instance, activity, changes))
 
     def _entry(self, instance: M, activity: str, changes: list[Change] | None) -> ActivityLog:
@@ -150,3 +142,19 @@ class ActivityLogged(ActivityShown[M]):
             activity=activity,
             detail={"changes": changes, **self.activity_detail(instance)},
         )
+
+
+class ActivityLogged(ActivityLogging[M], ActivityShown[M]):
+    """Logs the changes of a project's objects, and lists those of one object and of all."""
+
+    @extend_schema(responses=ActivityLogSerializer(many=True))
+    @action(
+        detail=False,
+        url_path="activity",
+        serializer_class=ActivityLogSerializer,
+        pagination_class=ActivityPagination,
+        filter_backends=[],
+    )
+    def all_activity(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """List the changes of this kind of object in the project, newest first."""
+        return self.activity_page(ActivityLog.objects.filter(project=self.tenant.project_id, scope=self.activity_scope))

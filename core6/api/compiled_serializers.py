@@ -6,75 +6,36 @@ it. Use `FromColumns` for computed fields.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from inspect import getattr_static
 from operator import itemgetter
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-from django.core.exceptions import FieldDoesNotExist, FieldError
+from django.core.exceptions import FieldError
 from django.db import connection
-from django.db.models import BooleanField, F, Field, QuerySet, TextField
-from django.db.models.expressions import RawSQL
+from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast
-from rest_framework import ISO_8601, fields, relations, serializers
-from rest_framework.settings import api_settings
+from rest_framework import fields, serializers
 
+from core6.api.compiled_fields import (
+    FromColumns,
+    NotCompilable,
+    column_condition,
+    constant_of,
+    may_be_omitted,
+    model_field_of,
+    shows_time,
+    shows_unchanged,
+    time_text,
+)
 from core6.api.repeatable import OF_SERIALIZERS, overridden, overrides
 from core6.database.prepared import Place, Statement, text_of
 
 Row = Sequence[Any]
 #: Returns the value of a field, given a row, the serializer's context, and the prefetched rows by their parents.
 Maker = Callable[[Row, Any, Sequence[Mapping[Any, Any]]], Any]
-#: Kinds of integer columns.
-_WHOLE: Final = (
-    *("AutoField", "BigAutoField", "IntegerField", "BigIntegerField"),
-    *("SmallIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
-)
-#: Methods of REST framework that return the value of a column unchanged, for columns of these kinds.
-_UNCHANGED: Final[Mapping[Any, tuple[str, ...]]] = {
-    fields.CharField.to_representation: ("CharField", "TextField"),
-    fields.ChoiceField.to_representation: ("CharField", "TextField"),
-    fields.IntegerField.to_representation: _WHOLE,
-    fields.BigIntegerField.to_representation: _WHOLE,
-    fields.BooleanField.to_representation: ("BooleanField",),
-    fields.UUIDField.to_representation: ("UUIDField",),
-    fields.JSONField.to_representation: ("JSONField",),
-    relations.PrimaryKeyRelatedField.to_representation: ("ForeignKey", "OneToOneField"),
-}
-#: The lengths of a time as text without a fraction, and with a fraction of six digits.
-_LENGTHS: Final = (len("2026-01-01 00:00:00+00"), len("2026-01-01 00:00:00.000001+00"))
 #: Methods that a field may override and still be compiled, since the compiled code calls them.
 _CALLED: Final = {"from_columns", "to_representation"}
 #: Methods that a serializer may override if they are repeatable: they only build the fields.
 _OF_FIELDS: Final = {"build_standard_field"}
-
-
-class NotCompilable(Exception):
-    """A serializer has custom code that only REST framework can run."""
-
-
-class FromColumns:
-    """A mixin for a read-only field of REST framework that is computed from columns of its row.
-
-    `columns` names them, relative to the model of the serializer (`organization__name` is one of a related row), and
-    `from_columns` takes the context of the serializer and their values. Mark it `@repeatable` if the result depends
-    only on the caller and the values.
-    """
-
-    columns: ClassVar[Sequence[str]] = ()
-
-    def from_columns(self, context: Mapping[str, Any], *values: Any) -> Any:
-        """Return the value of the field, before `to_representation`."""
-        raise NotImplementedError
-
-    def get_attribute(self, instance: Any) -> Any:
-        """Return the value for an instance, for REST framework."""
-        return self.from_columns(self.context, *(_value(instance, name) for name in self.columns))  # type: ignore[attr-defined]  # of a field
-
-
-def _value(instance: Any, name: str) -> Any:
-    for part in name.split("__"):
-        instance = None if instance is None else getattr(instance, part)
-    return instance
 
 
 class CompiledSerializer:
@@ -157,7 +118,7 @@ class CompiledSerializer:
             raise NotCompilable(f"{name} has custom code")
         if isinstance(field, FromColumns):
             return self._computed(field, prefix)
-        if _may_be_omitted(field, serializer.Meta.model):
+        if may_be_omitted(field, serializer.Meta.model):
             raise NotCompilable(f"{name} is left out where {field.source} is missing")
         column = prefix + field.source.replace(".", "__")
         if isinstance(field, serializers.ListSerializer):
@@ -166,7 +127,7 @@ class CompiledSerializer:
             return self._one(field, column)
         if self._is_column(column):
             return self._plain(field, column)
-        show, constant = field.to_representation, _constant(serializer.Meta.model, field.source)
+        show, constant = field.to_representation, constant_of(serializer.Meta.model, field.source)
         return 0, lambda *_: show(constant)
 
     def _is_column(self, name: str) -> bool:
@@ -178,14 +139,14 @@ class CompiledSerializer:
 
     def _plain(self, field: Any, column: str) -> tuple[int, Maker | None]:
         """Return the same as _field for a field that reads one column."""
-        model_field = _model_field(self._model, column)
-        is_unchanged = _is_unchanged(field, model_field)
+        model_field = model_field_of(self._model, column)
+        is_unchanged = shows_unchanged(field, model_field)
         is_read_simply = type(field).get_attribute is fields.Field.get_attribute and field.source != "*"
         if not is_unchanged and not is_read_simply:
             raise NotCompilable(f"{column} is not read simply")
-        if _is_time(field, model_field):
+        if shows_time(field, model_field):
             index = self._column(f"{column} as text", Cast(F(column), TextField()))
-            return index, lambda row, *_: _time(row[index])
+            return index, lambda row, *_: time_text(row[index])
         index = self._column(column)
         if is_unchanged:
             return index, None
@@ -228,7 +189,7 @@ class CompiledSerializer:
         if name not in self._names:
             self._names.append(name)
             self.columns.append(expression or name)
-            decode = getattr(_model_field(self._model, name), "from_db_value", None)
+            decode = getattr(model_field_of(self._model, name), "from_db_value", None)
             if decode and expression is None:
                 self._decoders.append((len(self._names) - 1, decode))
         return self._names.index(name)
@@ -255,66 +216,3 @@ class CompiledPrefetch:
         for child, made in zip(children, self._compiled.represent(children), strict=True):
             found.setdefault(child[-1], []).append(made)
         return found
-
-
-def column_condition(field: Any, condition: str, values: Sequence[Any]) -> RawSQL:
-    """Return a condition on a column in SQL, such as `= ANY(%s)`."""
-    column = f'"{field.model._meta.db_table}"."{field.column}"'
-    return RawSQL(f"{column} {condition}", values, output_field=BooleanField())  # noqa: S611  # our own text
-
-
-def _model_field(model: Any, name: str) -> "Field[Any, Any] | None":
-    """Return the model field of a column such as `created_by__email`; None if there is none."""
-    found: Any = None
-    for part in name.split("__"):
-        try:
-            found = model._meta.pk if part == "pk" else model._meta.get_field(part)
-        except FieldDoesNotExist:
-            return None
-        model = found.related_model
-    return found  # type: ignore[no-any-return]  # as the loop ran at least once
-
-
-def _constant(model: Any, name: str) -> Any:
-    """Return the value of a plain class attribute of a model, which is the same for every row."""
-    found = getattr_static(model, name, None)
-    if found is None or hasattr(found, "__get__"):
-        raise NotCompilable(f"{model.__name__}.{name} is no column")
-    return found
-
-
-def _is_unchanged(field: Any, model_field: Any) -> bool:
-    """Return whether the JSON of a field is the unchanged value of its column."""
-    kinds = _UNCHANGED.get(type(field).to_representation, ())
-    if model_field is not None and model_field.is_relation and kinds is _WHOLE:
-        model_field = model_field.target_field
-    if model_field is None or model_field.get_internal_type() not in kinds:
-        return False
-    if isinstance(field, fields.ChoiceField):
-        return all(isinstance(each, str) for each in field.choices)
-    return not any(getattr(field, name, None) for name in ("binary", "coerce_to_string", "pk_field"))
-
-
-def _is_time(field: Any, model_field: Any) -> bool:
-    """Return whether a field is a time that is shown in UTC as ISO 8601."""
-    is_one = type(field).to_representation is fields.DateTimeField.to_representation and "timezone" not in vars(field)
-    written = str(getattr(field, "format", api_settings.DATETIME_FORMAT)).lower()
-    return is_one and written == ISO_8601 and model_field is not None
-
-
-def _may_be_omitted(field: Any, model: Any) -> bool:
-    """Return whether REST framework would omit the field, or use its default, if a related row is missing."""
-    path = field.source.split(".")[:-1]
-    if field.allow_null and field.default is fields.empty:
-        return False
-    return any(getattr(_model_field(model, "__".join(path[: i + 1])), "null", True) for i in range(len(path)))
-
-
-def _time(text: str | None) -> str | None:
-    """Return a time in the format of REST framework, made from text: a datetime object would cost ten times more."""
-    if text is None:
-        return None
-    if len(text) in _LENGTHS:
-        return f"{text[:10]}T{text[11:-3]}Z"  # without the +00 of a session in UTC
-    whole, _, fraction = text[:-3].partition(".")
-    return f"{whole[:10]}T{whole[11:]}.{fraction:0<6}Z"

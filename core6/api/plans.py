@@ -1,19 +1,20 @@
 """Plans: what is prepared once for an action of a viewset, if custom code of the viewset does not affect it."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import FieldError
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from rest_framework.pagination import LimitOffsetPagination
-from rest_framework.permissions import BasePermission
 from rest_framework.viewsets import GenericViewSet
 
 from core6.api import response_cache
-from core6.api.compiled_serializers import CompiledSerializer, NotCompilable, Row, column_condition
+from core6.api.compiled_fields import NotCompilable, column_condition
+from core6.api.compiled_serializers import CompiledSerializer, Row
 from core6.api.page_sizes import fitting, json_columns, part_that_fits
+from core6.api.plan_checks import checks_only_request, filter_methods, helper_classes
 from core6.api.repeatable import OF_VIEWS, is_marked, is_of_framework, overridden, overrides
 from core6.database import replica
 from core6.database.prepared import ORGANIZATION, PROJECT, CompiledObject, Parameter, Statement, Text, text_of
@@ -82,14 +83,14 @@ class Read(Plan):
         own = overridden(type(view)) - OF_VIEWS
         if own - _CALLED:
             raise NotCompilable(f"it overrides {', '.join(sorted(own - _CALLED))}")
-        helpers = list(_helpers(view))
+        helpers = list(helper_classes(view))
         self._compiled = CompiledSerializer(view.get_serializer_class()(), view.declared_queryset(), view.prefetched)
         self.is_repeatable = (
             self._compiled.is_repeatable
             and not overrides(type(view), OF_VIEWS)
             and not any(map(overrides, helpers))
-            and all(map(is_marked, _filter_methods(view)))
-            and all(map(_checks_only_request, view.permission_classes))
+            and all(map(is_marked, filter_methods(view)))
+            and all(map(checks_only_request, view.permission_classes))
         )
         paginator = view.pagination_class or object
         self._is_paged = issubclass(paginator, LimitOffsetPagination) and not overridden(paginator)
@@ -103,7 +104,7 @@ class Read(Plan):
             return
         if view.action == "list":
             self._page = Page(view, self._compiled, caches_counts=self.is_repeatable)
-        elif all(map(_checks_only_request, view.permission_classes)):
+        elif all(map(checks_only_request, view.permission_classes)):
             found = view.declared_rows().filter(pk=_ID).order_by()
             self.one = Statement(text_of(found.values_list(*self._compiled.columns)))
 
@@ -130,7 +131,7 @@ class Change(Plan):
 
     def __init__(self, view: Any) -> None:
         own = overridden(type(view)) - OF_VIEWS - {"object_id"}
-        if own or not view.detail or not getattr(view, "rows", ()) or any(map(overridden, _helpers(view))):
+        if own or not view.detail or not getattr(view, "rows", ()) or any(map(overridden, helper_classes(view))):
             raise NotCompilable(f"it overrides {', '.join(sorted(own)) or 'a part, or is not about declared rows'}")
         found = view.declared_rows().filter(pk=_ID).order_by()
         is_locking = view.request.method in ("POST", "PUT", "PATCH", "DELETE")
@@ -235,26 +236,3 @@ class QuerysetRows:
 
 
 Rows = PageRows | QuerysetRows
-
-
-def _helpers(view: Any) -> Iterator[type]:
-    """Yield the classes, beside the view, that select the rows of a list."""
-    filterset = getattr(view, "filterset_class", None)
-    yield from view.filter_backends
-    if view.pagination_class:
-        yield view.pagination_class
-    if filterset:
-        yield from (filterset, *{type(each) for each in filterset.base_filters.values()})
-
-
-def _filter_methods(view: Any) -> Iterator[Any]:
-    """Yield the custom filter methods of a filterset."""
-    filterset = getattr(view, "filterset_class", None)
-    for each in filterset.base_filters.values() if filterset else ():
-        if each.method:
-            yield each.method if callable(each.method) else getattr(filterset, each.method)
-
-
-def _checks_only_request(permission: Any) -> bool:
-    """Return whether a permission class checks only the request, not the object."""
-    return getattr(permission, "has_object_permission", None) is BasePermission.has_object_permission

@@ -12,7 +12,7 @@ from django.core.management import CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from core6.database import embedded
+from core6.database.programs import major_version, programs
 
 #: Queue jobs again that were running when the copy was made, since their workers are gone. Periodic jobs, which have a
 #: queueing lock, are deleted: a successor may be waiting.
@@ -48,8 +48,8 @@ class Contents:
 def program(name: str) -> str:
     """Return the path of a Postgres program: the wheel's, or one on PATH if the connected server is newer."""
     server = connection.pg_version // 10000  # type: ignore[attr-defined]  # of Postgres alone
-    directory = embedded.programs()
-    if directory and embedded.major_version() >= server:
+    directory = programs()
+    if directory and major_version() >= server:
         return str(directory / name)
     install = f"install the client programs of PostgreSQL {server}"
     found = shutil.which(name)

@@ -10,7 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from cohorts.calculation.dependencies import lock_definitions
-from cohorts.calculation.run import last_failure, message, request_calculation
+from cohorts.calculation.failures import last_failure, message
+from cohorts.calculation.run import request_calculation
 from cohorts.models import Calculation, Cohort
 from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, as_json, button
 

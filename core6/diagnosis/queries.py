@@ -5,6 +5,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from core6.diagnosis import integrity
+from core6.diagnosis.checks import Finding
 
 
 def select(statement: str, given: Any = None) -> list[tuple[Any, ...]]:
@@ -21,7 +22,7 @@ def database_name(alias: str = DEFAULT_DB_ALIAS) -> str:
     return f"{given['NAME']} on {given['HOST'] or 'this machine'}"
 
 
-def integrity_finding(name: str) -> integrity.Finding:
+def integrity_finding(name: str) -> Finding:
     """Return what one check of `verify` finds."""
     (check,) = [each for each in integrity.CHECKS if each.name == name]
     return check.run()

@@ -10,7 +10,8 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
 from psycopg.pq import TransactionStatus
 
-from core6.database import data_directory, embedded, locks
+from core6.database import data_directory, locks
+from core6.database.attached import attached
 from core6.database.missing_migrations import missing_migrations
 from core6.management.commands.migrate import Command
 from core6.provisioning.world import WorldError
@@ -34,7 +35,7 @@ class AttachedCommand(BaseCommand):
                 return self._run(options)
             with ExitStack() as stack:
                 with progress("Waiting for the database"):
-                    stack.enter_context(embedded.attached(settings.DATA_DIRECTORY))
+                    stack.enter_context(attached(settings.DATA_DIRECTORY))
                 return self._run(options)
         except (WorldError, data_directory.Unusable) as error:
             raise CommandError(str(error)) from error

@@ -21,6 +21,7 @@ from core6.backup import dump as dumps
 from core6.backup import restore as restoration
 from core6.database import embedded
 from core6.database.data_directory import Unusable
+from core6.database.programs import programs as postgres_programs
 from core6.management.commands import backup, restore
 from core6.settings import BASE_DIR
 from tests.suites.chaos.clients import Crowd, numbers_below
@@ -158,7 +159,7 @@ def test_a_backup_says_what_to_keep_beside_it(scene: Stage, dump: Dump):
 
 def test_a_backup_leaves_extensions_out(dump: Dump):
     """Another server may not have them, and a role that restores may not make them."""
-    programs = embedded.programs()
+    programs = postgres_programs()
     assert programs
     listed = subprocess.run(
         [programs / "pg_restore", "--list", dump.file], capture_output=True, text=True, check=True
@@ -470,10 +471,10 @@ def test_programs_get_no_secret_by_argument(db: None, monkeypatch: pytest.Monkey
 
 def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     server = connection.cursor().connection.info.server_version // 10000
-    wheel = embedded.programs()
+    wheel = postgres_programs()
     assert wheel
     assert dumps.program("pg_dump") == str(wheel / "pg_dump")
-    monkeypatch.setattr(embedded, "major_version", lambda: server - 1)
+    monkeypatch.setattr("core6.backup.dump.major_version", lambda: server - 1)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError, match=f"the server is PostgreSQL {server} and there is no pg_dump on PATH: inst"):
         dumps.program("pg_dump")
@@ -486,7 +487,7 @@ def test_a_newer_server_needs_newer_programs(db: None, monkeypatch: pytest.Monke
         else:
             with pytest.raises(CommandError, match=rf"is of pg_dump \(PostgreSQL\) {version}\.3: install"):
                 dumps.program("pg_dump")
-    monkeypatch.setattr(embedded, "programs", lambda: None)
+    monkeypatch.setattr("core6.backup.dump.programs", lambda: None)
     assert dumps.program("pg_dump") == str(fake)
 
 

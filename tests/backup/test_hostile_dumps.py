@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core6.database import embedded
+from core6.database.programs import programs as postgres_programs
 from tests.backup.test_backup import contents
 from tests.support.places import connect, place, somebody_elses_postgres, url_of
 from tests.support.sampling import sampled
@@ -135,7 +136,7 @@ def test_hidden_code_does_not_run(target: Target):
     target.execute(_HIDDEN.replace("{marker}", str(target.marker)))
     target.back_up()
     # It does run where the file is restored as dumps usually are.
-    programs = embedded.programs()
+    programs = postgres_programs()
     assert programs
     with connect(target.directory, "postgres") as connected:
         connected.autocommit = True

@@ -9,8 +9,9 @@ import psutil
 import pytest
 
 from core6.database import data_directory, embedded
+from core6.database.attached import attached
 from core6.database.data_directory import Unusable
-from core6.database.embedded import Server, attached
+from core6.database.embedded import Server
 from core6.settings import BASE_DIR
 from tests.support.places import ask, connect, place
 
@@ -36,7 +37,7 @@ def server(prepared: Path) -> Iterator[Server]:
 def attached_elsewhere(directory: Path) -> "subprocess.Popen[str]":
     """Start a process that is attached until its standard input ends."""
     code = (
-        "import sys; from pathlib import Path; from core6.database.embedded import attached\n"
+        "import sys; from pathlib import Path; from core6.database.attached import attached\n"
         f"with attached(Path({str(directory)!r})):\n    print('in', flush=True); sys.stdin.read()"
     )
     return subprocess.Popen(
@@ -72,7 +73,7 @@ def test_attached_waits_for_an_owner_that_ends(server: Server, monkeypatch):
 
 
 def test_attached_does_not_wait_for_ever(server: Server, monkeypatch):
-    monkeypatch.setattr("core6.database.embedded._START_SECONDS", 0)
+    monkeypatch.setattr("core6.database.attached.START_SECONDS", 0)
     message = f"process {os.getpid()} owns .*, but its database does not answer: stop that process"
     with (
         closing(data_directory.lock(server.directory)),

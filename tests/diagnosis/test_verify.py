@@ -16,6 +16,7 @@ from cohorts.models import Calculation, Cohort
 from core6.accounts.models import Membership
 from core6.analytics.models import Dashboard, Insight
 from core6.diagnosis import integrity
+from core6.diagnosis.checks import Check, Finding
 from core6.idempotency.models import Answer
 from core6.management.commands import verify
 from core6.security.encryption import encrypt
@@ -98,7 +99,7 @@ def world(cast: Cast, alice: Caller) -> World:
     return make_world(cast, alice)
 
 
-def broken() -> dict[str, integrity.Finding]:
+def broken() -> dict[str, Finding]:
     return {each.check.name: each for each in integrity.findings() if each.count}
 
 
@@ -332,7 +333,7 @@ def test_a_transaction_in_which_nothing_happens_is_reported(world: World, monkey
                 process = cursor.fetchone()[0]
             assert broken() == {}
             # Of the time before the transaction began, as it sees it.
-            monkeypatch.setattr(integrity, "IDLE_SECONDS", -3600)
+            monkeypatch.setattr("core6.diagnosis.checks.IDLE_SECONDS", -3600)
             assert f"process {process}" in broken()["idle_transactions"].examples
     finally:
         other.close()
@@ -407,7 +408,7 @@ def test_its_transaction_can_only_read_and_sees_one_moment(committed: World, mon
             states.append(cursor.fetchone())
         yield from ()
 
-    monkeypatch.setattr(integrity, "CHECKS", (integrity.Check("look", "Never.", look),))
+    monkeypatch.setattr(integrity, "CHECKS", (Check("look", "Never.", look),))
     run()
     assert states == [("repeatable read", "on")]
 

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from core6.analytics.models import GroupType
-from core6.management.commands.serve import DEMO_WORLD
 from core6.provisioning import provision as provisioning
 from core6.provisioning import world
+from core6.serving.demo_world import DEMO_WORLD
 from projects.models import Project
 from projects.serializers import ProjectSerializer
 

@@ -15,6 +15,7 @@ from core6.backup import restore as restoration
 from core6.cluster import plan
 from core6.database import data_directory
 from core6.diagnosis import integrity
+from core6.diagnosis.checks import Finding
 from core6.management.database_command import AttachedCommand, prepare
 from core6.terminal.progress import progress
 
@@ -92,7 +93,7 @@ def _refuse_beside_others() -> None:
         time.sleep(0.05)
 
 
-def _verified(found: list[integrity.Finding]) -> str:
+def _verified(found: list[Finding]) -> str:
     """Return a line that says that what was restored is sound; raises when it is not."""
     broken = [each.check for each in found if each.is_error]
     if not broken:

@@ -1,11 +1,9 @@
 """`manage.py serve`: everything one machine needs, in the foreground."""
 
 import json
-import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,28 +11,28 @@ import time
 import urllib.error
 import urllib.request
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, connections
 
-from core6.accounts import keys
-from core6.accounts.models import PersonalAPIKey, User
+from core6.accounts.models import User
 from core6.database import data_directory, embedded, processes
 from core6.database.data_directory import ROOT, Unusable
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.database_command import prepare, unlimited
 from core6.provisioning import world
-from core6.provisioning.provision import acquire_provisioning_lock, provision
+from core6.provisioning.provision import provision
 from core6.security import exposure
+from core6.serving.demo_world import first_of, known_world, make_demo_world
+from core6.serving.ports import free_port, reachable
+from core6.serving.signals import Stopped, held, ignore_signals, raise_stopped_on_signals
 from core6.terminal.progress import progress
-from projects.models import Project
 
-DEMO_WORLD = ROOT / "core6" / "demo" / "world.yaml"
 _DATABASE = "the database"
 _OWNER_SECONDS = 5.0
 _READY_SECONDS = 60.0
@@ -43,13 +41,6 @@ _STOP_SECONDS = 6
 #: up all others of its process; four cost a tenth more.
 _THREADS = 2
 _STOPPING = "Stopping: requests in flight are finished first."
-
-
-class Stopped(BaseException):
-    """Somebody asked this process to stop; raised by the signal handler wherever the process is, unless it is held."""
-
-    is_asked_for = False
-    is_held = False
 
 
 class Command(BaseCommand):
@@ -71,12 +62,12 @@ class Command(BaseCommand):
         self.is_ready = False
         #: Where the processes that count for Prometheus write what the others read.
         self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
-        _raise_stopped_on_signals()
+        raise_stopped_on_signals()
         try:
             self._start(options)
             # Raised where Python ignores exceptions, in a finaliser, a stop is only noted.
-            while not Stopped.is_asked_for:
-                with _held():
+            while not Stopped.is_requested:
+                with held():
                     for child in self.children:
                         if said := child.tend():
                             self.stderr.write(said)
@@ -85,11 +76,11 @@ class Command(BaseCommand):
             pass
         except Exception as error:
             # Asked to stop in the midst of a statement, the driver complains of that instead.
-            if not Stopped.is_asked_for:
+            if not Stopped.is_requested:
                 raise _told(error) from error
         finally:
-            _ignore_signals()
-            if Stopped.is_asked_for:
+            ignore_signals()
+            if Stopped.is_requested:
                 self.stdout.write(_STOPPING)
                 self.stdout.flush()
             # The database goes last: whoever still writes needs it. Before the start is over nobody does.
@@ -106,7 +97,7 @@ class Command(BaseCommand):
         if ready_file:
             _write(ready_file, "")  # refused now rather than later
             ready_file.unlink()
-        url = f"http://{_reachable(options['host'])}:{port}"
+        url = f"http://{reachable(options['host'])}:{port}"
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
@@ -134,7 +125,7 @@ class Command(BaseCommand):
         process: subprocess.Popen[bytes] | None = None,
     ) -> processes.Child:
         """Start a process that is to be tended, and stopped at the end: a stop in between would leave it alone."""
-        with _held():
+        with held():
             child = processes.Child(name, start, process=process)
             self.children.append(child)
         return child
@@ -145,10 +136,10 @@ class Command(BaseCommand):
             with unlimited():
                 prepare()
                 if file:
-                    return _first_of(provision(world.read(read_text(file)), base=directory_of(file)))
+                    return first_of(provision(world.read(read_text(file)), base=directory_of(file)))
                 if not User.objects.exists():
-                    _make_demo_world()
-                return _known_world()
+                    make_demo_world()
+                return known_world()
         finally:
             connections.close_all()
 
@@ -167,25 +158,6 @@ class Command(BaseCommand):
             f'  curl -H "Authorization: Bearer {key or "$KEY"}" {url}/api/projects/{project}/annotations/'
         )
         self.stdout.flush()
-
-
-def free_port(host: str, port: int) -> int:
-    """Return `port`, or a free one for 0; raises Unusable when it is taken.
-
-    The web server shares ports silently, so that a second one on a busy port would start and answer every other call.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-            probe.listen()
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise Unusable(
-                f"{host}:{port} cannot be listened on ({reason}): choose another --port or --host"
-            ) from error
-        return int(probe.getsockname()[1])
 
 
 def _told(error: Exception) -> Exception:
@@ -207,41 +179,6 @@ def _stop(started: list[subprocess.Popen[bytes]], seconds: float) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
         processes.stop(process, signal.SIGKILL, 1.0)
-
-
-def _ignore_signals() -> None:
-    """Let nothing interrupt the way down."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _raise_stopped_on_signals() -> None:
-    def stop(*_: object) -> None:
-        Stopped.is_asked_for = True
-        signal.setitimer(signal.ITIMER_REAL, 0.5)  # raised again, in case Python drops it in a finaliser or a fork
-        logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # whatever is under way is broken off
-        if not Stopped.is_held:
-            raise Stopped
-
-    def forget(lost: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(lost.exc_type, Stopped):
-            sys.__unraisablehook__(lost)
-
-    sys.unraisablehook = forget
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
-        signal.signal(number, stop)
-
-
-@contextmanager
-def _held() -> Iterator[None]:
-    """Raise a stop that is asked for in here only at its end."""
-    Stopped.is_held = True
-    try:
-        yield
-    finally:
-        Stopped.is_held = False
-    if Stopped.is_asked_for:
-        raise Stopped
 
 
 def _own(server: embedded.Server) -> None:
@@ -296,54 +233,3 @@ def _write(path: Path, text: str) -> None:
         new.replace(path)
     except OSError as error:
         raise Unusable(f"{path} cannot be written ({error.strerror}): choose another --ready-file") from error
-
-
-def _reachable(host: str) -> str:
-    """Return the name to put in an address: a wildcard is no place to send a request to."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
-    return f"[{name}]" if ":" in name else name
-
-
-def _make_demo_world() -> None:
-    """Make the demo world, unless another server that started on the same empty database was faster."""
-    with transaction.atomic():
-        acquire_provisioning_lock()
-        if User.objects.exists():
-            return
-        demo = world.read(DEMO_WORLD.read_text())
-        demo.users[0].password = _kept("demo_password", lambda: keys.token("", 96))
-        provision(demo, values={"demo": _kept("demo_key", keys.generate)}, base=DEMO_WORLD.parent)
-
-
-def _first_of(made: dict[str, Any]) -> dict[str, Any]:
-    organization: dict[str, Any] = next(iter(made["organizations"].values()), {})
-    project: dict[str, Any] = next(iter(organization.get("projects", {}).values()), {})
-    values = [key["value"] for key in made["api_keys"].values() if key["value"]]
-    key = next(iter(values), None)
-    return {"organization": organization.get("id"), "project": project.get("id"), "key": key, "console": ""}
-
-
-def _kept(name: str, make: Callable[[], str]) -> str:
-    """Return a secret of the demo world; written before the world, so that a kill between the two cannot lose it."""
-    path = settings.DATA_DIRECTORY / name
-    secret = data_directory.read_private(path) or make()
-    data_directory.prepare(settings.DATA_DIRECTORY)
-    data_directory.write_private(path, f"{secret}\n")
-    return secret
-
-
-def _known_world() -> dict[str, Any]:
-    """Return the demo key, if it still works, the first project that it reaches, and who may use the console."""
-    value = data_directory.read_private(settings.DATA_DIRECTORY / "demo_key")
-    password = data_directory.read_private(settings.DATA_DIRECTORY / "demo_password")
-    key = PersonalAPIKey.objects.select_related("user").filter(secure_value=keys.digest(value or "")).first()
-    projects = Project.objects.order_by("pk")
-    if key:
-        projects = projects.filter(organization__memberships__user=key.user)
-    project = projects.first()
-    return {
-        "organization": project and project.organization_id,
-        "project": project and project.pk,
-        "key": value if key else None,
-        "console": f", as {key.user} with the first password {password}" if key and password else "",
-    }

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management import CommandError
 
 from core6.diagnosis import integrity
+from core6.diagnosis.checks import Finding
 from core6.management.database_command import AttachedCommand, refuse_other_release
 
 _WIDTH = 120
@@ -37,7 +38,7 @@ class Command(AttachedCommand):
         return None
 
 
-def _as_text(found: list[integrity.Finding]) -> str:
+def _as_text(found: list[Finding]) -> str:
     from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
     from rich.table import Table  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from cohorts.members.store import (
     select_persons,
 )
 from cohorts.sql.compile import NoCriteria, TooLarge
-from cohorts.sql.properties import CompileError
+from cohorts.sql.property_values import CompileError
 from tests.support.cohorts.compiling import PROJECT, ago, behavior, found, people, prop, refused, statement, uuid_of
 from tests.support.cohorts.evaluator import Event
 from tests.support.cohorts.populations import NOW

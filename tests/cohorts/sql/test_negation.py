@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.sql.properties import CompileError
+from cohorts.sql.property_values import CompileError
 from tests.support.cohorts.compiling import behavior, found, people, prop, refused, statement
 from tests.support.cohorts.evaluator import Event
 from tests.support.cohorts.populations import NOW

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from cohorts.sql.properties import InvalidExpression
+from cohorts.sql.property_values import InvalidExpression
 from tests.support.cohorts.compiling import MISSING, assert_meets, found, people, prop, refused, statement
 
 pytestmark = pytest.mark.usefixtures("db")

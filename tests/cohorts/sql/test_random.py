@@ -13,7 +13,7 @@ from cohorts.criteria.dates import Clock
 from cohorts.criteria.parse import load
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
-from cohorts.sql.properties import CompileError
+from cohorts.sql.property_values import CompileError
 from tests.support.cohorts.evaluator import NoConditions, Refused, evaluate
 from tests.support.cohorts.populations import COHORTS, EVENTS, KEYS, NOW, Population, make_populations, store
 

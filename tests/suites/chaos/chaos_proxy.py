@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from core6.database import embedded
-from core6.management.commands.serve import free_port
+from core6.serving.ports import free_port
 from core6.settings import DATA_UPLOAD_MAX_MEMORY_SIZE
 from tests.support.documents import changed, files
 from tests.support.places import place

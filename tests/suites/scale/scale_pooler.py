@@ -43,7 +43,7 @@ def test_everything_shares_two_connections(pair: Pair, report: Callable[[str], N
             pause()
         machines.check(crowd, Allowed(doubtful_503=True))
         done = manage(parent / "look", "doctor", "--json", SECRET_KEY=SECRET, **given)
-        assert '"told": "the role has its limits"' in done.stdout, done.stdout
+        assert '"message": "the role has its limits"' in done.stdout, done.stdout
     finally:
         machines.end()
         pooler.end()

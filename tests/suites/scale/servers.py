@@ -15,7 +15,7 @@ import psutil
 import psycopg
 
 from core6.database import embedded, processes
-from core6.management.commands.serve import free_port
+from core6.serving.ports import free_port
 from tests.support.places import connect
 from tests.support.serving import wait_until
 

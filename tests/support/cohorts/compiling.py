@@ -12,7 +12,7 @@ from cohorts.criteria.dates import Clock
 from cohorts.criteria.parse import load
 from cohorts.sql.compile import compile_criteria
 from cohorts.sql.fragments import Sql
-from cohorts.sql.properties import CompileError
+from cohorts.sql.property_values import CompileError
 from tests.support.cohorts.evaluator import Event, Person
 from tests.support.cohorts.populations import NOW, Population, store
 

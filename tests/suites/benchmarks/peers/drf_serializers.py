@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from annotations.models import Annotation
-from cohorts.calculation.run import message
+from cohorts.calculation.failures import message
 from cohorts.models import Cohort
 from core6.accounts.models import Membership, User
 from core6.analytics.models import Dashboard, GroupType, Insight

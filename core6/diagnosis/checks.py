@@ -1,0 +1,64 @@
+"""A check of stored data, and what it finds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection
+
+EXAMPLES: Final = 5
+#: Seconds that a job may run on after the death of its worker, beyond those after which that counts as dead.
+TAKEN_OVER_SECONDS: Final = 30
+IDLE_SECONDS: Final = 60
+MOST_REVISIONS: Final = 1000
+MOST_ANSWER_HOURS: Final = 25
+_COUNTED = "SELECT count(*) OVER (), example FROM ({}) AS offenders (example) ORDER BY example LIMIT %(examples)s"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule: its name, what is wrong where it is broken, and how offenders are found.
+
+    What a warning tells of is no damage, but somebody should know.
+    """
+
+    name: str
+    wrong: str
+    offenders: str | Callable[[], Iterator[str]]
+    is_warning: bool = False
+
+    def run(self) -> "Finding":
+        """Look for offenders in the caller's transaction."""
+        if not isinstance(self.offenders, str):
+            found = list(self.offenders())
+            return Finding(self, len(found), found[:EXAMPLES])
+        limits = {
+            "examples": EXAMPLES,
+            "dead_seconds": settings.DEAD_WORKER_SECONDS + TAKEN_OVER_SECONDS,
+            "idle_seconds": IDLE_SECONDS,
+            "most_revisions": MOST_REVISIONS,
+            "most_hours": MOST_ANSWER_HOURS,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNTED.format(self.offenders), limits)
+            rows = cursor.fetchall()
+        return Finding(self, rows[0][0] if rows else 0, [row[1] for row in rows])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: how many offenders, and some of them."""
+
+    check: Check
+    count: int
+    examples: list[str]
+
+    @property
+    def is_error(self) -> bool:
+        """Tell whether a rule is broken."""
+        return self.count > 0 and not self.check.is_warning
+
+    def as_json(self) -> dict[str, Any]:
+        told = {"name": self.check.name, "wrong": self.check.wrong, "is_warning": self.check.is_warning}
+        return {**told, "count": self.count, "examples": self.examples}

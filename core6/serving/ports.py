@@ -1,0 +1,30 @@
+"""Free ports, and the address by which a listening server is reached."""
+
+import socket
+
+from core6.database.data_directory import Unusable
+
+
+def free_port(host: str, port: int) -> int:
+    """Return `port`, or a free one for 0; raises Unusable when it is taken.
+
+    The web server shares ports silently, so that a second one on a busy port would start and answer every other call.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Unusable(
+                f"{host}:{port} cannot be listened on ({reason}): choose another --port or --host"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def reachable(host: str) -> str:
+    """Return the name to put in an address: a wildcard is no place to send a request to."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"[{name}]" if ":" in name else name
