@@ -1,13 +1,17 @@
 """The job queue: adding jobs, and checking for queued ones."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
 
 #: SQLSTATEs of broken connections and of servers, or nodes, that are starting or shutting down. The last one is for
 #: a worker that was frozen in a transaction for too long.
@@ -69,8 +73,18 @@ def enqueue(
         # A hex id, since Postgres cannot send notifications about queues with longer names.
         queue = HOUSEKEEPING if organization_id is None else organization_id.hex
         priority = 0 if organization_id is None else -_turn(queue)
-        job = app.configure_task(task, lock=lock, schedule_in=later, queue=queue, priority=priority)
-        job.defer(**arguments)
+        configure_task(
+            name=task, job_manager=_job_manager(), lock=lock, schedule_in=later, queue=queue, priority=priority
+        ).defer(**arguments)
+
+
+@cache
+def _job_manager() -> JobManager:
+    """Return the queue on Django's connection.
+
+    The worker's own app has another connection: a job that it queues could run before the transaction is committed.
+    """
+    return app.with_connector(DjangoConnector()).job_manager
 
 
 def _turn(queue: str) -> int:

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 
+import procrastinate
 import psycopg
 import pytest
-from django.db import DatabaseError, InternalError, OperationalError, ProgrammingError
+from django.db import DatabaseError, InternalError, OperationalError, ProgrammingError, transaction
+from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from core6 import jobs
@@ -47,3 +49,14 @@ def test_other_failures_of_the_database_count():
 @pytest.mark.parametrize("error", [ValueError(), failure(ProgrammingError, psycopg.errors.UndefinedTable())])
 def test_what_is_no_matter_of_the_database_is_not_tried_again(error: Exception):
     assert waits(error, 0) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_queues_a_job_in_its_transaction():
+    """Another worker must not run it before what it is about is committed."""
+    connector = procrastinate.PsycopgConnector()  # as a worker has one beside Django's
+    with app.replace_connector(connector), transaction.atomic():
+        jobs.enqueue("cohorts.tasks.calculate_cohort", lock="x", is_unique=True, cohort_id=1)
+        assert jobs.exists(["x"], is_running_too=False)
+        transaction.set_rollback(True)
+    assert not jobs.exists(["x"], is_running_too=False)
