@@ -69,7 +69,7 @@ def enqueue(
     its worker died, while another one waits for it, and both would be stuck for ever.
     """
     if not (is_unique and exists([lock], is_running_too=False, task=task)):
-        later = {"seconds": in_seconds} if in_seconds else None
+        later: Any = {"seconds": in_seconds} if in_seconds else None
         # A hex id, since Postgres cannot send notifications about queues with longer names.
         queue = HOUSEKEEPING if organization_id is None else organization_id.hex
         priority = 0 if organization_id is None else -_turn(queue)
