@@ -9,16 +9,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from core6.database.embedded import connection_settings
 
-_KEPT_OPEN: Final = {"ENGINE": "core6.database.backend", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
 #: Behind a pooler, which has no session options, the role itself needs these limits; `doctor` checks that.
 SESSION_LIMITS: Final = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
 
 
 def embedded_server(directory: Path) -> dict[str, Any]:
     """Return the connection to the database of a data directory."""
-    found = {**connection_settings(directory), **_KEPT_OPEN}
-    found.setdefault("OPTIONS", {})["connect_timeout"] = 3
-    return found
+    return _kept_open(connection_settings(directory))
 
 
 def server(name: str, url: str, *, is_behind_pooler: bool) -> dict[str, Any]:
@@ -32,9 +29,7 @@ def server(name: str, url: str, *, is_behind_pooler: bool) -> dict[str, Any]:
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is no address: use postgres://user:password@host:5432/name") from error
     # Behind a pooler the next statement may run in another session.
-    found = {**found, **_KEPT_OPEN, "DISABLE_SERVER_SIDE_CURSORS": is_behind_pooler}
-    found.setdefault("OPTIONS", {})["connect_timeout"] = 3
-    return found
+    return {**_kept_open(found), "DISABLE_SERVER_SIDE_CURSORS": is_behind_pooler}
 
 
 def replica(url: str, *, is_behind_pooler: bool) -> dict[str, Any]:
@@ -49,6 +44,13 @@ def replica(url: str, *, is_behind_pooler: bool) -> dict[str, Any]:
         **web_options(limits, is_behind_pooler=is_behind_pooler),
     }
     return found
+
+
+def _kept_open(given: dict[str, Any]) -> dict[str, Any]:
+    """Return a connection that lasts, and that gives up after 3 seconds while it is opened."""
+    options = {**given.get("OPTIONS", {}), "connect_timeout": 3}
+    kept = {"ENGINE": "core6.database.backend", "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    return {**given, **kept, "OPTIONS": options}
 
 
 def web_options(limits: dict[str, str], *, is_behind_pooler: bool) -> dict[str, Any]:

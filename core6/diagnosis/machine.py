@@ -15,8 +15,9 @@ import psutil
 from django.conf import settings
 
 from core6.database import data_directory
+from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report
-from core6.diagnosis.texts import EXAMPLES, duration, secret_key, shortened
+from core6.diagnosis.texts import duration, secret_key, shortened
 from core6.security import exposure
 from core6.security.secret_strength import weak_secrets
 from core6.terminal.progress import size
@@ -142,8 +143,7 @@ def _web() -> Iterator[Report]:
     host, port = address
     if warned := exposure.warning(host):
         yield "warning", warned, exposure.ADVICE
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
-    yield from health_findings(f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}")
+    yield from health_findings(f"http://{exposure.reachable(host)}:{port}")
 
 
 def health_findings(url: str) -> Iterator[Report]:

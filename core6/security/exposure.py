@@ -1,4 +1,4 @@
-"""A check whether the server can be reached from other machines without a proxy."""
+"""Where a listening server is reached, and a check whether other machines can do so without a proxy."""
 
 from ipaddress import ip_address
 from typing import Final
@@ -13,6 +13,12 @@ def warning(host: str) -> str | None:
     if settings.IS_BEHIND_PROXY or _is_loopback(host):
         return None
     return f"The server listens on {host} without a proxy: keys and data cross the network as plain text"
+
+
+def reachable(host: str) -> str:
+    """Return the host of a URL that reaches a server listening on `host`, which may be a wildcard."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"[{name}]" if ":" in name else name
 
 
 def _is_loopback(host: str) -> bool:

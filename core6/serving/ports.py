@@ -1,4 +1,4 @@
-"""Free ports, and the address by which a listening server is reached."""
+"""Free ports to listen on."""
 
 import socket
 
@@ -22,9 +22,3 @@ def free_port(host: str, port: int) -> int:
                 f"{host}:{port} cannot be listened on ({reason}): choose another --port or --host"
             ) from error
         return int(probe.getsockname()[1])
-
-
-def reachable(host: str) -> str:
-    """Return the name to put in an address: a wildcard is no place to send a request to."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
-    return f"[{name}]" if ":" in name else name

@@ -29,7 +29,7 @@ from core6.provisioning import world
 from core6.provisioning.provision import provision
 from core6.security import exposure
 from core6.serving.demo_world import first_of, known_world, make_demo_world
-from core6.serving.ports import free_port, reachable
+from core6.serving.ports import free_port
 from core6.serving.signals import Stopped, held, ignore_signals, raise_stopped_on_signals
 from core6.terminal.progress import progress
 
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         except Exception as error:
             # Asked to stop in the midst of a statement, the driver complains of that instead.
             if not Stopped.is_requested:
-                raise _told(error) from error
+                raise _readable(error) from error
         finally:
             ignore_signals()
             if Stopped.is_requested:
@@ -97,14 +97,14 @@ class Command(BaseCommand):
         if ready_file:
             _write(ready_file, "")  # refused now rather than later
             ready_file.unlink()
-        url = f"http://{reachable(options['host'])}:{port}"
+        url = f"http://{exposure.reachable(options['host'])}:{port}"
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
                 _own(self.server)
                 self._keep(_DATABASE, self.server.launch, self.server.process)
             work.now = options["provision"] or "the data"
-            told = self._bring_up_to_date(options["provision"])
+            shown = self._bring_up_to_date(options["provision"])
             work.now = "the web server"
             environment = {**os.environ, **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {})}
             web = self._keep("the web server", lambda: _start_web(options, port, environment))
@@ -116,7 +116,7 @@ class Command(BaseCommand):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
-        self._announce(url, told)
+        self._announce(url, shown)
 
     def _keep(
         self,
@@ -131,7 +131,7 @@ class Command(BaseCommand):
         return child
 
     def _bring_up_to_date(self, file: str | None) -> dict[str, Any]:
-        """Migrate and provision; return what to tell: ids, and a key's value where it is known."""
+        """Migrate and provision; return what is printed: ids, and a key's value where it is known."""
         try:
             with unlimited():
                 prepare()
@@ -143,16 +143,16 @@ class Command(BaseCommand):
         finally:
             connections.close_all()
 
-    def _announce(self, url: str, told: dict[str, Any]) -> None:
-        key, project = told["key"], told["project"] or "@current"
+    def _announce(self, url: str, start: dict[str, Any]) -> None:
+        key, project = start["key"], start["project"] or "@current"
         self.stdout.write(f"Core6 answers at {url}")
         if settings.IS_EMBEDDED:
             self.stdout.write(f"  data          {settings.DATA_DIRECTORY}")
-        self.stdout.write(f"  organization  {told['organization'] or '-'}")
-        self.stdout.write(f"  project       {told['project'] or '-'}")
+        self.stdout.write(f"  organization  {start['organization'] or '-'}")
+        self.stdout.write(f"  project       {start['project'] or '-'}")
         shown = key or "shown once, when it was made; for another: manage.py create_api_key --help"
         self.stdout.write(f"  API key       {shown}")
-        self.stdout.write(f"  console       {url}/admin/{told['console']}")
+        self.stdout.write(f"  console       {url}/admin/{start['console']}")
         self.stdout.write("Try it:")
         self.stdout.write(
             f'  curl -H "Authorization: Bearer {key or "$KEY"}" {url}/api/projects/{project}/annotations/'
@@ -160,7 +160,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _told(error: Exception) -> Exception:
+def _readable(error: Exception) -> Exception:
     """Return the error as one line where people can do something about it."""
     if isinstance(error, Unusable | world.WorldError):
         return CommandError(str(error))
