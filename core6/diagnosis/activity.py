@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
+from core6.diagnosis.checks import EXAMPLES, IDLE_SECONDS
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import integrity_finding, select
-from core6.diagnosis.texts import EXAMPLES, duration
+from core6.diagnosis.texts import duration
 from core6.terminal.progress import size
 
-#: Seconds after which a transaction without a statement, and a statement, count as too long.
-IDLE_SECONDS = 60
+#: Seconds after which a statement counts as too long.
 STATEMENT_RUNS_SECONDS = 60
 #: So few dead rows of a table do not matter, whatever their share.
 FEW_DEAD_ROWS = 50_000

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 
 EXAMPLES: Final = 5
-#: Seconds that a job may run on after the death of its worker, beyond those after which that counts as dead.
+#: Seconds until another worker has taken over the jobs of a dead one.
 TAKEN_OVER_SECONDS: Final = 30
 IDLE_SECONDS: Final = 60
 MOST_REVISIONS: Final = 1000
@@ -20,7 +20,7 @@ _COUNTED = "SELECT count(*) OVER (), example FROM ({}) AS offenders (example) OR
 class Check:
     """One rule: its name, what is wrong where it is broken, and how offenders are found.
 
-    What a warning tells of is no damage, but somebody should know.
+    A warning is no damage, but the operator should know it.
     """
 
     name: str
@@ -56,9 +56,15 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
-        """Tell whether a rule is broken."""
+        """Return whether a rule is broken."""
         return self.count > 0 and not self.check.is_warning
 
     def as_json(self) -> dict[str, Any]:
-        told = {"name": self.check.name, "wrong": self.check.wrong, "is_warning": self.check.is_warning}
-        return {**told, "count": self.count, "examples": self.examples}
+        """Return the finding as `verify --json` prints it."""
+        return {
+            "name": self.check.name,
+            "wrong": self.check.wrong,
+            "is_warning": self.check.is_warning,
+            "count": self.count,
+            "examples": self.examples,
+        }

@@ -10,9 +10,10 @@ from cohorts.calculation.failures import message
 from cohorts.calculation.refresh import MOST_ERRORS
 from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
+from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import select
-from core6.diagnosis.texts import EXAMPLES, duration, shortened
+from core6.diagnosis.texts import duration, shortened
 
 
 def _cohort(key: int, name: str | None, project: int) -> str:

@@ -5,9 +5,10 @@ from typing import Final
 
 from django.conf import settings
 
+from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import integrity_finding, select
-from core6.diagnosis.texts import EXAMPLES, and_more, duration
+from core6.diagnosis.texts import and_more, duration
 
 #: Seconds that a job may wait for a worker before that is reported.
 JOB_WAITS_SECONDS: Final = 300

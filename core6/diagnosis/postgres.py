@@ -9,9 +9,10 @@ from django.db import Error, connection, connections
 
 from core6.database import cluster, replica
 from core6.database.missing_migrations import missing_and_unknown_migrations
+from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report, State
 from core6.diagnosis.queries import database_name, select
-from core6.diagnosis.texts import EXAMPLES, and_more, duration, error_line
+from core6.diagnosis.texts import and_more, duration, error_line
 from core6.terminal.progress import size
 
 #: How long a node may take to answer.

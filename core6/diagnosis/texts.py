@@ -10,7 +10,6 @@ from django.core.exceptions import ImproperlyConfigured
 from core6.database import data_directory
 from core6.security import masking
 
-EXAMPLES: Final = 5
 _LONGEST: Final = 300
 
 

@@ -38,15 +38,15 @@ class JobEnds(logging.Filter):
         level, status = end
         job: dict[str, Any] = record.job  # type: ignore[attr-defined]  # one of what the library adds to its records
         seconds: float = getattr(record, "duration", 0.0)
-        told: dict[str, Any] = {"task": job["task_name"], "job_id": job["id"], "lock": job["lock"]}
-        told |= {"attempt": job["attempts"] + 1, "status": status, "ms": round(seconds * 1000, 1)}
+        fields: dict[str, Any] = {"task": job["task_name"], "job_id": job["id"], "lock": job["lock"]}
+        fields |= {"attempt": job["attempts"] + 1, "status": status, "ms": round(seconds * 1000, 1)}
         if (statements := _statements.get()) is not None:
-            told["sql"] = statements
+            fields["sql"] = statements
         if level == logging.ERROR:
-            told["exc_info"] = record.exc_info
+            fields["exc_info"] = record.exc_info
         elif record.exc_info and (error := record.exc_info[1]):
-            told["error"] = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}")
-        logger.log(level, "job_finished", **told)
+            fields["error"] = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}")
+        logger.log(level, "job_finished", **fields)
         return False
 
 

@@ -57,21 +57,21 @@ def _described(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Put in front when, how bad and where it was, and the request that was being answered."""
     record: logging.LogRecord = event.pop("_record")
     del event["_from_structlog"]
-    told: EventDict = {
+    fields: EventDict = {
         "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         "level": record.levelname.lower(),
         "logger": record.name,
         "event": event.pop("event"),
     }
     if current := request_id.current():
-        told["request_id"] = current
-    return {**told, **event}
+        fields["request_id"] = current
+    return {**fields, **event}
 
 
 def _without_secrets(_: WrappedLogger, __: str, event: EventDict) -> Mapping[str, Any]:
     cut = {name: each[:_LONGEST_TEXT] if isinstance(each, str) else each for name, each in event.items()}
-    told: Mapping[str, Any] = masked_value(cut)
-    return told
+    masked: Mapping[str, Any] = masked_value(cut)
+    return masked
 
 
 def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
@@ -82,7 +82,7 @@ def _json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 class UnknownErrors(logging.Filter):
-    """Keeps what Django says of a 5xx when the traceback is in it: of another the view has told the reason."""
+    """Keeps what Django says of a 5xx when the traceback is in it: of any other the view has logged the reason."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno < logging.ERROR or bool(record.exc_info)

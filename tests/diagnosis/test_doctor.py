@@ -1,4 +1,4 @@
-"""`manage.py doctor`: a healthy server is told so, each trouble with its name and what to do; nothing is changed."""
+"""`manage.py doctor`: it reports a healthy server, and each trouble with its name and advice; it changes nothing."""
 
 import io
 import json
@@ -23,6 +23,7 @@ from django.test.utils import CaptureQueriesContext
 from cohorts.models import Calculation, Cohort
 from core6.database.data_directory import Unusable
 from core6.diagnosis import activity, doctor, machine, postgres, texts
+from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Finding, Question, Report
 from core6.idempotency.models import Answer
 from core6.terminal.progress import size
@@ -33,7 +34,7 @@ from tests.support.places import connect, place
 from tests.support.serving import LIGHT, manage, serving, wait_until
 
 NAMES = [question.name for question in doctor.QUESTIONS]
-#: Which most servers do without, so that nothing is told of them.
+#: Which most servers do without, so that there is no finding of them.
 OF_SOME = ("pooler", "replica", "nodes")
 OF_DATABASE = [each.name for each in doctor.QUESTIONS if each.needs_database and each.name not in OF_SOME]
 PASSWORD = "hidden-of-the-database"
@@ -157,20 +158,20 @@ def test_names_are_each_of_one_question():
     assert all(name == name.lower() for name in NAMES)
 
 
-def test_what_is_looked_at_is_told_with_figures(world: Cast):
-    told = {each.name: each.message for each in doctor.findings()}
-    assert "PostgreSQL" in told["database"]
-    assert connection.settings_dict["NAME"] in told["database"]
-    assert " used" in told["connections"]
-    assert "largest tables: " in told["sizes"]
-    assert told["sizes"].count(", ") == 4
-    assert told["jobs"] == "0 wait; 0 run"
-    assert "had its last heartbeat 0 s ago" in told["job workers"]
-    assert told["clock"].endswith(" s")
-    assert "53.7 GB of 107 GB free (50%)" in told["disk"]
+def test_what_is_looked_at_is_reported_with_figures(world: Cast):
+    messages = {each.name: each.message for each in doctor.findings()}
+    assert "PostgreSQL" in messages["database"]
+    assert connection.settings_dict["NAME"] in messages["database"]
+    assert " used" in messages["connections"]
+    assert "largest tables: " in messages["sizes"]
+    assert messages["sizes"].count(", ") == 4
+    assert messages["jobs"] == "0 wait; 0 run"
+    assert "had its last heartbeat 0 s ago" in messages["job workers"]
+    assert messages["clock"].endswith(" s")
+    assert "53.7 GB of 107 GB free (50%)" in messages["disk"]
 
 
-# Troubles that statements make: name, state, a part of what is told, a part of the advice.
+# Troubles that statements make: name, state, a part of the message, a part of the advice.
 
 _WORKER_AT = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '{}'"
 _NO_WORKER = "DELETE FROM procrastinate_workers"
@@ -248,14 +249,14 @@ SOUND: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("statements", "name", "state", "told", "advice"), TROUBLES)
-def test_a_trouble_is_told_with_what_to_do(
-    world: Cast, statements: tuple[str, ...], name: str, state: str, told: str, advice: str
+@pytest.mark.parametrize(("statements", "name", "state", "message", "advice"), TROUBLES)
+def test_a_trouble_is_reported_with_what_to_do(
+    world: Cast, statements: tuple[str, ...], name: str, state: str, message: str, advice: str
 ):
     execute(*statements)
     found = only(name)
     assert found.state == state
-    assert told in found.message
+    assert message in found.message
     assert advice in found.advice
     assert is_sentence(found.advice)
 
@@ -344,14 +345,14 @@ def test_the_latest_message_counts(world: Cast):
     assert "the second" in only("failing cohorts").message
 
 
-def test_a_failure_without_a_calculation_is_told(world: Cast):
+def test_a_failure_without_a_calculation_is_reported(world: Cast):
     cohort(world, errors_calculating=2)
     found = only("failing cohorts")
     assert "failed 2 times: its calculation ended without a word" in found.message
     assert found.advice
 
 
-def test_who_failed_too_often_is_left_alone_which_is_told(world: Cast):
+def test_who_failed_too_often_is_left_alone_which_is_reported(world: Cast):
     failing(world, errors_calculating=21)
     assert "only once it is saved" in only("failing cohorts").advice
 
@@ -362,7 +363,7 @@ def test_deleted_and_recovered_cohorts_do_not_fail(world: Cast):
     assert only("failing cohorts").state == "ok"
 
 
-def test_a_cohort_without_a_name_is_told_by_its_number(world: Cast):
+def test_a_cohort_without_a_name_is_reported_by_its_number(world: Cast):
     made = failing(world)
     Cohort.objects.update(name=None)
     assert f"cohort {made.pk} “” of project" in only("failing cohorts").message
@@ -410,7 +411,7 @@ def test_every_statement_only_reads(world: Cast):
     assert [each["sql"] for each in queries if not each["sql"].lstrip().startswith(harmless)] == []
 
 
-def test_a_cohort_that_calculates_without_a_job_is_told(world: Cast):
+def test_a_cohort_that_calculates_without_a_job_is_reported(world: Cast):
     made = cohort(world, is_calculating=True)
     found = only("waiting cohorts")
     assert found.state == "bad"
@@ -435,7 +436,7 @@ def test_a_cohort_that_waits_for_one_that_has_a_job_only_waits(world: Cast):
     assert only("waiting cohorts").message == "2 are to be computed"
 
 
-def test_a_cohort_that_waits_for_one_that_fails_is_told_with_it(world: Cast):
+def test_a_cohort_that_waits_for_one_that_fails_is_reported_with_it(world: Cast):
     cause = failing(world, "cause", is_calculating=True)
     between = cohort(world, "between")
     waits = cohort(world, "waits", is_calculating=True)
@@ -475,7 +476,7 @@ def test_a_lock_that_is_no_cohorts_is_passed_over(world: Cast):
     assert only("waiting cohorts").state == "ok"
 
 
-def test_a_calculation_that_takes_too_long_is_told(world: Cast, settings: Any):
+def test_a_calculation_that_takes_too_long_is_reported(world: Cast, settings: Any):
     settings.COHORT_CALCULATION_SECONDS = 60
     made = cohort(world, is_calculating=True)
     Calculation.objects.create(cohort=made)
@@ -511,7 +512,7 @@ def other_connection() -> Iterator[Any]:
         other.close()
 
 
-def test_a_transaction_in_which_nothing_happens_is_told(world: Cast, monkeypatch: pytest.MonkeyPatch):
+def test_a_transaction_in_which_nothing_happens_is_reported(world: Cast, monkeypatch: pytest.MonkeyPatch):
     with other_connection() as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT pg_backend_pid()")
@@ -524,15 +525,15 @@ def test_a_transaction_in_which_nothing_happens_is_told(world: Cast, monkeypatch
         assert named.advice == f"It keeps its locks. End it: SELECT pg_terminate_backend({process})."
 
 
-def test_a_statement_that_runs_for_long_is_told_but_not_what_it_says(
+def test_a_statement_that_runs_for_long_is_reported_but_not_what_it_says(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ):
-    begun, told = threading.Event(), []
+    begun, processes = threading.Event(), []
 
     def run() -> None:
         with other_connection() as other, other.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
-            told.append(cursor.fetchone()[0])
+            processes.append(cursor.fetchone()[0])
             begun.set()
             with suppress(OperationalError):  # it is ended below
                 cursor.execute("SELECT pg_sleep(9), 'what nobody is to see'")
@@ -544,12 +545,12 @@ def test_a_statement_that_runs_for_long_is_told_but_not_what_it_says(
         monkeypatch.setattr(activity, "STATEMENT_RUNS_SECONDS", -3600)
         found = wait_until(lambda: [each for each in ask("long statements") if each.state != "ok"], "statement")
         assert [each.state for each in found] == ["warning"]
-        assert f"process {told[0]} of" in found[0].message
+        assert f"process {processes[0]} of" in found[0].message
         assert "(SELECT)" in found[0].message
         assert "nobody is to see" not in found[0].message
-        assert found[0].advice == f"If nobody needs it: SELECT pg_cancel_backend({told[0]})."
+        assert found[0].advice == f"If nobody needs it: SELECT pg_cancel_backend({processes[0]})."
     finally:
-        execute(f"SELECT pg_terminate_backend({told[0]})")
+        execute(f"SELECT pg_terminate_backend({processes[0]})")
         ended(thread)
 
 
@@ -558,7 +559,7 @@ def ended(thread: threading.Thread) -> None:
     assert not thread.is_alive()
 
 
-def test_who_waits_for_a_lock_is_told_with_who_holds_it(committed_cast: Cast, monkeypatch: pytest.MonkeyPatch):
+def test_who_waits_for_a_lock_is_reported_with_who_holds_it(committed_cast: Cast, monkeypatch: pytest.MonkeyPatch):
     def wait() -> None:
         with other_connection() as other, other.cursor() as cursor:
             cursor.execute("BEGIN")
@@ -647,7 +648,7 @@ def test_dead_rows(world: Cast, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(activity, "FEW_DEAD_ROWS", -1)
     monkeypatch.setattr(activity, "DEAD_SHARE", -1)
     found = ask("vacuum")
-    assert len(found) == texts.EXAMPLES
+    assert len(found) == EXAMPLES
     assert all("dead rows beside" in each.message and "VACUUM" in each.advice for each in found)
 
 
@@ -676,7 +677,7 @@ def test_the_disk_of_a_directory_that_is_not_there_yet(deployed: Any):
     assert only("disk").message.endswith(" at /tmp")
 
 
-#: What the settings are, the state, a part of what is told and of the advice.
+#: What the settings are, the state, a part of the message and of the advice.
 SETTINGS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"DEBUG": True}, "bad", "DEBUG is on", "Set DEBUG=false"),
     ({"SECRET_KEY": "short"}, "bad", "SECRET_KEY can be guessed", "openssl rand"),
@@ -691,19 +692,19 @@ SETTINGS: list[tuple[dict[str, Any], str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "state", "told", "advice"), SETTINGS)
-def test_a_setting_that_is_not_well(deployed: Any, given: dict[str, Any], state: str, told: str, advice: str):
+@pytest.mark.parametrize(("given", "state", "message", "advice"), SETTINGS)
+def test_a_setting_that_is_not_well(deployed: Any, given: dict[str, Any], state: str, message: str, advice: str):
     assert only("settings").state == "ok"
     for name, value in given.items():
         setattr(deployed, name, value)
     found = only("settings")
     assert found.state == state
-    assert told in found.message
+    assert message in found.message
     assert advice in found.advice
     assert is_sentence(found.advice)
 
 
-def test_each_setting_that_is_not_well_is_told(deployed: Any):
+def test_each_setting_that_is_not_well_is_reported(deployed: Any):
     deployed.DEBUG, deployed.SECRET_KEY, deployed.ALLOWED_HOSTS = True, "short", ["*"]
     assert [each.state for each in ask("settings")] == ["bad", "bad", "warning"]
 
@@ -870,7 +871,7 @@ def test_the_address_follows_from_the_command_line():
 def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
     with place() as parent, serving(parent / "data", *LIGHT, "--host", host) as server:
         assert f"The server listens on {host} without a proxy" in server.stderr
-        rows = told(rows_of(server.directory, 0), "web server")
+        rows = named(rows_of(server.directory, 0), "web server")
         assert [row["state"] for row in rows] == ["warning", "ok", "ok"]
         assert f"listens on {host} without a proxy" in rows[0]["message"]
         assert "IS_BEHIND_PROXY=true" in rows[0]["advice"]
@@ -952,7 +953,7 @@ def test_tables_that_are_still_to_come_are_no_second_trouble(world: Cast):
     assert "failing cohorts" not in {each.name for each in found}
 
 
-def test_a_table_that_is_lacking_although_all_is_applied_is_told(world: Cast):
+def test_a_table_that_is_lacking_although_all_is_applied_is_reported(world: Cast):
     execute("ALTER TABLE cohorts_cohort RENAME COLUMN errors_calculating TO later")
     assert "errors_calculating" in only("failing cohorts").message
 
@@ -1083,7 +1084,7 @@ def test_programs_get_every_finding(world: Cast):
 DEPLOYMENT = {"SECRET_KEY": "x9" * 3 + LONG_KEY, "ALLOWED_HOSTS": "api.example.com", "IS_BEHIND_PROXY": "true"}
 
 
-def told(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+def named(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["name"] == name]
 
 
@@ -1101,7 +1102,7 @@ def test_a_database_that_is_away_or_silent(listens: bool):
     assert done.returncode == 1, done
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == ["settings", "disk", "database"]
-    (row,) = told(rows, "database")
+    (row,) = named(rows, "database")
     assert row["state"] == "bad"
     assert "core6 on 127.0.0.1 cannot be reached" in row["message"]
     assert PASSWORD not in done.stdout + done.stderr
@@ -1151,8 +1152,8 @@ def test_beside_a_running_server(directory: Path):
         assert row["name"] == "failing cohorts"
         assert f"cohort {body['id']} “stuck” of project {server.printed('project')}" in row["message"]
         assert "A bracket in a regular expression is not closed" in row["message"]
-        assert told(rows, "serve")[0]["message"].startswith(f"process {server.process.pid}, for ")
-        assert [row["message"].split(" answered")[0] for row in told(rows, "web server")] == [
+        assert named(rows, "serve")[0]["message"].startswith(f"process {server.process.pid}, for ")
+        assert [row["message"].split(" answered")[0] for row in named(rows, "web server")] == [
             f"{server.url}/_livez",
             f"{server.url}/_readyz",
         ]

@@ -98,12 +98,12 @@ def command(file: Path) -> list[str]:
 
 
 def _dump(file: Path) -> None:
-    with tempfile.TemporaryFile() as told, progress("Writing the backup", is_bytes=True) as work:
+    with tempfile.TemporaryFile() as errors, progress("Writing the backup", is_bytes=True) as work:
         dump = processes.spawn(
             command(file),
             on_parent_death=signal.SIGTERM,
             stdout=subprocess.DEVNULL,
-            stderr=told,
+            stderr=errors,
             env=dumps.environment(),
         )
         try:
@@ -114,8 +114,8 @@ def _dump(file: Path) -> None:
         finally:
             processes.stop(dump, signal.SIGTERM, 2.0)
         if dump.returncode:
-            told.seek(0)
-            raise CommandError(f"the database could not be dumped: {dumps.reason(told.read())}")
+            errors.seek(0)
+            raise CommandError(f"the database could not be dumped: {dumps.reason(errors.read())}")
 
 
 def _what_else() -> str:
