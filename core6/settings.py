@@ -5,107 +5,44 @@ Importing this module starts and writes nothing.
 
 import os
 from pathlib import Path
-from typing import Any
 
 import environ  # type: ignore[import-untyped]  # the library has no types
-from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
+from core6.api import settings as api
 from core6.api.openapi import settings as openapi
 from core6.console import settings as console
 from core6.database import data_directory
 from core6.database import settings as connections
+from core6.management.environment import read
 from core6.observability.settings import logging_settings
 from core6.security.secret_strength import weak_secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in _TRUE + _FALSE:
-        raise ValueError("use true or false")
-    return text.lower() in _TRUE
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
-        raise ValueError("use a whole number from 1")
-    return int(text)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
-        raise ValueError("use DEBUG, INFO, WARNING, ERROR or CRITICAL")
-    return text.upper()
-
-
-#: Every setting: its reader and its default. README's table lists the same names (a test compares them).
-ENVIRONMENT: dict[str, tuple[Any, str]] = {
-    "DATABASE_URL": (str, ""),
-    "REPLICA_URL": (str, ""),
-    "IS_BEHIND_POOLER": (_boolean, "false"),
-    "CORE6_DATA_DIR": (str, ""),
-    "SECRET_KEY": (str, ""),
-    "ENCRYPTION_KEYS": (_names, ""),
-    "DEBUG": (_boolean, "false"),
-    "ALLOWED_HOSTS": (_names, "localhost,127.0.0.1,[::1]"),
-    "CORS_ALLOWED_ORIGINS": (_names, ""),
-    "CSRF_TRUSTED_ORIGINS": (_names, ""),
-    "IS_BEHIND_PROXY": (_boolean, "false"),
-    "WEB_WORKERS": (_positive, str(max(2, min(4, os.cpu_count() or 2)))),
-    "RATE_LIMIT_ENABLED": (_boolean, "false"),
-    "COHORT_REFRESH_MINUTES": (_positive, "15"),
-    "COHORT_CALCULATION_SECONDS": (_positive, "600"),
-    "CALCULATION_HISTORY": (_positive, "100"),
-    "ACTIVITY_DAYS": (_positive, "400"),
-    "IDEMPOTENCY_HOURS": (_positive, "24"),
-    "IDEMPOTENCY_MB": (_positive, "50"),
-    "LOG_LEVEL": (_level, "WARNING"),
-    "METRICS_TOKEN": (str, ""),
-}
-
 if (BASE_DIR / ".env").exists():
     environ.Env.read_env(BASE_DIR / ".env")
 
 
-def _read(name: str) -> Any:
-    reader, default = ENVIRONMENT[name]
-    text = os.environ.get(name, default)
-    try:
-        return reader(text)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={text}: {error}") from error
-
-
-DEBUG: bool = _read("DEBUG")
-ALLOWED_HOSTS: list[str] = _read("ALLOWED_HOSTS")
-CORS_ALLOWED_ORIGINS: list[str] = _read("CORS_ALLOWED_ORIGINS")
-CSRF_TRUSTED_ORIGINS: list[str] = _read("CSRF_TRUSTED_ORIGINS")
-#: What scripts of those origins may send and read beside the ordinary.
-CORS_ALLOW_HEADERS = [*default_headers, "if-match", "if-none-match", "idempotency-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = [
-    *("ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"),
-]
-IS_BEHIND_PROXY: bool = _read("IS_BEHIND_PROXY")
-WEB_WORKERS: int = _read("WEB_WORKERS")
+DEBUG: bool = read("DEBUG")
+ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS")
+CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS: list[str] = read("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS = api.CORS_ALLOW_HEADERS, api.CORS_EXPOSE_HEADERS
+IS_BEHIND_PROXY: bool = read("IS_BEHIND_PROXY")
+WEB_WORKERS: int = read("WEB_WORKERS")
 #: How many calls a key may make in so many seconds (D16).
-RATE_LIMITS: dict[int, int] = {60: 480, 3600: 4800} if _read("RATE_LIMIT_ENABLED") else {}
-COHORT_REFRESH_MINUTES: int = _read("COHORT_REFRESH_MINUTES")
-COHORT_CALCULATION_SECONDS: int = _read("COHORT_CALCULATION_SECONDS")
+RATE_LIMITS: dict[int, int] = {60: 480, 3600: 4800} if read("RATE_LIMIT_ENABLED") else {}
+COHORT_REFRESH_MINUTES: int = read("COHORT_REFRESH_MINUTES")
+COHORT_CALCULATION_SECONDS: int = read("COHORT_CALCULATION_SECONDS")
 #: How much is kept of what was: runs of each cohort, days of activity, and answers to requests that are repeated, for
 #: so many hours and so many MB of each organization. An hourly job deletes the rest.
-CALCULATION_HISTORY: int = _read("CALCULATION_HISTORY")
-ACTIVITY_DAYS: int = _read("ACTIVITY_DAYS")
-IDEMPOTENCY_HOURS: int = _read("IDEMPOTENCY_HOURS")
-IDEMPOTENCY_MB: int = _read("IDEMPOTENCY_MB")
-LOG_LEVEL: str = _read("LOG_LEVEL")
+CALCULATION_HISTORY: int = read("CALCULATION_HISTORY")
+ACTIVITY_DAYS: int = read("ACTIVITY_DAYS")
+IDEMPOTENCY_HOURS: int = read("IDEMPOTENCY_HOURS")
+IDEMPOTENCY_MB: int = read("IDEMPOTENCY_MB")
+LOG_LEVEL: str = read("LOG_LEVEL")
 #: The bearer token that reads /metrics; without one there are none.
-METRICS_TOKEN: str = _read("METRICS_TOKEN")
+METRICS_TOKEN: str = read("METRICS_TOKEN")
 #: Whether each request is a line of the log.
 IS_REQUEST_LOGGED = LOG_LEVEL in ("DEBUG", "INFO")
 #: Whether connections count their statements: nobody else looks.
@@ -113,10 +50,10 @@ IS_SQL_COUNTED = IS_REQUEST_LOGGED or bool(METRICS_TOKEN)
 
 
 # The database: a real server by its address, else the embedded one of the data directory.
-DATABASE_URL: str = _read("DATABASE_URL")
-REPLICA_URL: str = _read("REPLICA_URL")
-IS_BEHIND_POOLER: bool = _read("IS_BEHIND_POOLER")
-DATA_DIRECTORY = data_directory.locate(_read("CORE6_DATA_DIR"))
+DATABASE_URL: str = read("DATABASE_URL")
+REPLICA_URL: str = read("REPLICA_URL")
+IS_BEHIND_POOLER: bool = read("IS_BEHIND_POOLER")
+DATA_DIRECTORY = data_directory.locate(read("CORE6_DATA_DIR"))
 IS_EMBEDDED = not DATABASE_URL
 if IS_EMBEDDED and (REPLICA_URL or IS_BEHIND_POOLER):
     _name = "REPLICA_URL" if REPLICA_URL else "IS_BEHIND_POOLER"
@@ -127,32 +64,33 @@ DATABASES = {
     else connections.server("DATABASE_URL", DATABASE_URL, is_behind_pooler=IS_BEHIND_POOLER)
 }
 SESSION_LIMITS = connections.SESSION_LIMITS
-#: What web workers add to the options above (core6/wsgi.py): statements prepared once for each connection, and limits
-#: of time. Migrations and commands run without, since they send several commands in one statement.
+#: Further options of web workers: prepared statements and time limits. Migrations and commands run without them, since
+#: they send several commands in one statement.
 WEB_CONNECTION_OPTIONS = connections.web_options(SESSION_LIMITS, is_behind_pooler=IS_BEHIND_POOLER)
+if os.environ.get("CORE6_PROCESS") == "web":  # set by core6/wsgi.py
+    DATABASES["default"]["OPTIONS"] |= WEB_CONNECTION_OPTIONS
 if REPLICA_URL:
     DATABASES["replica"] = connections.replica(REPLICA_URL, is_behind_pooler=IS_BEHIND_POOLER)
     DATABASE_ROUTERS = ["core6.database.replica.Router"]
 
-SECRET_KEY: str = _read("SECRET_KEY")
+SECRET_KEY: str = read("SECRET_KEY")
 IS_SECRET_KEY_GENERATED = IS_EMBEDDED and not SECRET_KEY
 if IS_SECRET_KEY_GENERATED:
-    try:
-        # None before the first start, which makes it; Django refuses to use an empty one.
-        SECRET_KEY = data_directory.read_private(DATA_DIRECTORY / "secret_key") or ""
-    except data_directory.Unusable as unusable:
-        raise ImproperlyConfigured(str(unusable)) from unusable
-if not (SECRET_KEY or IS_EMBEDDED):
+    # Read when it is used first, since the first start creates it.
+    SECRET_KEY = data_directory.lazy_secret(DATA_DIRECTORY / "secret_key")
+elif not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is required beside DATABASE_URL: set it to a long random text")
 
 #: What secrets are encrypted with: the first writes, every one and SECRET_KEY read. None: SECRET_KEY alone.
-ENCRYPTION_KEYS: list[str] = _read("ENCRYPTION_KEYS")
+ENCRYPTION_KEYS: list[str] = read("ENCRYPTION_KEYS")
 
 #: Others can reach the server. On one machine, for its own use, any secret will do.
 IS_PRODUCTION = not DEBUG and (not IS_EMBEDDED or IS_BEHIND_PROXY)
 if IS_PRODUCTION:
     for _name, _why in weak_secrets(
-        secret_key=SECRET_KEY, encryption_keys=ENCRYPTION_KEYS, metrics_token=METRICS_TOKEN
+        secret_key="" if IS_SECRET_KEY_GENERATED else SECRET_KEY,
+        encryption_keys=ENCRYPTION_KEYS,
+        metrics_token=METRICS_TOKEN,
     ):
         raise ImproperlyConfigured(f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`")
 
@@ -211,32 +149,12 @@ STATIC_URL = "/static/"
 #: The pages' scripts are served as their packages bring them: nothing has to be collected.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
+TEMPLATES = console.TEMPLATES
+AUTH_PASSWORD_VALIDATORS = console.AUTH_PASSWORD_VALIDATORS
 ROOT_URLCONF = "core6.urls"
 WSGI_APPLICATION = "core6.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_REDIRECT_URL = "/admin/"
-#: Of those who use the console.
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
-    for name, options in {
-        "UserAttributeSimilarityValidator": {"user_attributes": ("email", "first_name", "last_name")},
-        "MinimumLengthValidator": {"min_length": 12},
-        "CommonPasswordValidator": {},
-    }.items()
-]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 APPEND_SLASH = False  # every URL answers with and without the final slash (D13)
 USE_TZ = True
@@ -268,42 +186,11 @@ SILENCED_SYSTEM_CHECKS = [
     *(["security.W005", "security.W021"] if IS_BEHIND_PROXY else ["security.W004", "security.W010"]),
     *(["security.W009"] if IS_SECRET_KEY_GENERATED else []),  # it may not be there before the first start
 ]
-#: Of the pages alone (core6/api/openapi/pages.py). Swagger UI and Redoc write styles; Redoc searches in a worker.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "style-src": ["'self'", "'unsafe-inline'"],
-        "img-src": ["'self'", "data:"],
-        "worker-src": ["'self'", "blob:"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["core6.api.authentication.PersonalAPIKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["core6.api.permissions.IsAllowed"],
-    "DEFAULT_THROTTLE_CLASSES": ["core6.api.rate_limits.KeyThrottle"],
-    "DEFAULT_PARSER_CLASSES": [
-        "core6.api.parsers.JSONParser",
-        "core6.api.parsers.FormParser",
-        "core6.api.parsers.MultiPartParser",
-    ],
-    "DEFAULT_RENDERER_CLASSES": ["core6.api.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core6.api.renderers.Negotiation",
-    "DEFAULT_PAGINATION_CLASS": "core6.api.pagination.LimitOffsetPagination",
-    "DEFAULT_SCHEMA_CLASS": "core6.api.openapi.schema.OperationSchema",
-    "EXCEPTION_HANDLER": "core6.api.errors.exception_handler",
-    "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
+REST_FRAMEWORK = api.REST_FRAMEWORK
 EXCEPTIONS_HOG = {"ENABLE_IN_DEBUG": True}
 #: Seconds without a heartbeat after which a job worker counts as dead and its jobs are given to another.
 DEAD_WORKER_SECONDS = 10.0
-# Two at a time, so that a long calculation does not hold up the rest; what was done leaves no row.
+# Two at a time, so that a long calculation does not delay the rest. Jobs that succeeded leave no row.
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": 2,
     "delete_jobs": "successful",
@@ -313,6 +200,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "stalled_worker_timeout": DEAD_WORKER_SECONDS,
     "shutdown_graceful_timeout": 5.0,
 }
+CONTENT_SECURITY_POLICY = openapi.CONTENT_SECURITY_POLICY
 SPECTACULAR_SETTINGS = openapi.SPECTACULAR_SETTINGS
 LOGGING_CONFIG = "core6.observability.logs.configure"
 LOGGING = logging_settings(LOG_LEVEL)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core6.settings")
+os.environ["CORE6_PROCESS"] = "web"  # for settings.DATABASES
 
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
@@ -15,7 +15,6 @@ from django.http import HttpResponse
 from django.urls import get_resolver
 from django.utils.http import parse_header_parameters
 
-settings.DATABASES["default"]["OPTIONS"].update(settings.WEB_CONNECTION_OPTIONS)
 # Django checks every connection at the begin and at the end of a request. `application` checks once.
 for _signal, _receiver in (
     (request_started, close_old_connections),

@@ -10,8 +10,9 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands, load_command_class
 
+from core6.management.environment import ENVIRONMENT
 from core6.serving.limits import PATIENCE_SECONDS
-from core6.settings import BASE_DIR, ENVIRONMENT
+from core6.settings import BASE_DIR
 
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from core6.database import data_directory
-from core6.settings import BASE_DIR, ENVIRONMENT
+from core6.management.environment import ENVIRONMENT
+from core6.settings import BASE_DIR
 from tests.support.settings import SECRET, URL, manage, python
 
 

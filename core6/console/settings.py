@@ -1,4 +1,6 @@
-"""The settings of Unfold: the console's name, and its sidebar."""
+"""The settings of the console: its look (Unfold), its templates, and its passwords."""
+
+from typing import Final
 
 UNFOLD = {
     "SITE_TITLE": "Core6",
@@ -33,3 +35,25 @@ UNFOLD = {
         ]
     },
 }
+TEMPLATES: Final = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+#: Of those who use the console.
+AUTH_PASSWORD_VALIDATORS: Final = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in {
+        "UserAttributeSimilarityValidator": {"user_attributes": ("email", "first_name", "last_name")},
+        "MinimumLengthValidator": {"min_length": 12},
+        "CommonPasswordValidator": {},
+    }.items()
+]

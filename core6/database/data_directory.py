@@ -11,8 +11,12 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import SimpleLazyObject
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -93,6 +97,21 @@ def secret(path: Path) -> str:
             value = secrets.token_urlsafe(48)
             write_private(path, f"{value}\n")
         return value
+
+
+def lazy_secret(path: Path) -> str:
+    """Return the secret in the file `path`, which is read at first use; that raises ImproperlyConfigured."""
+    return cast("str", SimpleLazyObject(partial(_existing_secret, path)))
+
+
+def _existing_secret(path: Path) -> str:
+    try:
+        value = read_private(path)
+    except Unusable as error:
+        raise ImproperlyConfigured(str(error)) from error
+    if not value:
+        raise ImproperlyConfigured(f"{path} is missing: start the server or run provision, which create it")
+    return value
 
 
 def _lock_file(path: Path) -> IO[str]:

@@ -63,7 +63,7 @@ class AttachedCommand(BaseCommand):
 def prepare() -> None:
     """Migrate the running database, and generate the secret key of the embedded mode if there is none."""
     if settings.IS_SECRET_KEY_GENERATED:
-        settings.SECRET_KEY = data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
+        data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
     with progress("Bringing the database up to date") as work, _migrating_alone(work):
         call_command(_Migrate(work), verbosity=0, interactive=False)
 
@@ -81,9 +81,7 @@ class _Migrate(Command):
 
 
 def refuse_other_release() -> None:
-    """Refuse a database with missing migrations, for a command that must not change it."""
-    if settings.IS_SECRET_KEY_GENERATED:
-        settings.SECRET_KEY = data_directory.read_private(settings.DATA_DIRECTORY / "secret_key") or ""
+    """Refuse a database with missing migrations; for commands that must not change it."""
     if missing_migrations():
         raise CommandError("the database is not of this release: start this one, or run provision, and again")
 

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from core6.settings import ENVIRONMENT
+from core6.management.environment import ENVIRONMENT
 from tests.support.documents import files
 from tests.test_containers import check_manage_command
 

@@ -84,7 +84,7 @@ def test_an_old_state_is_seen(scene: Stage, crowd: Crowd):
     client = crowd.clients[0]
     scene.ask("PATCH", f"{client.at}/annotations/{client.counter}/", {"content": "counter x 987"})
     scene.ask("PATCH", f"{client.at}/reset_token/", {})
-    client.known.api_tokens.append(("phc_told", Outcome.KEPT))
+    client.known.api_tokens.append(("phc_unrecorded", Outcome.KEPT))
     execute(scene, f"DELETE FROM cohorts_cohortmember WHERE cohort_id IN ({client.static}, {client.dynamic})")
     problems = broken(scene, crowd)
     assert any("'counter x 987' after" in each for each in problems)

@@ -21,7 +21,7 @@ TOKEN = "t0ken-of-the-tests-of-metrics-which-is-long"
 REFUSAL = error(
     "authentication_error",
     "not_authenticated",
-    "Metrics are told to whoever sends METRICS_TOKEN as the bearer token.",
+    "Send METRICS_TOKEN as the bearer token to read the metrics.",
 )
 
 

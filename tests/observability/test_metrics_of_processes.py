@@ -143,7 +143,7 @@ def alone(counting: Counting) -> Iterator[Any]:
     process = psutil.Popen(command, cwd=BASE_DIR, env=given, stdout=-1, text=True)
     try:
         line = process.stdout.readline()
-        found = re.fullmatch(r"Metrics are told at (http://127\.0\.0\.1:\d+)/metrics\n", line)
+        found = re.fullmatch(r"Metrics: (http://127\.0\.0\.1:\d+)/metrics\n", line)
         assert found, line
         yield found[1]
     finally:

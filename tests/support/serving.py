@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from core6.settings import BASE_DIR, ENVIRONMENT
+from core6.management.environment import ENVIRONMENT
+from core6.settings import BASE_DIR
 from tests.support.key_text import lines_with_keys
 
 #: Far more than anything here takes; who waits, waits for an event.

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 
-from core6.settings import BASE_DIR, ENVIRONMENT
+from core6.management.environment import ENVIRONMENT
+from core6.settings import BASE_DIR
 
 #: As `openssl rand -base64 48` makes them.
 SECRET = "q3JvYx0m7mB4u2m1JjS9hQd8c5nT6aWkRz+EoLfXgPyVbNiUsKHtD/Mw4rCe1pZG"

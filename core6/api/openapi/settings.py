@@ -1,5 +1,7 @@
 """The settings of drf-spectacular."""
 
+from typing import Final
+
 SPECTACULAR_SETTINGS = {
     "TITLE": "Core6",
     "VERSION": "0.1.0",
@@ -28,4 +30,17 @@ SPECTACULAR_SETTINGS = {
         "CohortTypeEnum": "cohorts.models.Cohort.CohortType",
         "RoleAtOrganizationEnum": "core6.accounts.models.User.RoleAtOrganization",
     },
+}
+#: Of the pages alone (core6/api/openapi/pages.py). Swagger UI and Redoc write styles; Redoc searches in a worker.
+CONTENT_SECURITY_POLICY: Final = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "worker-src": ["'self'", "blob:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
 }

@@ -69,7 +69,7 @@ class Command(AttachedCommand):
         return f"{done} of {len(moved)} tables put in their places, the others were there."
 
     def _put(self, table: Table) -> bool:
-        """Put a table in its place and tell; return whether that was to be done."""
+        """Move a table to its place and print that; return False when it was there already."""
         place = plan.placed().get(table.name)
         if place not in (None, table.place):
             raise CommandError(

@@ -17,7 +17,7 @@ _WIDTH = 140
 class Command(BaseCommand):
     """Looks at everything that it can reach: without `serve`, without the database and without migrations, too."""
 
-    help = "Tell how the server is and what to do about what is not well; exit code 1 when something is bad."
+    help = "Check the server and say how to mend what is wrong; exit code 1 when something is bad."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:

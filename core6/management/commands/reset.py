@@ -19,10 +19,10 @@ from core6.cluster import plan
 from core6.management.database_command import AttachedCommand
 from core6.terminal.progress import progress
 
-#: Every server has it; the database itself cannot be replaced by who is connected to it.
+#: Every server has this database. A database cannot be replaced over a connection to itself.
 _MAINTENANCE = "postgres"
 _LONGEST_NAME = 63
-#: Not what belongs to the server itself, such as a vacuum, which makes room without being told.
+#: Not the background processes of the server, such as a vacuum: they give way by themselves.
 _TERMINATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s) AND usesysid IS NOT NULL"""
 _MIGRATIONS = "SELECT app, name FROM django_migrations ORDER BY app, name"

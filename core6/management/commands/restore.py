@@ -22,7 +22,7 @@ from core6.terminal.progress import progress
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> pg_backend_pid()"""
-#: One that was closed a moment ago is still told.
+#: A connection is still listed for a moment after it was closed.
 _OTHERS_SECONDS = 1.0
 
 

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         except Stopped:
             pass
         except Exception as error:
-            # Asked to stop in the midst of a statement, the driver complains of that instead.
+            # A stop in the middle of a statement shows as an error of the driver.
             if not Stopped.is_requested:
                 raise _readable(error) from error
         finally:
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             if Stopped.is_requested:
                 self.stdout.write(_STOPPING)
                 self.stdout.flush()
-            # The database goes last: whoever still writes needs it. Before the start is over nobody does.
+            # The database stops last, since the others may still write. Until the start is over, none does.
             others = [child.process for child in self.children if child.name != _DATABASE]
             _stop(others, _STOP_SECONDS + 0.5 if self.is_ready else 0.5)
             if self.server:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
@@ -22,7 +24,7 @@ _PAUSE_SECONDS = 1.0
 
 
 class Command(BaseCommand):
-    """Runs until it is asked to stop; a job that runs then is finished, or given back."""
+    """Runs until Ctrl-C or SIGTERM; a running job is then finished, or given back."""
 
     help = "Run the job worker alone, until Ctrl-C or SIGTERM; the database must be up to date."
     requires_system_checks = ()
@@ -33,17 +35,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["metrics"]:
-            self._tell_metrics(options["metrics"])
+            self._serve_metrics(options["metrics"])
         if not settings.IS_BEHIND_POOLER:
-            # Frozen in a transaction, it would keep its locks from whoever takes its jobs over.
-            limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
-            given = settings.DATABASES["default"]["OPTIONS"]
-            given["options"] = f"{given.get('options', '')} {limit}".strip()
+            connection_created.connect(_limit_idle_transactions)
         while not self._has_ended():
             time.sleep(_PAUSE_SECONDS)
 
     def _has_ended(self) -> bool:
-        """Work until somebody asks for the end; False when the database went away, which it had not at the start."""
+        """Work until a signal; return False when the database went away after the start."""
         try:
             with app.replace_connector(_connector()):
                 asyncio.run(self._work())
@@ -65,23 +64,36 @@ class Command(BaseCommand):
                 task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [],
             )
 
-    def _tell_metrics(self, place: str) -> None:
+    def _serve_metrics(self, place: str) -> None:
         if not settings.METRICS_TOKEN:
             raise CommandError("--metrics needs METRICS_TOKEN: set it to a long random text (openssl rand -base64 48)")
         host, _, port = place.rpartition(":")
         if not (host and port.isdecimal()):
             raise CommandError(f"--metrics {place} is no HOST:PORT, such as 127.0.0.1:9100")
-        from core6.observability import metrics_endpoint  # noqa: PLC0415  # it loads the library, which nobody else needs
+        from core6.observability import metrics_endpoint  # noqa: PLC0415  # the library is slow to load
 
         try:
             server = metrics_endpoint.serve(host.strip("[]"), int(port))
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CommandError(f"{place} cannot be listened on ({reason}): choose another for --metrics") from error
-        self.stdout.write(f"Metrics are told at http://{host}:{server.server_port}/metrics")
+        self.stdout.write(f"Metrics: http://{host}:{server.server_port}/metrics")
         self.stdout.flush()
 
 
+def _limit_idle_transactions(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Limit transactions in which a worker froze: they hold locks against the worker that takes over its jobs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false)",
+            [f"{settings.DEAD_WORKER_SECONDS:.0f}s"],
+        )
+
+
 def _connector() -> PsycopgConnector:
-    """Return the connector of the library for workers; it gives up soon: the database may be another one by now."""
-    return PsycopgConnector(kwargs=connector_params(), timeout=_CONNECTION_SECONDS)
+    """Return the library's connector for workers; it gives up soon, since the database may have been replaced."""
+    params = connector_params()
+    if not settings.IS_BEHIND_POOLER:
+        limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
+        params["options"] = f"{params.get('options', '')} {limit}".strip()
+    return PsycopgConnector(kwargs=params, timeout=_CONNECTION_SECONDS)

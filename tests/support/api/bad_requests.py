@@ -254,21 +254,21 @@ VALUES: Final[Mapping[str, Any]] = {
 
 def with_fields(operation: Operation) -> Iterator[BadRequest]:
     """Yield bodies with one wrong value: all values of all fields, but for the actions that read a project's alike."""
-    is_told_elsewhere = operation.is_about_a_project and operation.name not in (
+    has_own_error = operation.is_about_a_project and operation.name not in (
         "projects_create",
         "projects_partial_update",
         "projects_complete_product_onboarding_partial_update",
     )
     for number, name in enumerate(operation.fields):
         values = list(VALUES.items())
-        if is_told_elsewhere:
+        if has_own_error:
             # Two of each field, others in each operation.
             first = (2 * number + len(operation.name)) % len(values)
             values = [*values, *values][first : first + 2]
         for wrong, value in values:
             body = json.dumps({**operation.right_body, name: value}).encode()
             yield BadRequest(f"{name} is {wrong}", operation.method, operation.path, body)
-        text = f"{name}={quote(SQL)}" if not is_told_elsewhere else f"{name}=%ff%00"
+        text = f"{name}={quote(SQL)}" if not has_own_error else f"{name}=%ff%00"
         yield BadRequest(f"{name} in a form", operation.method, operation.path, text.encode(), FORM)
 
 

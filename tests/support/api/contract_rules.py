@@ -46,7 +46,7 @@ def is_the_servers_fault(failure: Failure, case: Case, response: Response) -> bo
     if isinstance(failure, AcceptedNegativeData):
         return not (_is_a_form(case) or _is_right_as_read(case, response))
     if isinstance(failure, RejectedPositiveData):
-        return not (_is_a_form(case) or _is_told_as_a_rule(response) or not _is_right_as_read(case, response))
+        return not (_is_a_form(case) or _is_documented_refusal(response) or not _is_right_as_read(case, response))
     # A hard delete is declared, refused, and so not listed by `Allow` (D27).
     return not (isinstance(failure, AllowHeaderMismatch) and failure.missing_methods == ["DELETE"])
 
@@ -55,7 +55,7 @@ def _is_a_form(case: Case) -> bool:
     return case.media_type not in (None, "application/json")
 
 
-def _is_told_as_a_rule(response: Response) -> bool:
+def _is_documented_refusal(response: Response) -> bool:
     if response.status_code != 400:
         return False
     body = response.json()
