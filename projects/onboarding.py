@@ -11,7 +11,7 @@ from rest_framework.exceptions import PermissionDenied
 from core6.accounts.models import Organization, User
 from core6.analytics.models import Dashboard
 from core6.api.errors import ErrorSerializer
-from core6.api.exceptions import ToldTwice
+from core6.api.exceptions import LegacyFieldError
 from projects.activity import log_created
 from projects.demo import has_demo_project, request_demo_data
 from projects.models import ProductIntent, Project
@@ -100,11 +100,13 @@ class OnboardingErrorSerializer(ErrorSerializer):
 
 
 def check_product_type(value: Any) -> None:
-    """Refuse a missing or unknown product; raises ToldTwice."""
+    """Refuse a missing or unknown product; raises LegacyFieldError."""
     if value in (None, ""):
-        raise ToldTwice("product_type", "This field is required.", code="required", error="product_type is required")
+        raise LegacyFieldError(
+            "product_type", "This field is required.", code="required", error="product_type is required"
+        )
     if value not in PRODUCTS:
-        raise ToldTwice(
+        raise LegacyFieldError(
             "product_type",
             f'"{value}" is not a valid choice.',
             code="invalid_choice",

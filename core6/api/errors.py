@@ -31,7 +31,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
-from core6.api.exceptions import BadRequestError, RequestTooLarge, ServiceUnavailable, ToldTwice
+from core6.api.exceptions import BadRequestError, LegacyFieldError, RequestTooLarge, ServiceUnavailable
 from core6.security import masking
 from core6.security.error_texts import shortened
 
@@ -57,7 +57,7 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Respo
     """Return the answer to an exception raised in a view; an unknown one is logged and 500."""
     known = _translate(exception)
     response: Response = render(known, dict(context))
-    if isinstance(exception, ToldTwice):
+    if isinstance(exception, LegacyFieldError):
         response.data["error"] = exception.error
     for name in ("detail", "attr", "error"):
         if response.data.get(name):
@@ -181,7 +181,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
 
 
 def unauthorized(detail: str) -> JsonResponse:
-    """Return the answer to whoever asks, outside the API, without the right token; `detail` names it."""
+    """Return the 401 of a page outside the API; `detail` says which token to send."""
     response = _answer(401, "not_authenticated", detail, kind="authentication_error")
     response.headers["WWW-Authenticate"] = "Bearer"
     return response

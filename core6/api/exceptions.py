@@ -1,4 +1,4 @@
-"""Errors that REST framework has no word for; core6.api.errors tells them."""
+"""Errors that REST framework does not define; core6.api.errors turns them into answers."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from rest_framework import exceptions
 
 
 class InvalidRequest(exceptions.APIException):
-    """What is wrong is the request as such, and no value in it."""
+    """The request as a whole is wrong, not one of its values."""
 
     default_type: ClassVar[str] = "invalid_request"
 
@@ -27,8 +27,8 @@ class RequestTooLarge(InvalidRequest):
     default_detail = "The request body is too large: send at most 10 MB."
 
 
-class ToldTwice(exceptions.ValidationError):
-    """A bad value that the error JSON tells under the key `error`, too, as older clients read it (D33)."""
+class LegacyFieldError(exceptions.ValidationError):
+    """A bad value; the error JSON repeats it under the key `error`, which older clients read (D33)."""
 
     def __init__(self, field: str, detail: str, *, code: str, error: str) -> None:
         super().__init__({field: [detail]}, code=code)
@@ -46,7 +46,7 @@ class ServiceUnavailable(exceptions.APIException):
 
 
 class Conflict(InvalidRequest):
-    """Something else is under way that excludes this request."""
+    """Another operation that excludes this request is running."""
 
     status_code = 409
     default_code = "conflict"

@@ -1,8 +1,8 @@
-"""What must hold of the stored data whatever happened to the server, as questions that only read.
+"""The rules that stored data must keep, whatever happened to the server, as checks that only read.
 
-Each check asks for what breaks one rule. Most are one statement that selects a name for each offender; what the
-database cannot know (secrets, what cohorts refer to) is asked in Python. The caller sees to it that all look at one
-snapshot.
+Each check looks for violations of one rule. Most are one statement that selects a name for each violation. Rules that
+the database cannot check (secrets, references between cohorts) are checked in Python. The caller makes sure that all
+checks see one snapshot.
 """
 
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ CHECKS: Final = (
         "SELECT 'project ' || project_id FROM ("
         "SELECT project_id FROM analytics_event UNION SELECT project_id FROM analytics_distinctid"
         " UNION SELECT project_id FROM analytics_person UNION SELECT project_id FROM cohorts_cohortmember"
-        # No questions about each row: what is only on the coordinator cannot be asked from where people are.
+        # No correlated subquery: workers of a cluster cannot read a table that is only on the coordinator.
         ") AS people WHERE project_id NOT IN (SELECT id FROM projects_project) AND project_id NOT IN ("
         "SELECT (args ->> 'project_id')::bigint FROM procrastinate_jobs WHERE task_name = 'core6.tasks.delete_people'"
         " AND status IN ('todo', 'doing') AND args ->> 'project_id' IS NOT NULL)",

@@ -13,12 +13,12 @@ from core6.observability.logs import logger_of
 from core6.security.error_texts import shortened
 
 logger = logger_of("core6.jobs")
-#: What the library calls an end: its level and its status.
+#: The level and the status of each action by which the library reports an end.
 _ENDS: Final = {
     "job_success": (logging.INFO, "succeeded"),
     "job_error_retry": (logging.WARNING, "to_be_tried_again"),
     "job_error": (logging.ERROR, "failed"),
-    # Somebody asked for it, or stopped the worker.
+    # Aborted on request, or because the worker was stopped.
     "job_aborted_retry": (logging.INFO, "aborted_to_be_tried_again"),
     "job_aborted": (logging.INFO, "aborted"),
 }
@@ -26,9 +26,9 @@ _statements: ContextVar[int | None] = ContextVar("statements", default=None)
 
 
 class JobEnds(logging.Filter):
-    """Says `job_finished` for each record of the library on the end of a job; lets whatever else it says pass.
+    """Replaces each record of the library on the end of a job by one `job_finished`; other warnings pass unchanged.
 
-    The library alone knows whether a job is tried again. Its records tell the arguments, too, which ours do not.
+    Only the library knows whether a job is tried again. Its records contain the arguments of the job, ours do not.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -38,7 +38,7 @@ def logger_of(name: str) -> BoundLogger:
 
 
 def formatter(*, is_readable: bool | None = None) -> logging.Formatter:
-    """Return what makes a line of a record, whoever made that; readable where stderr is a terminal."""
+    """Return the formatter of all log records; its lines are easy to read on a terminal, and JSON elsewhere."""
     is_readable = sys.stderr.isatty() if is_readable is None else is_readable
     return ProcessorFormatter(
         processors=[
@@ -54,7 +54,7 @@ def formatter(*, is_readable: bool | None = None) -> logging.Formatter:
 
 
 def _described(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """Put in front when, how bad and where it was, and the request that was being answered."""
+    """Put time, level and logger first, and the id of the current request."""
     record: logging.LogRecord = event.pop("_record")
     del event["_from_structlog"]
     fields: EventDict = {

@@ -1,6 +1,6 @@
-"""`/metrics`: what is counted, as text for Prometheus, to whoever has the METRICS_TOKEN.
+"""`GET /metrics`: all metrics as text for Prometheus, for clients that send the METRICS_TOKEN.
 
-Of the processes that `serve` starts any one tells what all have counted, also those that are no more.
+Each process that `serve` starts reports the metrics of all of them, including those that have ended.
 """
 
 import os
@@ -22,12 +22,12 @@ from core6.api import errors
 from core6.observability import metrics
 from core6.observability.queue_metrics import QueueCollector
 
-_REFUSAL: Final = "Metrics are told to whoever sends METRICS_TOKEN as the bearer token."
+_REFUSAL: Final = "Send METRICS_TOKEN as the bearer token to read the metrics."
 
 
 @cache
 def registry() -> CollectorRegistry:
-    """Return everything there is to tell."""
+    """Return the registry of all metrics."""
     found = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(found)  # type: ignore[no-untyped-call]  # of the library
@@ -43,7 +43,7 @@ def _is_allowed(authorization: str) -> bool:
 
 
 class MetricsMiddleware:
-    """Answers `GET /metrics`; Prometheus need not know a name of ALLOWED_HOSTS."""
+    """Answers `GET /metrics`, also under a host name that is not in ALLOWED_HOSTS."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,7 +58,7 @@ class MetricsMiddleware:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer the same where there is no web server: a WSGI application."""
+    """Serve the metrics of a process without a web server, such as the job worker: a WSGI application."""
     if _is_allowed(environ.get("HTTP_AUTHORIZATION", "")):
         answer: Iterable[bytes] = make_wsgi_app(registry())(environ, start_response)
         return answer
@@ -68,16 +68,16 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 class _Handler(WSGIRequestHandler):
-    """Logs no request; lets nobody hold a thread."""
+    """Logs no request and closes a connection that stays silent."""
 
     timeout = 5
 
-    def log_message(self, *told: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         pass
 
 
 def serve(host: str, port: int) -> WSGIServer:
-    """Answer at a port, 0 for a free one, by threads that end with the process; raises OSError when it is taken."""
+    """Serve the metrics on a port (0: a free one) from daemon threads; raises OSError when the port is in use."""
 
     class Server(ThreadingWSGIServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,4 +1,4 @@
-"""What the database tells Prometheus of the queue and its workers, asked when Prometheus asks."""
+"""Metrics of the job queue and its workers, read from the database for each request of Prometheus."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -35,7 +35,7 @@ class Queue(NamedTuple):
 
 
 class QueueCollector(Collector):
-    """Asks the database, which may be away or frozen: then only that is told."""
+    """Reads the queue; when the database does not answer in time, only `core6_database_up 0` is reported."""
 
     def __init__(self) -> None:
         self._probe = Probe(_look, seconds=_PATIENCE_SECONDS, name="metrics")
@@ -51,10 +51,10 @@ class QueueCollector(Collector):
         yield jobs
         yield GaugeMetricFamily(
             "core6_job_oldest_waiting_seconds",
-            "How long the oldest job has waited that may start now.",
+            "Seconds that the oldest job which may start now has waited.",
             value=queue.waiting_seconds,
         )
-        yield GaugeMetricFamily("core6_job_workers", "Job workers that gave a sign of life.", value=queue.workers)
+        yield GaugeMetricFamily("core6_job_workers", "Job workers with a recent heartbeat.", value=queue.workers)
 
 
 def _look() -> Queue:

@@ -1,4 +1,4 @@
-"""The route of a request, as logs and metrics tell it: the pattern of its address, never the address itself."""
+"""The route of a request, for logs and metrics: the pattern of its address, never the address itself."""
 
 import re
 from functools import cache
@@ -7,7 +7,7 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest
 
-#: The route of every address that nobody answers, and the name of the pattern that catches those below `/api/`.
+#: The route of every address without a view, and the name of the pattern that catches those below `/api/`.
 UNMATCHED: Final = "unmatched"
 _PLACE: Final = re.compile(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>")
 
@@ -15,7 +15,7 @@ _PLACE: Final = re.compile(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>")
 def route_of(request: HttpRequest) -> str:
     """Return the route of a request that has been answered, such as `/api/projects/:project_id/annotations/:id/`.
 
-    There are no more of them than patterns: an address may hold anything, even a key.
+    Their number is bounded by the number of patterns, and none contains a key, which an address might.
     """
     match = request.resolver_match
     if match is None:
