@@ -76,7 +76,7 @@ if REPLICA_URL:
 SECRET_KEY: str = read("SECRET_KEY")
 IS_SECRET_KEY_GENERATED = IS_EMBEDDED and not SECRET_KEY
 if IS_SECRET_KEY_GENERATED:
-    # Read when it is used first, since the first start creates it.
+    # The first start creates it, after it has read the settings.
     SECRET_KEY = data_directory.lazy_secret(DATA_DIRECTORY / "secret_key")
 elif not SECRET_KEY:
     raise ImproperlyConfigured("SECRET_KEY is required beside DATABASE_URL: set it to a long random text")

@@ -100,8 +100,11 @@ def secret(path: Path) -> str:
 
 
 def lazy_secret(path: Path) -> str:
-    """Return the secret in the file `path`, which is read at first use; that raises ImproperlyConfigured."""
-    return cast("str", SimpleLazyObject(partial(_existing_secret, path)))
+    """Return the secret in the file `path`; a missing one is read at first use, which raises ImproperlyConfigured."""
+    try:
+        return _existing_secret(path)
+    except ImproperlyConfigured:
+        return cast("str", SimpleLazyObject(partial(_existing_secret, path)))
 
 
 def _existing_secret(path: Path) -> str:

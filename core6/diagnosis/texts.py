@@ -49,7 +49,7 @@ def _secrets() -> list[str]:
 def secret_key() -> str:
     """Return the secret key; empty before the first start has made it."""
     try:
-        return settings.SECRET_KEY
+        return str(settings.SECRET_KEY)  # it may be lazy
     except ImproperlyConfigured:
         return ""
 

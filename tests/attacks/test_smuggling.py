@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.places import place
 from tests.support.sampling import sampled
-from tests.support.serving import LIGHT, Serve, serving
+from tests.support.serving import LIGHT, Serve, serving, started_place
 
 #: Of what is hidden: where one runs, the tests behind it still pass.
 NUMBERS: Final = count()
@@ -22,7 +21,7 @@ SILENCE: Final = 0.5
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serve]:
-    with place() as parent, serving(parent / "data", *LIGHT) as server:
+    with started_place() as directory, serving(directory, *LIGHT) as server:
         yield server
 
 

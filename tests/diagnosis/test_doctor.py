@@ -31,7 +31,7 @@ from tests.conftest import Cast
 from tests.support.cohorts.people import all_of, leaf, person, work
 from tests.support.key_text import lines_with_keys
 from tests.support.places import connect, place
-from tests.support.serving import LIGHT, manage, serving, wait_until
+from tests.support.serving import LIGHT, manage, serving, started_place, wait_until
 
 NAMES = [question.name for question in doctor.QUESTIONS]
 #: Which most servers do without, so that there is no finding of them.
@@ -869,7 +869,7 @@ def test_the_address_follows_from_the_command_line():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
-    with place() as parent, serving(parent / "data", *LIGHT, "--host", host) as server:
+    with started_place() as directory, serving(directory, *LIGHT, "--host", host) as server:
         assert f"The server listens on {host} without a proxy" in server.stderr
         rows = named(rows_of(server.directory, 0), "web server")
         assert [row["state"] for row in rows] == ["warning", "ok", "ok"]
@@ -1123,8 +1123,8 @@ def test_where_nothing_was_ever_started_nothing_is_made():
 
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
-    with place() as parent:
-        yield parent / "data"
+    with started_place() as made:
+        yield made
 
 
 def rows_of(directory: Path, code: int) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from roles.models import Role, RoleMembership
 from tests.conftest import Caller, Cast
 from tests.support.cohorts.people import all_of, did, leaf, person, work
 from tests.support.places import ask, connect, place
-from tests.support.serving import LIGHT, manage, refusal, serving
+from tests.support.serving import LIGHT, manage, refusal, serving, started_place
 
 NAMES = [check.name for check in integrity.CHECKS]
 
@@ -453,11 +453,11 @@ def test_programs_get_every_check(committed: World, capsys: pytest.CaptureFixtur
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
     """The demo world, as the first start leaves it."""
-    with place() as parent:
-        with serving(parent / "data", *LIGHT) as server:
+    with started_place() as made:
+        with serving(made, *LIGHT) as server:
             server.note("something")
             assert server.stop() == 0
-        yield parent / "data"
+        yield made
 
 
 def test_the_demo_world_is_sound(directory: Path):

@@ -9,8 +9,7 @@ import pytest
 
 from core6.settings import BASE_DIR
 from tests.docs.test_page import PAGE
-from tests.support.places import place
-from tests.support.serving import LIGHT, PATIENCE, serving
+from tests.support.serving import LIGHT, PATIENCE, serving, started_place
 
 DOCUMENT = (BASE_DIR / "core6" / "docs" / "curl.md").read_text()
 LINES = [
@@ -48,7 +47,7 @@ def test_the_document_has_the_lines_and_the_statuses_of_the_page():
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_each_line_gives_the_page_s_status_in_a_shell():
     statuses = []
-    with place() as directory, serving(directory / "data", *LIGHT) as server:
+    with started_place() as directory, serving(directory, *LIGHT) as server:
         given = {"POSTHOG_HOST": server.url, "POSTHOG_PERSONAL_API_KEY": server.printed("API key")}
         environment = {**os.environ, **given}
         for line in LINES:

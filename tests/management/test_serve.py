@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from core6.accounts import keys
-from tests.support.places import ask, place
-from tests.support.serving import Serve, manage, refusal, serving
+from tests.support.places import ask
+from tests.support.serving import Serve, manage, refusal, serving, started_place
 
 FIXED_KEY = "phx_fixed_for_the_tests_of_ci"
 WORLD = f"""
@@ -32,7 +32,7 @@ api_keys: [{{label: ci, user: ci@example.com, scopes: ["*"], scoped_projects: [G
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serve]:
     """One server for all tests here; none of them may disturb it."""
-    with place() as parent, serving(parent / "data") as server:
+    with started_place() as directory, serving(directory) as server:
         yield server
 
 

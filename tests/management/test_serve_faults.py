@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from tests.support.places import ask, connect, place
-from tests.support.serving import Serve, child, serving, survivors, wait_until
+from tests.support.places import ask, connect
+from tests.support.serving import Serve, child, serving, started_place, survivors, wait_until
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
@@ -15,7 +15,7 @@ _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serve]:
     """A server whose children are killed by one test after another."""
-    with place() as parent, serving(parent / "data") as server:
+    with started_place() as directory, serving(directory) as server:
         yield server
 
 

@@ -12,17 +12,16 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.support.places import connect, place
-from tests.support.serving import LIGHT, Serve, none_survives, serving, survivors, wait_until
+from tests.support.places import connect
+from tests.support.sampling import sampled
+from tests.support.serving import LIGHT, Serve, none_survives, serving, started_place, survivors, wait_until
 
 
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
     """A directory that has been served before."""
-    with place() as parent:
-        with serving(parent / "data") as server:
-            assert server.stop() == 0
-        yield parent / "data"
+    with started_place() as made:
+        yield made
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def server(directory: Path) -> Iterator[Serve]:
         yield server
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", sampled([signal.SIGTERM, signal.SIGINT, signal.SIGHUP], 2))
 def test_the_server_ends_cleanly_on_a_signal(server: Serve, number: int):
     assert len(survivors(server.directory)) > 3
     server.process.send_signal(number)
@@ -130,7 +129,7 @@ def test_nothing_outlives_one_that_is_killed_with_its_web_server(server: Serve):
     none_survives(server.directory)
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.05, 0.2])
+@pytest.mark.parametrize("delay", sampled([0.0, 0.05, 0.2], 3))
 def test_no_web_worker_outlives_one_that_is_killed_while_it_starts(directory: Path, delay: float):
     server = Serve(directory)
     try:
@@ -142,7 +141,7 @@ def test_no_web_worker_outlives_one_that_is_killed_while_it_starts(directory: Pa
         server.end()
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.1])
+@pytest.mark.parametrize("delay", sampled([0.0, 0.1], 2))
 def test_a_web_worker_that_starts_does_not_hold_the_end(directory: Path, delay: float):
     server = Serve(directory)
     try:

@@ -34,8 +34,8 @@ from core6.settings import BASE_DIR
 from tests.conftest import Caller, Cast
 from tests.support.cohorts.people import all_of, leaf
 from tests.support.log_lines import logged
-from tests.support.places import connect, place
-from tests.support.serving import Serve, environment, serving, wait_until
+from tests.support.places import connect
+from tests.support.serving import Serve, environment, serving, started_place, wait_until
 
 KEY = keys.generate()
 #: The fixture that listens to what is logged, before it is masked, takes this one for none.
@@ -86,7 +86,7 @@ class Logged:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Logged]:
-    with place() as parent, serving(parent / "data", "--workers", "1", LOG_LEVEL="INFO") as running:
+    with started_place() as directory, serving(directory, "--workers", "1", LOG_LEVEL="INFO") as running:
         logged_server = Logged(running)
         logged_server.call("GET", running.annotations, **logged_server.bearer())  # notes the use of the key, once
         yield logged_server

@@ -17,8 +17,7 @@ import pytest
 from core6.settings import BASE_DIR
 from tests.observability.test_metrics import REFUSAL, TOKEN, Samples, samples
 from tests.support.cohorts.people import all_of, leaf
-from tests.support.places import place
-from tests.support.serving import MANAGE, Serve, child, environment, refusal, serving, wait_until
+from tests.support.serving import MANAGE, Serve, child, environment, refusal, serving, started_place, wait_until
 
 MARKED = 'django_http_responses_total_by_status_view_method_total{method="GET",status="404",view="unmatched"}'
 
@@ -68,7 +67,7 @@ def scraped(url: str, token: str = TOKEN) -> Samples:
 
 @pytest.fixture(scope="module")
 def counting() -> Iterator[Counting]:
-    with place() as parent, serving(parent / "data", "--workers", "2", METRICS_TOKEN=TOKEN) as server:
+    with started_place() as directory, serving(directory, "--workers", "2", METRICS_TOKEN=TOKEN) as server:
         yield Counting(server)
 
 

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.support.places import place
-from tests.support.serving import LIGHT, Serve, serving
+from tests.support.serving import LIGHT, Serve, serving, started_place
 
 MB: Final = 2**20
 SIZE: Final = 10 * 1000 * 1000
@@ -129,7 +128,7 @@ BODIES: Final[dict[str, tuple[Callable[[], bytes], str]]] = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serve]:
-    with place() as parent, serving(parent / "data", *LIGHT) as server:
+    with started_place() as directory, serving(directory, *LIGHT) as server:
         yield server
 
 

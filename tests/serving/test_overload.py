@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from core6.serving.limits import MOST_WAITING, PATIENCE_SECONDS
-from tests.support.places import ask, connect, place
-from tests.support.serving import LIGHT, Serve, child, serving, wait_until
+from tests.support.places import ask, connect
+from tests.support.serving import LIGHT, Serve, child, serving, started_place, wait_until
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 #: Requests that one process takes; --workers 1 is one process.
@@ -22,7 +22,7 @@ CAPACITY = MOST_WAITING + 2
 
 @pytest.fixture
 def server() -> Iterator[Serve]:
-    with place() as parent, serving(parent / "data", *LIGHT) as server:
+    with started_place() as directory, serving(directory, *LIGHT) as server:
         yield server
 
 

@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.support.places import place
 from tests.support.received import answer_of
-from tests.support.serving import LIGHT, Serve, serving
+from tests.support.serving import LIGHT, Serve, serving, started_place
 
 #: A client that gets no answer waits less than this.
 SILENCE: Final = 0.7
@@ -25,7 +24,7 @@ MB: Final = 2**20
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serve]:
-    with place() as parent, serving(parent / "data", *LIGHT) as server:
+    with started_place() as directory, serving(directory, *LIGHT) as server:
         yield server
 
 

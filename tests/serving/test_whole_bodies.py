@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.places import place
 from tests.support.received import answer_of
-from tests.support.serving import LIGHT, Serve, serving
+from tests.support.serving import LIGHT, Serve, serving, started_place
 
 CSV: Final = b'--edge\r\nContent-Disposition: form-data; name="csv"; filename="a.csv"\r\n\r\ndistinct_id\r\nann\r\n'
 MULTIPART: Final = b'--edge\r\nContent-Disposition: form-data; name="content"\r\n\r\nabc\r\n--edge--\r\n'
@@ -45,7 +44,7 @@ ENDS: Final = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serve]:
-    with place() as parent, serving(parent / "data", *LIGHT) as server:
+    with started_place() as directory, serving(directory, *LIGHT) as server:
         yield server
 
 

@@ -1,5 +1,6 @@
 """Runs `manage.py serve` and other commands as people do: in processes of their own."""
 
+import atexit
 import json
 import os
 import re
@@ -8,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import cache
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +21,7 @@ import psutil
 from core6.management.environment import ENVIRONMENT
 from core6.settings import BASE_DIR
 from tests.support.key_text import lines_with_keys
+from tests.support.places import place
 
 #: Far more than anything here takes; who waits, waits for an event.
 PATIENCE = 60.0
@@ -198,6 +201,25 @@ class Serve:
         for log in (self.notes / "stderr", self.directory / "postgres.log"):
             if log.exists():
                 assert lines_with_keys(log.read_text(errors="replace")) == [], f"a key was logged in {log.name}"
+
+
+@cache
+def _started_before() -> Path:
+    """Return a data directory whose server was started once and stopped; each process of the tests has its own."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    directory = stack.enter_context(place()) / "data"
+    with serving(directory, *LIGHT) as server:
+        assert server.stop() == 0
+    return directory
+
+
+@contextmanager
+def started_place() -> Iterator[Path]:
+    """Yield a data directory with the demo world, as a first start leaves it, without the seconds of that start."""
+    with place() as parent:
+        subprocess.run(["cp", "-a", str(_started_before()), str(parent / "data")], check=True)
+        yield parent / "data"
 
 
 @contextmanager
