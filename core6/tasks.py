@@ -16,7 +16,7 @@ from core6.activity.models import ActivityLog
 from core6.api import idempotency
 from core6.rate_limits.models import Window
 
-_PERSON_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
+PERSON_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
 
 
 @app.periodic(cron="* * * * * */10")  # the sixth field is seconds
@@ -59,7 +59,7 @@ def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # passed by procra
 @app.task(retry=jobs.RetryWhenDatabaseFails())
 def delete_people(project_id: int) -> None:
     """Delete the persons and events of a deleted project: no foreign key does that, since there may be millions."""
-    for table in _PERSON_TABLES:
+    for table in PERSON_TABLES:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")  # the limit of the role behind a pooler
             cursor.execute(f"DELETE FROM {table} WHERE project_id = %s", [project_id])  # noqa: S608  # our own names

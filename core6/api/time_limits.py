@@ -30,7 +30,7 @@ class PersonsUnavailable(ServiceUnavailable):
 
 
 #: By project, for machines that did not respond: requests that wait for them would block other requests.
-_breakers: Final[dict[int, Breaker]] = {}
+breakers: Final[dict[int, Breaker]] = {}
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def limited_persons(project_id: int, too_slow: type[ServiceUnavailable] = Person
     In a cluster, where persons of other projects are on other machines, further requests of the project are then
     refused immediately for a while (PersonsUnavailable).
     """
-    breaker = _breakers.get(project_id)
+    breaker = breakers.get(project_id)
     if breaker and breaker.is_open:
         raise PersonsUnavailable
     try:
@@ -55,14 +55,14 @@ def limited_persons(project_id: int, too_slow: type[ServiceUnavailable] = Person
             yield
     except too_slow:
         if is_cluster():
-            pause = _breakers.setdefault(project_id, Breaker()).open()
+            pause = breakers.setdefault(project_id, Breaker()).open()
             logger.warning(
                 "Requests for the persons of project %s are refused for %g s: their machine does not respond",
                 project_id,
                 pause,
             )
         raise
-    _breakers.pop(project_id, None)
+    breakers.pop(project_id, None)
 
 
 @contextmanager

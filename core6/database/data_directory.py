@@ -37,11 +37,12 @@ def locate(configured: str | None) -> Path:
     with suppress(OSError):
         return Path((beside / "location").read_text().strip())
     if os.geteuid() == 0 and not is_open_to_others(ROOT):
-        return _of_root()
+        return directory_of_root()
     return beside
 
 
-def _of_root() -> Path:
+def directory_of_root() -> Path:
+    """Return the default for root, in a place that the account of the database can enter."""
     return Path("/var/lib/core6") / hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
 
 
@@ -56,7 +57,7 @@ def prepare(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o711)
         beside = ROOT / ".core6"
-        if directory == _of_root():  # a configured one needs no pointer, and the code may be read-only
+        if directory == directory_of_root():  # a configured one needs no pointer, and the code may be read-only
             beside.mkdir(exist_ok=True)
             (beside / "location").write_text(f"{directory}\n")
     except OSError as error:

@@ -64,11 +64,11 @@ def prepare() -> None:
     """Migrate the running database, and generate the secret key of the embedded mode if there is none."""
     if settings.IS_SECRET_KEY_GENERATED:
         data_directory.secret(settings.DATA_DIRECTORY / "secret_key")
-    with progress("Bringing the database up to date") as work, _migrating_alone(work):
-        call_command(_Migrate(work), verbosity=0, interactive=False)
+    with progress("Bringing the database up to date") as work, migrating_alone(work):
+        call_command(MigrateWithProgress(work), verbosity=0, interactive=False)
 
 
-class _Migrate(Command):
+class MigrateWithProgress(Command):
     """Shows the current migration."""
 
     def __init__(self, work: Work) -> None:
@@ -87,7 +87,7 @@ def refuse_other_release() -> None:
 
 
 @contextmanager
-def _migrating_alone(work: Work) -> Iterator[None]:
+def migrating_alone(work: Work) -> Iterator[None]:
     """Hold the migration lock, since two servers may start on one database at once.
 
     It is a transaction lock on a separate connection, since a pooler does not support session locks. Other processes

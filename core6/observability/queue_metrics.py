@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from core6.database.probe import Probe
 
-_PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 1.0
 _JOBS: Final = "SELECT task_name, status::text, count(*) FROM procrastinate_jobs GROUP BY 1, 2 ORDER BY 1, 2"
 #: A job that waits for another one of its lock may not start yet. Of a long queue the first ones are the oldest.
 _WAITING: Final = """
@@ -38,7 +38,7 @@ class QueueCollector(Collector):
     """Reads the queue; when the database does not answer in time, only `core6_database_up 0` is reported."""
 
     def __init__(self) -> None:
-        self._probe = Probe(_look, seconds=_PATIENCE_SECONDS, name="metrics")
+        self._probe = Probe(_look, seconds=PATIENCE_SECONDS, name="metrics")
 
     def collect(self) -> Iterator[Metric]:
         queue = self._probe.result()
@@ -65,6 +65,6 @@ def _look() -> Queue:
             found: list[tuple[Any, ...]] = cursor.fetchall()
             return found
 
-        rows("SELECT set_config('statement_timeout', %s, true)", [f"{_PATIENCE_SECONDS}s"])
+        rows("SELECT set_config('statement_timeout', %s, true)", [f"{PATIENCE_SECONDS}s"])
         jobs = [(task, status, count) for task, status, count in rows(_JOBS)]
         return Queue(jobs, rows(_WAITING)[0][0], rows(_WORKERS, [settings.DEAD_WORKER_SECONDS])[0][0])

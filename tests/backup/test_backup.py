@@ -404,7 +404,7 @@ def test_what_a_killed_backup_left_is_begun_anew(dump: Dump, moved: dict[str, st
 def test_the_secret_to_keep_is_named(settings: Any, keys: list[str], is_generated: bool, named: str):
     settings.ENCRYPTION_KEYS, settings.IS_SECRET_KEY_GENERATED = keys, is_generated
     settings.DATA_DIRECTORY = Path("/data")
-    assert f"Keep {named} in another place" in backup._what_else()
+    assert f"Keep {named} in another place" in backup.key_advice()
 
 
 def refused(command: Any, *arguments: str, **options: Any) -> str:

@@ -53,7 +53,7 @@ def test_people_are_the_tables_whose_keys_begin_with_the_project():
         for model in apps.get_models()
         if isinstance(model._meta.pk, CompositePrimaryKey) and model._meta.pk.field_names[0] == COLUMN
     }
-    assert set(PEOPLE) == keyed == set(tasks._PERSON_TABLES)
+    assert set(PEOPLE) == keyed == set(tasks.PERSON_TABLES)
 
 
 def test_the_small_tables_that_are_joined_with_people_are_those_of_verify():

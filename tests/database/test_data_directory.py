@@ -98,7 +98,7 @@ def test_a_directory_in_a_read_only_one_is_refused(tmp_path: Path):
 def test_only_a_directory_that_was_not_configured_is_noted_beside_the_code(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_noted: bool
 ):
-    monkeypatch.setattr(data_directory, "_of_root", lambda: checkout / "found")
+    monkeypatch.setattr(data_directory, "directory_of_root", lambda: checkout / "found")
     data_directory.prepare(checkout / name)
     assert (checkout / ".core6" / "location").exists() is is_noted
 

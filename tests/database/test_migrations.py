@@ -5,11 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from core6.accounts.models import Organization
+from core6.database.missing_migrations import missing_and_unknown_migrations
 from projects.models import Project
+from tests.support.last_release import LIBRARY_MIGRATIONS, MIGRATIONS
 
 BEFORE_SETTINGS = [("projects", "0001_initial"), ("analytics", "0001_initial")]
 
@@ -63,3 +66,24 @@ def test_the_first_release_can_write_beside_this_one(organization: Organization)
     project = Project.objects.get(pk=insert_as_the_first_release_does(organization, "meanwhile"))
     assert (project.app_urls, project.is_demo, project.access_control) == ([], False, False)
     assert (project.data_attributes, project.test_account_filters) == (["data-attr"], [])
+
+
+OF_LAST_RELEASE = [(app, name) for app, names in MIGRATIONS.items() for name in names]
+
+
+def test_this_release_has_each_migration_of_the_last_one(db: None):
+    found = MigrationExecutor(connection).loader.disk_migrations
+    replaced = {each for migration in found.values() for each in migration.replaces}
+    assert {*OF_LAST_RELEASE, *LIBRARY_MIGRATIONS.items()} <= {*found, *replaced}
+
+
+def test_a_database_of_the_last_release_is_migrated_to_this_one(organization: Organization):
+    migrate([*((app, names[-1]) for app, names in MIGRATIONS.items()), *LIBRARY_MIGRATIONS.items()])
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = ANY(%s)", [[*MIGRATIONS]])
+        row = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())"
+        cursor.executemany(row, OF_LAST_RELEASE)
+    key = insert_as_the_first_release_does(organization, "last")
+    call_command("migrate", verbosity=0, interactive=False)
+    assert missing_and_unknown_migrations() == ([], [])
+    assert Project.objects.get(pk=key).name == "last"

@@ -124,12 +124,13 @@ def test_a_child_is_not_started_again_at_once(started):
 
 
 def test_a_child_that_cannot_be_started_is_tried_again(started, monkeypatch):
-    child = processes.Child("the sleeper", started)
+    command: tuple[str, ...] = SLEEP
+    child = processes.Child("the sleeper", lambda: started(command))
     child.process.kill()
     child.process.wait()
-    start, child._start = child._start, lambda: started(("/not/there",))
+    command = ("/not/there",)
     said = tended(child, monkeypatch)
     assert said is not None
     assert said.startswith("the sleeper ended with code -9 and cannot be started: ")
-    child._start = start
+    command = SLEEP
     assert "started again" in (tended(child, monkeypatch, seconds=2 * processes.RESTART_SECONDS) or "")

@@ -19,7 +19,7 @@ from core6.analytics.models import Person
 from core6.database import locks, replica
 from core6.diagnosis import doctor
 from core6.diagnosis.findings import Finding
-from core6.management.database_command import _migrating_alone, unlimited
+from core6.management.database_command import migrating_alone, unlimited
 from core6.terminal.progress import Work
 from roles.models import Role
 from tests.conftest import Caller, Cast
@@ -333,7 +333,7 @@ def test_the_doctor_names_what_the_role_lacks_behind_a_pooler(db: None, settings
 
 
 def test_one_migrates_at_a_time_and_holds_up_no_index_that_is_built_beside_its_use(committed_cast: Cast):
-    with _migrating_alone(Work("Bringing it up to date")), connection.cursor() as cursor:
+    with migrating_alone(Work("Bringing it up to date")), connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_xact_lock({locks.MIGRATION.key})")
         assert cursor.fetchone() == (False,)
         cursor.execute("SET statement_timeout = '5s'")

@@ -811,7 +811,7 @@ def answering(body: bytes, status: str) -> Iterator[str]:
         thread.join(10)
 
 
-def of_web(url: str) -> list[Finding]:
+def of_web(url: str | None) -> list[Finding]:
     return [each for each in doctor.findings(url) if each.name == "web server"]
 
 
@@ -859,12 +859,22 @@ def test_an_address_that_is_none(world: Cast):
         call_command("doctor", url="file:///etc/passwd")
 
 
-def test_the_address_follows_from_the_command_line():
-    words = ["python", "-m", "core6.serving", "core6.wsgi:application", "--host", "::", "--port", "8000"]
+def test_the_address_follows_from_the_command_line(world: Cast, settings: Any, monkeypatch: pytest.MonkeyPatch):
+    words = ["python", "-m", "core6.serving", "core6.wsgi:application", "--host", "::", "--port", "1"]
     web: Any = SimpleNamespace(cmdline=lambda: words)
     other: Any = SimpleNamespace(cmdline=lambda: ["python", "manage.py", "worker"])
-    assert machine._web_address([other, web]) == ("::", "8000")
-    assert machine._web_address([other]) is None
+    children = [other, web]
+    owner = SimpleNamespace(
+        pid=7, cmdline=lambda: ["manage.py", "serve"], create_time=time.time, children=lambda: children
+    )
+    monkeypatch.setattr(machine, "serving_process", lambda: owner)
+    settings.IS_EMBEDDED = True
+    assert [each.message.partition(" did not answer: ")[0] for each in of_web(None)] == [
+        "http://[::1]:1/_livez",
+        "http://[::1]:1/_readyz",
+    ]
+    children = [other]
+    assert [each.message for each in of_web(None)] == ["process 7 has no web server"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

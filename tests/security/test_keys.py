@@ -65,7 +65,7 @@ def test_verify_and_restore_name_each_field_of_another_key(world: World, setting
         cursor.execute(statement, ["written with a key that is gone", key])
     assert unreadable() == [f"{model._meta.verbose_name} {key}"]
     with pytest.raises(CommandError, match="secrets in them were encrypted with another key"):
-        restore._verified(integrity.findings())
+        restore.integrity_summary(integrity.findings())
     with pytest.raises(CommandError, match=rf"1 of \d+ rows cannot be decrypted \({model._meta.verbose_name} {key} "):
         Command().run({})
 

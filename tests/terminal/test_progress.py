@@ -131,7 +131,10 @@ def test_work_inside_of_work_is_shown_below_it_until_it_is_over(monkeypatch: pyt
         terminal.truncate(0)
         wait_until(lambda: "Starting: the web server" in terminal.getvalue(), "the outer one")
         wait_until(lambda: "Reading" not in terminal.getvalue().rpartition("web server")[2], "the end of the inner one")
-    assert progress._works == []
+    terminal.truncate(0)
+    with progress.progress("Next"):
+        wait_until(lambda: "Next" in terminal.getvalue(), "next work")
+    assert "Starting" not in terminal.getvalue()
 
 
 def test_an_error_takes_the_display_away(monkeypatch: pytest.MonkeyPatch):
@@ -149,13 +152,14 @@ def test_an_error_takes_the_display_away(monkeypatch: pytest.MonkeyPatch):
     shown = terminal.getvalue()
     assert shown.count("\x1b[?25h") == shown.count("\x1b[?25l")  # the cursor is shown again
     assert shown.endswith("\x1b[2K")  # and the line is empty
-    assert progress._works == []
+    with progress.progress("Next"):
+        wait_until(lambda: "Next" in terminal.getvalue(), "next work")
 
 
 @pytest.mark.django_db
 def test_each_migration_is_named(monkeypatch: pytest.MonkeyPatch):
     work, named = Work("Bringing up to date"), []
-    command: Any = database_command._Migrate(work)
+    command: Any = database_command.MigrateWithProgress(work)
     for action in ("apply_start", "apply_success"):
         command.migration_progress_callback(action, f"projects.{action}")
         named.append(work.now)

@@ -58,7 +58,7 @@ class Command(AttachedCommand):
                     raise CommandError(f"{file} cannot be written ({error.strerror}): choose another FILE") from error
                 raise
             written = size(os.fstat(descriptor.fileno()).st_size)
-        return f"{file} holds the database ({written}). To bring it back: manage.py restore {file}\n{_what_else()}"
+        return f"{file} holds the database ({written}). To bring it back: manage.py restore {file}\n{key_advice()}"
 
 
 def _refuse_to_overwrite(file: Path, *, is_forced: bool) -> None:
@@ -118,8 +118,8 @@ def _dump(file: Path) -> None:
             raise CommandError(f"the database could not be dumped: {dumps.reason(errors.read())}")
 
 
-def _what_else() -> str:
-    """Say which secret has to be kept beside the file: without it the secrets in it cannot be read."""
+def key_advice() -> str:
+    """Return which key to keep beside the file: without it the secrets in the file cannot be read."""
     if settings.ENCRYPTION_KEYS:
         kept = "the value of ENCRYPTION_KEYS"
     elif settings.IS_SECRET_KEY_GENERATED:

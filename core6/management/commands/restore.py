@@ -77,7 +77,7 @@ class Command(AttachedCommand):
                 for statement in dump.QUEUE_AGAIN:
                     cursor.execute(statement)
                 cursor.execute("VACUUM (ANALYZE)")
-        return f"The database is that of {file} again. {_verified(integrity.of_one_snapshot())}"
+        return f"The database is that of {file} again. {integrity_summary(integrity.of_one_snapshot())}"
 
 
 def _refuse_beside_others() -> None:
@@ -93,7 +93,7 @@ def _refuse_beside_others() -> None:
         time.sleep(0.05)
 
 
-def _verified(found: list[Finding]) -> str:
+def integrity_summary(found: list[Finding]) -> str:
     """Return a line that says that what was restored is sound; raises when it is not."""
     broken = [each.check for each in found if each.is_error]
     if not broken:

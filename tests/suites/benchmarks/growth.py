@@ -82,8 +82,8 @@ def _insert(server: Serve, statement: str, first: int, last: int, world: World |
 def _show(stored: str, bench: web.Bench, lanes: dict[str, Lane]) -> None:
     figures = {}
     for name, lane in lanes.items():
-        bench._round(lane, MIDDLE, bench.pace.milliseconds)
-        rounds = [bench._round(lane, MIDDLE, bench.pace.milliseconds) for _ in range(3)]
+        bench.measure_round(lane, MIDDLE, bench.pace.milliseconds)
+        rounds = [bench.measure_round(lane, MIDDLE, bench.pace.milliseconds) for _ in range(3)]
         figures[name] = sorted(each.cpu_ms for each in rounds)[1]
     print(f"{stored:44}" + "".join(f"{each:12.2f}" for each in figures.values()), flush=True)
 

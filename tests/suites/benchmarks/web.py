@@ -71,12 +71,12 @@ class Bench:
     def measure(self, work: Work) -> None:
         """Measure a work at each number of connections, and print it."""
         for lane in work.lanes:  # statements get prepared, code and pages warm
-            self._round(lane, MIDDLE, self.pace.milliseconds // 2)
+            self.measure_round(lane, MIDDLE, self.pace.milliseconds // 2)
         for connections in work.connections:
             rounds: dict[str, list[Figures]] = {lane.label: [] for lane in work.lanes}
             for number in range(self.pace.rounds[connections]):
                 for lane in work.lanes:
-                    figures = self._round(lane, connections, self.pace.milliseconds)
+                    figures = self.measure_round(lane, connections, self.pace.milliseconds)
                     rounds[lane.label].append(figures)
                     where = {"work": work.name, "connections": connections, "lane": lane.label, "round": number}
                     self.rounds.append({**where, **asdict(figures)})
@@ -89,7 +89,7 @@ class Bench:
                     flush=True,
                 )
 
-    def _round(self, lane: Lane, connections: int, milliseconds: int) -> Figures:
+    def measure_round(self, lane: Lane, connections: int, milliseconds: int) -> Figures:
         server = self.running[lane.server]
         headers = {"Authorization": f"Bearer {self.world.key}"}
         if lane.is_conditional:
@@ -174,7 +174,7 @@ def _memory(bench: Bench) -> dict[str, float]:
     """Return the megabytes of a worker, after everybody has listed."""
     page = f"/api/projects/{bench.world.project}/annotations/?limit=100"
     for name in ("core6", "a", "f", "f-best"):
-        bench._round(Lane(name, name, page), MIDDLE, bench.pace.milliseconds)
+        bench.measure_round(Lane(name, name, page), MIDDLE, bench.pace.milliseconds)
     found = {name: server.worker_uss_mb() for name, server in bench.running.items()}
     print("  memory           a worker: " + ", ".join(f"{name} {size:.1f} MB" for name, size in found.items()))
     return found
