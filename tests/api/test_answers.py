@@ -186,8 +186,8 @@ KINDS: Final = [
 
 #: Environments are the same views at another address: fewer of their answers will do.
 SHOWN: Final = [
-    *sampled([(name, status) for name, status in KINDS if not name.startswith("environments_")], 2),
-    *sampled([(name, status) for name, status in KINDS if name.startswith("environments_")], 6),
+    *sampled([(name, status) for name, status in KINDS if not name.startswith("environments_")], 4),
+    *sampled([(name, status) for name, status in KINDS if name.startswith("environments_")], 12),
 ]
 
 

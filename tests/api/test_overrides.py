@@ -31,6 +31,7 @@ from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
 from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
+from tests.support.sampling import sampled
 
 #: Makes another class of one.
 Change = Callable[[type], type]
@@ -137,7 +138,9 @@ def place_of(operation: str, part: str) -> Any:
 
 
 #: What List and Retrieve answer; other actions are REST framework's own.
-READS = [name for name, row in MATRIX.items() if row.method == "GET" and action_of(name) in ("list", "retrieve")]
+READS = sampled(
+    [name for name, row in MATRIX.items() if row.method == "GET" and action_of(name) in ("list", "retrieve")], 3
+)
 TRIED_IN |= {place_of(operation, part): operation for operation in READS for part in PARTS}
 
 

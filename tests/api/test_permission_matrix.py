@@ -332,8 +332,8 @@ CALLERS: dict[str, tuple[Callable[[Operation, Cast], Caller], Callable[[Operatio
 
 #: Environments are the same views at another address: fewer of the callers will do.
 CASES = [
-    *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS not in row.path for caller in CALLERS], 2),
-    *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS in row.path for caller in CALLERS], 6),
+    *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS not in row.path for caller in CALLERS], 4),
+    *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS in row.path for caller in CALLERS], 12),
 ]
 
 
@@ -355,7 +355,7 @@ UNKNOWN = ["999999", "abc", "1.5", "9" * 19, "phc_token", "01a20e5b-7a93-7462-a4
 
 @pytest.mark.parametrize(
     ("operation", "segment"),
-    sampled([(name, each) for name, row in MATRIX.items() if row.place in PARENTS for each in UNKNOWN], 3),
+    sampled([(name, each) for name, row in MATRIX.items() if row.place in PARENTS for each in UNKNOWN], 6),
 )
 def test_an_unknown_parent_is_404_before_any_scope_is_checked(cast: Cast, operation: str, segment: str):
     row = MATRIX[operation]
@@ -367,7 +367,7 @@ def test_an_unknown_parent_is_404_before_any_scope_is_checked(cast: Cast, operat
 
 @pytest.mark.parametrize(
     ("operation", "segment"),
-    sampled([(name, each) for name, row in MATRIX.items() if "{id}" in row.path for each in UNKNOWN], 6),
+    sampled([(name, each) for name, row in MATRIX.items() if "{id}" in row.path for each in UNKNOWN], 12),
 )
 def test_an_unknown_object_is_404(cast: Cast, operation: str, segment: str):
     row = MATRIX[operation]
@@ -405,7 +405,7 @@ OTHER_METHODS = sampled(
         for method in METHODS
         if method not in route.methods
     ],
-    4,
+    8,
 )
 
 
