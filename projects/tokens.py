@@ -2,6 +2,7 @@
 
 from core6.accounts.models import User
 from core6.activity.models import Change
+from core6.database.timestamps import with_timestamps
 from core6.security.masking import mask_key
 from projects.activity import change, log_updated
 from projects.models import Project
@@ -47,5 +48,5 @@ def generate_conversations_public_token(project: Project, user: User | None) -> 
 
 
 def _save(project: Project, user: User | None, entry: Change, *fields: str) -> None:
-    project.save(update_fields=[*fields, "updated_at"])
+    project.save(update_fields=with_timestamps(project, fields))
     log_updated(project, user, [entry])

@@ -16,6 +16,7 @@ from core6.api.number_fields import PLAIN, PrimaryKeyRelatedField
 from core6.api.parsers import check_depth
 from core6.api.renderers import JSONRenderer
 from core6.database.rows import Companion, insert, update
+from core6.database.timestamps import with_timestamps
 
 M = TypeVar("M", bound=models.Model)
 # An escaped NUL, not an escaped backslash before "u0000".
@@ -90,10 +91,9 @@ class ModelSerializer(serializers.ModelSerializer[M]):
         return instance
 
     def update(self, instance: M, validated_data: dict[str, Any]) -> M:
-        stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        update(instance, [*validated_data, *stamps], self._companion_of(instance))
+        update(instance, with_timestamps(instance, validated_data), self._companion_of(instance))
         return instance
 
     def _companion_of(self, instance: M) -> Companion | None:
