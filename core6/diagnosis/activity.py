@@ -7,7 +7,7 @@ from core6.diagnosis.checks import EXAMPLES, IDLE_SECONDS
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import integrity_finding, select
 from core6.diagnosis.texts import duration
-from core6.terminal.progress import size
+from core6.terminal.sizes import size
 
 #: Seconds after which a statement counts as too long.
 STATEMENT_RUNS_SECONDS = 60

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 
@@ -12,6 +13,7 @@ from core6.api.openapi.operations import Operation
 from core6.api.openapi.samples import HOST, samples
 from core6.api.viewsets import ScopedViewSet
 from core6.api.writes import HardDeleteForbidden
+from core6.terminal.sizes import limit
 
 _ORDINARY = ("list", "create", "retrieve", "update", "partial_update", "destroy")
 _VERBS = {
@@ -60,7 +62,7 @@ _ERRORS: Final = {
     404: "The object does not exist or is not visible to the caller.",
     409: "A request with the same `Idempotency-Key` is still being processed.",
     412: "The object has changed since it was read: it does not match `If-Match`.",
-    413: "The body is larger than 10 MB.",
+    413: f"The body is larger than {limit(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}.",
     415: "The content type of the body is not supported. Send JSON or a form.",
     422: "The `Idempotency-Key` was already used for a different request.",
     429: "Too many requests. `Retry-After` is the number of seconds to wait.",
