@@ -99,12 +99,8 @@ def _growth() -> Iterator[Report]:
     found = [integrity_finding(name) for name in ("revisions", "answers")]
     for each in found:
         if each.count:
-            advice = "Start a worker: its regular jobs put this in order." if each.check.name == "answers" else ""
-            yield (
-                "warning",
-                f"{each.check.wrong} ({each.count})",
-                advice or "Run `manage.py verify` for which they are.",
-            )
+            advice = "Start a worker: its regular jobs put this in order." if each.name == "answers" else ""
+            yield "warning", f"{each.message} ({each.count})", advice or "Run `manage.py verify` for which they are."
     if not any(each.count for each in found):
         yield "ok", "revisions and kept answers are within bounds", ""
 
