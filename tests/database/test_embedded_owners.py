@@ -106,7 +106,7 @@ def test_a_noted_process_that_is_no_database_is_not_believed(server: Server):
 def test_a_noted_process_that_has_no_socket_is_not_believed(server: Server):
     note = embedded.socket_directory(server.directory) / ".s.PGSQL.5432.lock"
     # What a killed database leaves; in a container that is started again, the id is soon another process's.
-    with subprocess.Popen(["sleep", "60"], **server._as_account()) as other:
+    with subprocess.Popen(["sleep", "60"], **server.account.process_options()) as other:
         note.write_text(f"{other.pid}\n{server.data}\n1\n5432\n{note.parent}\n")
         try:
             server.start()
