@@ -6,7 +6,7 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.mixins import CreateModelMixin
 from rest_framework.serializers import BaseSerializer
 
-from annotations.documentation import OPERATIONS
+from annotations.documentation import documented
 from annotations.filters import AnnotationFilter
 from annotations.models import Annotation
 from annotations.serializers import AnnotationSerializer
@@ -19,6 +19,7 @@ from core6.database.prepared import ORGANIZATION, PROJECT
 from projects.scoping import ProjectScopedViewSet
 
 
+@documented
 class AnnotationViewSet(
     HardDeleteForbidden,
     List,
@@ -31,7 +32,6 @@ class AnnotationViewSet(
     """Create, read, update and soft-delete annotations: notes on a point in time."""
 
     scope = "annotation"
-    operations = OPERATIONS
     activity_scope = "Annotation"
     rows = ({"project": PROJECT}, {"organization": ORGANIZATION, "scope": Annotation.Scope.ORGANIZATION})
     shown: ClassVar = {"deleted": False}

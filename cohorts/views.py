@@ -22,7 +22,7 @@ from cohorts.calculation.dependencies import lock_definitions
 from cohorts.calculation.failures import last_failure
 from cohorts.calculation.history import HistoryPagination
 from cohorts.calculation.serializers import CalculationSerializer
-from cohorts.documentation import OPERATIONS
+from cohorts.documentation import documented
 from cohorts.filters import CohortFilter
 from cohorts.members.persons import CSVRenderer, PersonPagination, PersonSerializer, filter_persons, persons_of
 from cohorts.models import Calculation, Cohort
@@ -40,6 +40,7 @@ from projects.scoping import ProjectScopedViewSet
 DONE = inline_serializer("Success", {"success": serializers.BooleanField(help_text="Always true.")})
 
 
+@documented
 class CohortViewSet(
     HardDeleteForbidden,
     List,
@@ -52,7 +53,6 @@ class CohortViewSet(
     """Create, read, update and soft-delete cohorts: sets of persons, by criteria or by lists."""
 
     scope = "cohort"
-    operations = OPERATIONS
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {
         "persons": ("cohort:read", "person:read"),
         "duplicate_as_static_cohort": ("cohort:write",),

@@ -1,72 +1,64 @@
 """The descriptions of project operations and of project fields in the OpenAPI schema."""
 
-from dataclasses import replace
 from typing import Final
 
-from core6.api.openapi.operations import ADMINISTRATORS, KEEPS_THE_REST, Operation, activity_of
-from projects.onboarding import OnboardingErrorSerializer
+from drf_spectacular.utils import extend_schema_view
 
+from core6.api.openapi.operations import ADMINISTRATORS, KEEPS_THE_REST, activity_of, operation
+
+_CREATED: Final = (
+    f" If `is_demo` is true, it is filled with demo data.{ADMINISTRATORS} A demo project can be created by every"
+    " member."
+)
 _APPLIES: Final = " Fields in the body are changed as in an update."
 
-OPERATIONS: Final = {
-    "list": Operation("List all projects", "Lists the projects of the organization in short form, oldest first."),
-    "create": Operation(
+documented = extend_schema_view(
+    list=operation("List all projects", "Lists the projects of the organization in short form, oldest first."),
+    create=operation(
         "Create projects",
-        f"Creates a project. If `is_demo` is true, it is filled with demo data.{ADMINISTRATORS} A demo project can be"
-        " created by every member.",
+        f"Creates a project.{_CREATED}",
         {"name": "Mobile app", "timezone": "Europe/Berlin"},
     ),
-    "retrieve": Operation("Retrieve projects", "Returns a project with all its settings."),
-    "update": Operation("Replace projects", f"Changes a project.{KEEPS_THE_REST}", {"name": "Web and mobile"}),
-    "partial_update": Operation(
+    retrieve=operation("Retrieve projects", "Returns a project with all its settings."),
+    update=operation("Replace projects", f"Changes a project.{KEEPS_THE_REST}", {"name": "Web and mobile"}),
+    partial_update=operation(
         "Update projects", f"Changes a project.{KEEPS_THE_REST}", {"anonymize_ips": True, "week_start_day": 1}
     ),
-    "destroy": Operation("Delete projects", f"Deletes a project and all its data permanently.{ADMINISTRATORS}"),
-    "complete_product_onboarding": Operation(
+    destroy=operation("Delete projects", f"Deletes a project and all its data permanently.{ADMINISTRATORS}"),
+    complete_product_onboarding=operation(
         "Update complete product onboarding",
         f"Records that the onboarding of the product `product_type` is complete.{_APPLIES} Changing any field of the"
         " project except `has_completed_onboarding_for` also requires the API key scope `project:write`.",
         {"product_type": "product_analytics", "intent_context": "onboarding product selected - primary"},
-        {400: OnboardingErrorSerializer},
     ),
-    "delete_secret_token_backup": Operation(
+    delete_secret_token_backup=operation(
         "Update delete secret token backup",
         f"Deletes the backup of the secret token. The backup stops working immediately.{_APPLIES}{ADMINISTRATORS}",
-        {},
     ),
-    "generate_conversations_public_token": Operation(
+    generate_conversations_public_token=operation(
         "Create generate conversations public token",
         f"Generates a new public token for the conversations widget of the project.{_APPLIES}{ADMINISTRATORS}",
-        {},
     ),
-    "is_generating_demo_data": Operation(
+    is_generating_demo_data=operation(
         "Retrieve is generating demo data",
         "Returns the project, and whether demo data is still being generated for it.",
     ),
-    "reset_token": Operation(
+    reset_token=operation(
         "Update reset token",
         f"Generates a new `api_token`. The previous one stops working immediately.{_APPLIES}{ADMINISTRATORS}",
-        {},
     ),
-    "rotate_secret_token": Operation(
+    rotate_secret_token=operation(
         "Update rotate secret token",
         f"Generates a new `secret_api_token`. The previous one is kept in `secret_api_token_backup`.{_APPLIES}"
         f"{ADMINISTRATORS}",
-        {},
     ),
-    "activity": activity_of("a project"),
-}
-#: The same for `/api/projects/`, which has no organization in its URL.
-OF_ALL: Final = {
-    **OPERATIONS,
-    "list": Operation("List all projects", "Lists all projects of the caller in short form, oldest first."),
-    "create": replace(
-        OPERATIONS["create"],
-        description=OPERATIONS["create"].description.replace(
-            "a project.", "a project in your current organization.", 1
-        ),
-    ),
-}
+    activity=activity_of("a project"),
+)
+#: What differs for `/api/projects/`, which has no organization in its URL.
+documented_for_all = extend_schema_view(
+    list=operation("List all projects", "Lists all projects of the caller in short form, oldest first."),
+    create=operation("Create projects", f"Creates a project in your current organization.{_CREATED}"),
+)
 
 FIELDS: Final = {
     "id": "ID of the project.",

@@ -12,6 +12,7 @@ from core6.accounts.models import Organization, User
 from core6.analytics.models import Dashboard
 from core6.api.errors import ErrorSerializer
 from core6.api.exceptions import LegacyFieldError
+from core6.database.timestamps import with_timestamps
 from projects.activity import log_created
 from projects.demo import has_demo_project, request_demo_data
 from projects.models import ProductIntent, Project
@@ -122,4 +123,4 @@ def complete_onboarding(project: Project, product_type: str, context: str | None
     if counted in intent.contexts or len(intent.contexts) < MOST_CONTEXTS:
         intent.contexts[counted] = intent.contexts.get(counted, 0) + 1
     intent.onboarding_completed_at = timezone.now()
-    intent.save(update_fields=["contexts", "onboarding_completed_at", "updated_at"])
+    intent.save(update_fields=with_timestamps(intent, ["contexts", "onboarding_completed_at"]))

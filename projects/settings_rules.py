@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from rest_framework.exceptions import ValidationError
 
-from core6.accounts import keys
+from core6.security.masking import mask_key
 from projects.modifiers import MODIFIERS, check_modifier
 from projects.token_formats import widget_token
 
@@ -200,4 +200,4 @@ def _replace_logs_settings(old: dict[str, Any], new: dict[str, Any] | None, now:
 def without_token(settings: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the settings of conversations with their token masked."""
     token = (settings or {}).get(_WIDGET_TOKEN)
-    return {**settings, _WIDGET_TOKEN: keys.mask(token)} if settings and token else settings
+    return {**settings, _WIDGET_TOKEN: mask_key(token)} if settings and token else settings

@@ -18,8 +18,3 @@ def secret_token() -> str:
 def widget_token() -> str:
     """Return a new token of enabled conversations: 43 URL-safe characters without a prefix."""
     return secrets.token_urlsafe(32)
-
-
-def masked(token: str | None) -> str | None:
-    """Return the mask of a token; None without one."""
-    return token and keys.mask(token)

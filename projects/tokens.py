@@ -1,11 +1,12 @@
 """Generation, rotation and revocation of a project's tokens."""
 
-from core6.accounts import keys
 from core6.accounts.models import User
 from core6.activity.models import Change
+from core6.database.timestamps import with_timestamps
+from core6.security.masking import mask_key
 from projects.activity import change, log_updated
 from projects.models import Project
-from projects.token_formats import api_token, masked, secret_token
+from projects.token_formats import api_token, secret_token
 
 
 def reset_api_token(project: Project, user: User | None) -> None:
@@ -19,12 +20,12 @@ def rotate_secret_token(project: Project, user: User | None) -> None:
     """Give the locked project a new secret token; the previous one becomes the backup, replacing an older backup."""
     before, backup = project.secret_api_token, project.secret_api_token_backup
     project.secret_api_token, project.secret_api_token_backup = secret_token(), before
-    after = {"secret_api_token": keys.mask(project.secret_api_token)}
+    after = {"secret_api_token": mask_key(project.secret_api_token)}
     if before is None:
         entry = change("secret_api_token", {"secret_api_token": None}, after, action="created")
     else:
-        old = {"secret_api_token": keys.mask(before), "secret_api_token_backup": masked(backup)}
-        entry = change("secret_api_token", old, {**after, "secret_api_token_backup": keys.mask(before)})
+        old = {"secret_api_token": mask_key(before), "secret_api_token_backup": mask_key(backup)}
+        entry = change("secret_api_token", old, {**after, "secret_api_token_backup": mask_key(before)})
     _save(project, user, entry, "secret_api_token", "secret_api_token_backup")
 
 
@@ -34,7 +35,7 @@ def delete_secret_token_backup(project: Project, user: User | None) -> None:
     if before is None:
         return
     project.secret_api_token_backup = None
-    _save(project, user, change("secret_api_token_backup", keys.mask(before), None), "secret_api_token_backup")
+    _save(project, user, change("secret_api_token_backup", mask_key(before), None), "secret_api_token_backup")
 
 
 def generate_conversations_public_token(project: Project, user: User | None) -> None:
@@ -42,10 +43,10 @@ def generate_conversations_public_token(project: Project, user: User | None) -> 
     before = (project.conversations_settings or {}).get("widget_public_token")
     token = api_token()
     project.conversations_settings = {**(project.conversations_settings or {}), "widget_public_token": token}
-    entry = change("conversations_settings.widget_public_token", masked(before), keys.mask(token))
+    entry = change("conversations_settings.widget_public_token", mask_key(before), mask_key(token))
     _save(project, user, entry, "conversations_settings")
 
 
 def _save(project: Project, user: User | None, entry: Change, *fields: str) -> None:
-    project.save(update_fields=[*fields, "updated_at"])
+    project.save(update_fields=with_timestamps(project, fields))
     log_updated(project, user, [entry])

@@ -27,9 +27,9 @@ from core6.api.writes import AtomicCreate, AtomicDestroy, AtomicUpdate
 from core6.database.prepared import ORGANIZATION
 from projects import tokens
 from projects.activity import log_deleted
-from projects.documentation import OF_ALL, OPERATIONS
+from projects.documentation import documented, documented_for_all
 from projects.models import Project
-from projects.onboarding import OnboardingSerializer, complete_onboarding, create_project
+from projects.onboarding import OnboardingErrorSerializer, OnboardingSerializer, complete_onboarding, create_project
 from projects.related import ProjectBasicSerializer
 from projects.scoping import projects_of
 from projects.serializers import (
@@ -50,11 +50,11 @@ TOKEN_ACTIONS = (
 _REQUIRING_WRITE = WRITABLE - {"has_completed_onboarding_for"}
 
 
+@documented
 class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, ActivityShown[Project]):
     """Projects of an organization, and the actions on their tokens and onboarding."""
 
     scope = "project"
-    operations = OPERATIONS
     action_scopes: ClassVar = {"complete_product_onboarding": ("project:read",)}
     levels: ClassVar = dict.fromkeys(("create", "destroy", *TOKEN_ACTIONS), Level.ADMIN)
     unprefixed_operations: ClassVar[Collection[str]] = (
@@ -137,7 +137,9 @@ class ProjectViewSet(List, AtomicCreate, Retrieve, AtomicUpdate, AtomicDestroy, 
         instance.delete()
         jobs.enqueue("core6.tasks.delete_people", lock=f"people:{key}", is_unique=True, project_id=key)
 
-    @extend_schema(request=CompleteOnboardingSerializer)
+    @extend_schema(
+        request=CompleteOnboardingSerializer, responses={200: ProjectSerializer, 400: OnboardingErrorSerializer}
+    )
     @action(detail=True, methods=["patch"])
     def complete_product_onboarding(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Record a completed onboarding of a product (D4)."""
@@ -197,10 +199,9 @@ class RootProjectViewSet(ProjectViewSet):
     unprefixed_operations: ClassVar[Collection[str]] = ()
 
 
+@documented_for_all
 class AllProjectsViewSet(RootProjectViewSet):
     """All projects of the caller; a new one belongs to the current organization."""
-
-    operations = OF_ALL
 
     def tenant_url_kwarg(self) -> str | None:
         return None

@@ -21,6 +21,7 @@ from roles.serializers import RoleMembershipSerializer, RoleSerializer
 MEMBERSHIPS = RoleMembership.objects.select_related("organization_member__user").order_by("joined_at", "id")
 
 
+@documentation.roles
 class RoleViewSet(
     List,
     AtomicCreate,
@@ -33,7 +34,6 @@ class RoleViewSet(
     """Create, read, update and delete roles: named groups of an organization's members."""
 
     scope = "organization"
-    operations = documentation.ROLES
     activity_scope = "Role"
     write_level = Level.ADMIN
     rows = ({"organization": ORGANIZATION},)
@@ -62,6 +62,7 @@ class RoleViewSet(
         return {"name": instance.name}
 
 
+@documentation.memberships
 class RoleMembershipViewSet(
     List,
     AtomicCreate,
@@ -73,7 +74,6 @@ class RoleMembershipViewSet(
     """Add members to a role and remove them."""
 
     scope = "organization"
-    operations = documentation.MEMBERSHIPS
     activity_scope = "RoleMembership"
     write_level = Level.ADMIN
     queryset = MEMBERSHIPS

@@ -25,6 +25,7 @@ from django.test.utils import CaptureQueriesContext
 from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
 from core6.database.embedded import Server, connection_settings
+from core6.security.masking import mask_key
 from projects.models import Project
 from tests.support import cluster
 from tests.support.key_text import lines_with_keys
@@ -176,7 +177,7 @@ class Cast:
             user=user,
             label=value[-40:],
             secure_value=keys.digest(value),
-            mask_value=keys.mask(value),
+            mask_value=mask_key(value),
             scopes=list(scopes) or ["*"],
             **restrictions,
         )

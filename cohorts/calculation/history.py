@@ -16,11 +16,11 @@ class HistoryPagination(LimitOffsetPagination):
         " FROM cohorts_definition shown WHERE shown.id = sized.definition_id), 0)"
     )
 
-    def get_next_link(self) -> str | None:
-        return self._link(self.end) if self.end < (self.count or 0) else None
-
     def get_previous_link(self) -> str | None:
-        return self._link(max(0, self.offset - (self.limit or 0))) if self.offset else None
+        return self.link(max(0, self.offset - (self.limit or 0))) if self.offset else None
+
+    def link(self, offset: int) -> str:
+        return f"?limit={self.limit}&offset={offset}"
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(
@@ -34,6 +34,3 @@ class HistoryPagination(LimitOffsetPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return page_schema(schema, "count", "uri-reference")
-
-    def _link(self, offset: int) -> str:
-        return f"?limit={self.limit}&offset={offset}"

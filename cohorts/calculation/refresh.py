@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from cohorts.calculation import outcomes
 from cohorts.calculation.dependencies import lock_definitions, reachable, references_in
 from cohorts.calculation.queue import enqueue, has_job
 from cohorts.members.store import count_members
@@ -87,4 +88,4 @@ def _free_hanging(now: datetime) -> None:
             begun = Cohort.objects.filter(pk=cohort.pk, is_calculating=True)
             awaited = reachable([cohort.pk], references_in(cohort.project_id))
             if not has_job({cohort.pk, *awaited}):
-                begun.update(is_calculating=False, errors_calculating=F("errors_calculating") + 1, last_error_at=now)
+                begun.update(is_calculating=False, **outcomes.failure(now))

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from cohorts.calculation import outcomes
 from cohorts.calculation.clock import clock_of
 from cohorts.calculation.dependencies import known, lock_definitions, references_in, related
 from cohorts.calculation.failures import CODES
@@ -170,9 +171,7 @@ def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **fie
     version = cohort.pending_version
     now = timezone.now()
     still_wanted = Cohort.objects.filter(pk=cohort.pk, is_static=False, deleted=False)
-    if _is_taken_over(run) or not still_wanted.update(
-        version=version, count=count, last_calculation=now, errors_calculating=0, last_error_at=None
-    ):
+    if _is_taken_over(run) or not still_wanted.update(version=version, **outcomes.success(count, now)):
         raise Superseded
     still_wanted.filter(pending_version__lte=version).update(is_calculating=False)
     _record(run, now, count=count, **fields)
@@ -194,7 +193,7 @@ def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
         now = timezone.now()
         rows = Cohort.objects.filter(pk=cohort.pk)
         if code != Superseded.code:
-            rows.update(errors_calculating=F("errors_calculating") + 1, last_error_at=now)
+            rows.update(**outcomes.failure(now))
         rows.filter(pending_version__lte=cohort.pending_version).update(is_calculating=False)
         _record(run, now, error=error, error_code=code)
         wake_dependents(cohort, is_changed=False)

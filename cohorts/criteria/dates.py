@@ -3,25 +3,15 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Final
 from zoneinfo import ZoneInfo
 
 # No stubs of python-dateutil are installed.
 from dateutil import parser  # type: ignore[import-untyped]
 
-_RELATIVE = re.compile(r"-?([0-9]+)([hdwmqyM])")
+from core6.analytics.relative_times import relative_time, units
+
 _START = re.compile(r"(?:-?([0-9]+))?([dwmy])Start")
 _LONG_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_LENGTHS: Final = {
-    "M": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-    "m": timedelta(days=30),
-    "q": timedelta(days=90),
-    "y": timedelta(days=365),
-}
-_MOST_UNITS = 9999
 _LONGEST = 100
 # Fills what a text leaves out, such as the day of "January 2024", so that its meaning does not depend on today.
 _DEFAULT = datetime(1970, 1, 1)  # noqa: DTZ001  # the text gives the zone
@@ -48,10 +38,10 @@ def moment(text: str, clock: Clock) -> datetime:
     if len(text) > _LONGEST:
         raise ValueError(refusal)
     try:
-        if relative := _RELATIVE.fullmatch(text):
-            found = clock.now - _units(relative[1]) * _LENGTHS[relative[2]]
+        if relative := relative_time(text, clock.now):
+            found = relative
         elif start := _START.fullmatch(text):
-            found = _in_zone(_start(_units(start[1] or "0"), start[2], clock), clock.zone)
+            found = _in_zone(_start(units(start[1] or "0"), start[2], clock), clock.zone)
         else:
             found = _absolute(text)
             found = found if found.tzinfo else _in_zone(found, clock.zone)
@@ -59,12 +49,6 @@ def moment(text: str, clock: Clock) -> datetime:
     # dateutil raises more exceptions than it documents, even for short texts.
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ValueError(refusal) from error
-
-
-def _units(digits: str) -> int:
-    if int(digits) > _MOST_UNITS:
-        raise ValueError("too long ago")
-    return int(digits)
 
 
 def _start(ago: int, unit: str, clock: Clock) -> datetime:

@@ -20,7 +20,6 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.urls import replace_query_param
 
 from cohorts.calculation.clock import clock_of
 from cohorts.criteria.dates import Clock
@@ -32,7 +31,7 @@ from cohorts.sql.properties import condition
 from cohorts.sql.property_values import CompileError, InvalidExpression, Property
 from core6.analytics.models import DistinctId, Person
 from core6.api.page_sizes import MOST_BYTES, bytes_of
-from core6.api.pagination import LimitOffsetPagination, page_schema, without_key
+from core6.api.pagination import LimitOffsetPagination, page_schema
 
 _MOST_DISTINCT_IDS = 10
 #: Number of persons that one statement reads.
@@ -156,8 +155,9 @@ class PersonPagination(LimitOffsetPagination):
         keys = list(queryset.values_list("uuid", flat=True)[offset : offset + limit])
         page = _first_that_fit(queryset, keys)
         is_more = len(keys) >= limit or len(page) < len(keys)
-        self._next = self._page_link(request, limit, offset + len(page)) if is_more else None
-        self._previous = self._page_link(request, limit, offset - limit) if offset >= limit else None
+        self.request, self.limit = request, limit
+        self._next = self.link(offset + len(page)) if is_more else None
+        self._previous = self.link(offset - limit) if offset >= limit else None
         return page
 
     def get_paginated_response(self, data: Any) -> Response:
@@ -165,10 +165,6 @@ class PersonPagination(LimitOffsetPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return page_schema(schema)
-
-    def _page_link(self, request: Request, limit: int, offset: int) -> str | None:
-        url = replace_query_param(request.build_absolute_uri(), self.limit_query_param, limit)
-        return without_key(replace_query_param(url, self.offset_query_param, offset))
 
 
 def _first_that_fit(persons: QuerySet[Person], keys: Sequence[uuid.UUID]) -> list[Person]:

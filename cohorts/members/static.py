@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import DataError, OperationalError, transaction
-from django.db.models import F
 from django.utils import timezone
 
+from cohorts.calculation import outcomes
 from cohorts.calculation.dependencies import known, lock_definitions
 from cohorts.calculation.queue import enqueue, has_queued
 from cohorts.calculation.run import compile_for_project, wake_dependents
@@ -33,10 +33,11 @@ def add_persons(cohort: Cohort, persons: Sql) -> list[uuid.UUID]:
 
 def record_members(cohort: Cohort, *, is_changed: bool) -> None:
     """Store the number of members of a static cohort after a change. Needs lock_definitions."""
-    cohort.count = count_members(project_id=cohort.project_id, cohort_id=cohort.pk)
-    cohort.last_calculation = timezone.now()
-    cohort.errors_calculating, cohort.last_error_at = 0, None
-    cohort.save(update_fields=["count", "last_calculation", "errors_calculating", "last_error_at"])
+    count = count_members(project_id=cohort.project_id, cohort_id=cohort.pk)
+    recorded = outcomes.success(count, timezone.now())
+    for name, value in recorded.items():
+        setattr(cohort, name, value)
+    cohort.save(update_fields=recorded)
     if is_changed:
         wake_dependents(cohort, is_changed=True)
 
@@ -75,9 +76,7 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
     except OperationalError:
         raise  # the job is tried again
     except Exception as error:
-        Cohort.objects.filter(pk=cohort_id).update(
-            errors_calculating=F("errors_calculating") + 1, last_error_at=timezone.now()
-        )
+        Cohort.objects.filter(pk=cohort_id).update(**outcomes.failure(timezone.now()))
         if not isinstance(error, CompileError | CriteriaError | DataError):
             _end(cohort_id)
             raise

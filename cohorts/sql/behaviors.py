@@ -9,11 +9,12 @@ from cohorts.criteria.parse import BehavioralFilter, EventFilter
 from cohorts.sql.fragments import Sql, all_of
 from cohorts.sql.properties import condition
 from cohorts.sql.property_values import CompileError, Property
+from core6.analytics.relative_times import SECONDS
 
-_SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2592000, "year": 31536000}
+_UNITS: Final = {"minute": "M", "hour": "h", "day": "d", "week": "w", "month": "m", "year": "y"}
 _COUNTS: Final = {"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "eq": "=", "exact": "="}
 _LARGEST_COUNT = 2**62
-_LONGEST_SPAN = 10_000 * 31536000
+_LONGEST_SPAN = 10_000 * SECONDS["y"]
 
 
 def compile_behavior(leaf: BehavioralFilter, *, project_id: int, clock: Clock) -> Sql:
@@ -105,9 +106,9 @@ class _Behavior:
 
     def span(self, value: Any, interval: str | None) -> timedelta:
         """Return the duration `value` times `interval`; raises CompileError."""
-        if interval not in _SECONDS:
+        if interval not in _UNITS:
             raise CompileError(f"unknown interval {interval!r}")
-        seconds = positive("a time", value) * _SECONDS[interval]
+        seconds = positive("a time", value) * SECONDS[_UNITS[interval]]
         if seconds > _LONGEST_SPAN:
             raise CompileError(f"{value} {interval}s are too long a time")
         return timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""Generating, hashing and masking of personal API keys and other tokens."""
+"""Generating and hashing of personal API keys and other tokens."""
 
 import hashlib
 import secrets
@@ -26,8 +26,3 @@ def generate() -> str:
 def digest(key: str) -> str:
     """Return the digest of a key for storage. So many random bits need neither a salt nor a slow hash."""
     return f"sha256${hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def mask(key: str) -> str:
-    """Return the mask of a key, `phx_...abcd`; only asterisks for a short one."""
-    return f"{key[:4]}...{key[-4:]}" if len(key) >= 16 else "********"

@@ -6,13 +6,14 @@ determined afterwards.
 
 import re
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from hashlib import sha1
 from typing import Any, Final
 
 import orjson
 
 from core6.analytics.record_values import BadRecord, flaw
+from core6.analytics.relative_times import relative_time
 
 LONGEST_NAME: Final = 400
 _PERSON_KEYS = frozenset({"distinct_ids", "properties", "created_at", "uuid", "is_identified"})
@@ -20,9 +21,8 @@ _EVENT_KEYS = frozenset({"distinct_id", "event", "timestamp", "properties", "uui
 _EVENTS = uuid.UUID("0b2f2c3a-6a0e-5d55-9c53-0d3c5f1c8b7e").bytes  # the namespace of derived ids
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_RELATIVE = re.compile(r"-([0-9]{1,4})([hdwmy])")
-#: As in the dates of cohorts: months of 30 days, years of 365.
-_HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24, "m": 30 * 24, "y": 365 * 24}
+#: The relative times of records; criteria of cohorts may have more.
+_RELATIVE = re.compile(r"-[0-9]{1,4}[hdwmy]")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _NO_TIME = "is no ISO 8601 time, and not so long ago as -12h or -3d (units h, d, w, m, y)"
 _ABSENT = object()
@@ -116,9 +116,8 @@ def _time_text(value: Any, field: str) -> str:
 
 def _moment(text: str, field: str, now: datetime) -> str:
     try:
-        relative = text[:1] == "-" and _RELATIVE.fullmatch(text)
-        if relative:
-            return (now - timedelta(hours=int(relative[1]) * _HOURS[relative[2]])).isoformat()
+        if text[:1] == "-" and _RELATIVE.fullmatch(text) and (relative := relative_time(text, now)):
+            return relative.isoformat()
         # The standard library also accepts plain digits as some date.
         if text[4:5] == text[7:8] == "-":
             found = datetime.fromisoformat(text)

@@ -10,13 +10,12 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.utils.urls import replace_query_param
 
 from core6.activity.models import ActivityLog, Change, activity_of, changes_of
 from core6.activity.serializers import ActivityLogSerializer
 from core6.api.numbers import has_plain_digits
 from core6.api.page_sizes import FittingRows
-from core6.api.pagination import page_schema
+from core6.api.pagination import page_link, page_schema, without_key
 from core6.api.serializers import ModelSerializer
 from core6.api.tenant_viewsets import TenantScopedViewSet
 from core6.database.rows import Companion, insert
@@ -48,11 +47,11 @@ class ActivityPagination(PageNumberPagination):
 
     def get_next_link(self) -> str | None:
         if self._next_page is None or self.request is None:
-            return super().get_next_link()
-        link = self.request.build_absolute_uri()
-        for name, value in self._next_page.items():
-            link = replace_query_param(link, name, value)
-        return link
+            return without_key(super().get_next_link())
+        return page_link(self.request, self._next_page)
+
+    def get_previous_link(self) -> str | None:
+        return without_key(super().get_previous_link())
 
     def get_page_size(self, request: Request) -> int | None:
         is_readable = has_plain_digits(request.query_params.get("limit", ""))

@@ -2,7 +2,10 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from rest_framework import exceptions
+
+from core6.terminal.sizes import limit
 
 
 class InvalidRequest(exceptions.APIException):
@@ -24,7 +27,7 @@ class RequestTooLarge(InvalidRequest):
 
     status_code = 413
     default_code = "request_too_large"
-    default_detail = "The request body is too large: send at most 10 MB."
+    default_detail = f"The request body is too large: send at most {limit(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}."
 
 
 class LegacyFieldError(exceptions.ValidationError):

@@ -1,5 +1,6 @@
 """Limit/offset pagination with bounded pages; links keep every parameter but the key (D10)."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -45,13 +46,16 @@ class LimitOffsetPagination(pagination.LimitOffsetPagination):
         return (self.offset or 0) + (self._shown or self.limit or 0)
 
     def get_next_link(self) -> str | None:
-        if self.request is None or self.end >= (self.count or 0):
-            return None
-        link = replace_query_param(self.request.build_absolute_uri(), self.limit_query_param, self.limit)
-        return without_key(replace_query_param(link, self.offset_query_param, self.end))
+        return None if self.end >= (self.count or 0) else self.link(self.end)
 
     def get_previous_link(self) -> str | None:
         return without_key(super().get_previous_link())
+
+    def link(self, offset: int) -> str | None:
+        """Return the link to the page that begins at `offset`, with the limit of this one."""
+        if self.request is None:
+            return None
+        return page_link(self.request, {self.limit_query_param: self.limit, self.offset_query_param: offset})
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         return page_schema(schema, "count")
@@ -83,6 +87,14 @@ def page_schema(results: dict[str, Any], count: str | None = None, link_format: 
         "required": list(properties),
         "properties": properties,
     }
+
+
+def page_link(request: Request, parameters: Mapping[str, int | None]) -> str | None:
+    """Return the absolute URL of a request with other query parameters, and without its API key."""
+    link = request.build_absolute_uri()
+    for name, value in parameters.items():
+        link = replace_query_param(link, name, value)
+    return without_key(link)
 
 
 def without_key(link: Any) -> str | None:

@@ -26,7 +26,8 @@ _CALLED: Final = frozenset(("filter_queryset", "in_scope", "object_id"))
 _SET_BY_DISPATCH: Final = frozenset(
     (
         *("action", "action_map", "args", "basename", "description", "detail", "format_kwarg", "headers", "kwargs"),
-        *("name", "project", "request", "response", "suffix", "tenant", "used", *GenericViewSet.http_method_names),
+        *("name", "project", "request", "response", "schema", "suffix", "tenant", "used"),
+        *GenericViewSet.http_method_names,
     )
 )
 _MOST_COUNTS: Final = 10_000

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from inspect import getattr_static, isclass, isroutine
 from typing import Any, Final, TypeVar
 
+from drf_spectacular.drainage import isolate_view_method
+
 F = TypeVar("F", bound=Callable[..., Any])
 _FRAMEWORKS: Final = ("builtins", "typing", "django", "django_filters", "rest_framework", "core6.api")
 #: Hooks of a view that run for every request before the action does, and hooks of its writes.
@@ -63,5 +65,18 @@ def is_of_framework(cls: type) -> bool:
 
 
 def _is_code(value: Any, theirs: Any) -> bool:
-    """Return whether an attribute is code; a class in place of another class is a declaration."""
+    """Return whether an attribute is code; a class in place of another class is a declaration, so is a description."""
+    if _undescribed(value) is theirs:
+        return False
     return (callable(value) or hasattr(value, "__get__")) and (not isclass(value) or isroutine(theirs))
+
+
+def _undescribed(function: Any) -> Any:
+    """Return the method that `extend_schema_view` describes.
+
+    If the method is inherited, the library sets a function on the class that only calls it. A function is recognized by
+    the module that its code is in, since `functools.wraps` copies all other marks to any function.
+    """
+    while getattr(function, "__globals__", {}).get("__name__") == isolate_view_method.__module__:
+        function = function.__wrapped__
+    return function

@@ -16,6 +16,8 @@ from core6.api.number_fields import PLAIN, PrimaryKeyRelatedField
 from core6.api.parsers import check_depth
 from core6.api.renderers import JSONRenderer
 from core6.database.rows import Companion, insert, update
+from core6.database.timestamps import with_timestamps
+from core6.terminal.sizes import limit
 
 M = TypeVar("M", bound=models.Model)
 # An escaped NUL, not an escaped backslash before "u0000".
@@ -90,10 +92,9 @@ class ModelSerializer(serializers.ModelSerializer[M]):
         return instance
 
     def update(self, instance: M, validated_data: dict[str, Any]) -> M:
-        stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        update(instance, [*validated_data, *stamps], self._companion_of(instance))
+        update(instance, with_timestamps(instance, validated_data), self._companion_of(instance))
         return instance
 
     def _companion_of(self, instance: M) -> Companion | None:
@@ -110,8 +111,7 @@ def _size(value: Any) -> int:
 
 
 def _too_large(most: int) -> str:
-    size = f"{most // 1024**2} MB" if most >= 1024**2 else f"{most // 1024} KB"
-    return f"This field takes at most {size} of JSON: send less."
+    return f"This field takes at most {limit(most)} of JSON: send less."
 
 
 def _copied(field: serializers.Field[Any, Any, Any, Any]) -> serializers.Field[Any, Any, Any, Any]:

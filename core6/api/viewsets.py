@@ -26,7 +26,6 @@ from core6.api import conditional, rate_limits
 from core6.api.access import Access
 from core6.api.idempotency import idempotent
 from core6.api.ids import parse_id
-from core6.api.openapi.operations import Operation
 from core6.api.parsers import ENDED_EARLY
 from core6.api.plans import plan_of, values_of
 from core6.rate_limits.models import Use
@@ -53,8 +52,6 @@ class ScopedViewSet(GenericViewSet[M]):
     scope: ClassVar[str] = ""
     #: Scopes of actions that differ from `<scope>:read` and `<scope>:write`.
     action_scopes: ClassVar[Mapping[str, Sequence[str]]] = {}
-    #: The description of each action in the schema.
-    operations: ClassVar[Mapping[str, Operation]] = {}
     #: The actions whose operationIds do not begin with the basename (D21).
     unprefixed_operations: ClassVar[Collection[str]] = ()
     #: Writing actions whose response is the object, as in a read of it.

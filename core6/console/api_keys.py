@@ -16,6 +16,7 @@ from core6.accounts import keys
 from core6.accounts.models import Organization, PersonalAPIKey
 from core6.accounts.scopes import ACTIONS, ALL
 from core6.console.site import ConsoleAdmin
+from core6.security.masking import mask_key
 from projects.models import Project
 
 #: The objects of scopes that endpoints of this server require.
@@ -108,7 +109,7 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         obj.value = keys.generate()  # only for the response
-        obj.secure_value, obj.mask_value = keys.digest(obj.value), keys.mask(obj.value)
+        obj.secure_value, obj.mask_value = keys.digest(obj.value), mask_key(obj.value)
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:

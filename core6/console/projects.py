@@ -11,12 +11,12 @@ from unfold.decorators import display
 
 from core6.accounts.models import User
 from core6.console.site import ConsoleAdmin, button
+from core6.security.masking import mask_key
 from projects import tokens
 from projects.activity import change as changed
 from projects.activity import log_updated
 from projects.models import Project
 from projects.onboarding import create_project
-from projects.token_formats import masked
 
 _OWN = ("organization", "name", "product_description")
 _MASKED = ("secret_token", "secret_token_backup")
@@ -61,11 +61,11 @@ class ProjectAdmin(ConsoleAdmin):
 
     @display(description="Secret API token")
     def secret_token(self, project: Project) -> str:
-        return masked(project.secret_api_token) or "none"
+        return mask_key(project.secret_api_token) or "none"
 
     @display(description="Previous secret")
     def secret_token_backup(self, project: Project) -> str:
-        return masked(project.secret_api_token_backup) or "none"
+        return mask_key(project.secret_api_token_backup) or "none"
 
     @button("Reset the project token", "Events with the current token are refused from then on.", "key")
     def reset_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

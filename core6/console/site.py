@@ -18,6 +18,7 @@ from unfold.sites import UnfoldAdminSite
 
 from core6.accounts.models import User
 from core6.console.login import LoginForm, remember_device
+from core6.database.timestamps import with_timestamps
 from core6.diagnosis.doctor import QUESTIONS, answer
 
 #: The checks of `manage.py doctor` that the overview shows.
@@ -70,10 +71,9 @@ class ConsoleAdmin(ModelAdmin):
         if not change:
             obj.save(force_insert=True)
             return
-        fields = [field for field in obj._meta.concrete_fields if field.name in form.changed_data]
-        if fields:
-            stamps = [field for field in obj._meta.concrete_fields if getattr(field, "auto_now", False)]
-            obj.save(update_fields=[field.name for field in (*fields, *stamps)])
+        names = [field.name for field in obj._meta.concrete_fields if field.name in form.changed_data]
+        if names:
+            obj.save(update_fields=with_timestamps(obj, names))
 
     def log_and_redirect(self, request: HttpRequest, obj: Model, message: str) -> HttpResponse:
         """Add a message about a button's action to the object's history, show it, and redirect to the object."""

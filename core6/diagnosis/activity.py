@@ -7,7 +7,7 @@ from core6.diagnosis.checks import EXAMPLES, IDLE_SECONDS
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import integrity_finding, select
 from core6.diagnosis.texts import duration
-from core6.terminal.progress import size
+from core6.terminal.sizes import size
 
 #: Seconds after which a statement counts as too long.
 STATEMENT_RUNS_SECONDS = 60
@@ -99,12 +99,8 @@ def _growth() -> Iterator[Report]:
     found = [integrity_finding(name) for name in ("revisions", "answers")]
     for each in found:
         if each.count:
-            advice = "Start a worker: its regular jobs put this in order." if each.check.name == "answers" else ""
-            yield (
-                "warning",
-                f"{each.check.wrong} ({each.count})",
-                advice or "Run `manage.py verify` for which they are.",
-            )
+            advice = "Start a worker: its regular jobs put this in order." if each.name == "answers" else ""
+            yield "warning", f"{each.message} ({each.count})", advice or "Run `manage.py verify` for which they are."
     if not any(each.count for each in found):
         yield "ok", "revisions and kept answers are within bounds", ""
 

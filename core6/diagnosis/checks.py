@@ -1,11 +1,13 @@
-"""A check of stored data, and what it finds."""
+"""A check of stored data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import connection
+
+from core6.diagnosis.findings import Finding
 
 EXAMPLES: Final = 5
 #: Seconds until another worker has taken over the jobs of a dead one.
@@ -28,11 +30,11 @@ class Check:
     offenders: str | Callable[[], Iterator[str]]
     is_warning: bool = False
 
-    def run(self) -> "Finding":
+    def run(self) -> Finding:
         """Look for offenders in the caller's transaction."""
         if not isinstance(self.offenders, str):
             found = list(self.offenders())
-            return Finding(self, len(found), found[:EXAMPLES])
+            return self._finding(len(found), found[:EXAMPLES])
         limits = {
             "examples": EXAMPLES,
             "dead_seconds": settings.DEAD_WORKER_SECONDS + TAKEN_OVER_SECONDS,
@@ -43,28 +45,9 @@ class Check:
         with connection.cursor() as cursor:
             cursor.execute(_COUNTED.format(self.offenders), limits)
             rows = cursor.fetchall()
-        return Finding(self, rows[0][0] if rows else 0, [row[1] for row in rows])
+        return self._finding(rows[0][0] if rows else 0, [row[1] for row in rows])
 
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found: how many offenders, and some of them."""
-
-    check: Check
-    count: int
-    examples: list[str]
-
-    @property
-    def is_error(self) -> bool:
-        """Return whether a rule is broken."""
-        return self.count > 0 and not self.check.is_warning
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the finding as `verify --json` prints it."""
-        return {
-            "name": self.check.name,
-            "wrong": self.check.wrong,
-            "is_warning": self.check.is_warning,
-            "count": self.count,
-            "examples": self.examples,
-        }
+    def _finding(self, count: int, examples: list[str]) -> Finding:
+        if not count:
+            return Finding(self.name, "ok", "none")
+        return Finding(self.name, "warning" if self.is_warning else "bad", self.wrong, count=count, examples=examples)

@@ -1,8 +1,8 @@
-"""What a look at the server finds: how something is, and what to do about it."""
+"""What `doctor` and `verify` find: how something is, and what to do about it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 State = Literal["ok", "warning", "bad"]
 
@@ -15,10 +15,9 @@ class Finding:
     state: State
     message: str
     advice: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the finding as `doctor --json` prints it."""
-        return asdict(self)
+    #: How many rows break the rule that was checked, and the names of some of them.
+    count: int = 0
+    examples: list[str] = field(default_factory=list)
 
 
 #: What a question yields: the state, how it is, what to do.

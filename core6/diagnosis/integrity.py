@@ -14,7 +14,8 @@ from django.db import connection, transaction
 from cohorts.calculation.dependencies import reachable, references_in
 from cohorts.calculation.queue import has_job
 from cohorts.models import Cohort
-from core6.diagnosis.checks import Check, Finding
+from core6.diagnosis.checks import Check
+from core6.diagnosis.findings import Finding
 from core6.security.encryption import decrypt, encrypted_fields, stored_secrets
 from core6.terminal.progress import progress
 

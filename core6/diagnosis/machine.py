@@ -20,7 +20,7 @@ from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.texts import duration, secret_key, shortened
 from core6.security import exposure
 from core6.security.secret_strength import weak_secrets
-from core6.terminal.progress import size
+from core6.terminal.sizes import size
 
 HEALTH_SECONDS = 3.0
 FREE_SHARE, LEAST_FREE_SHARE, LEAST_FREE_BYTES = 0.10, 0.02, 200 * 1024**2

@@ -13,7 +13,7 @@ from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report, State
 from core6.diagnosis.queries import database_name, select
 from core6.diagnosis.texts import and_more, duration, error_line
-from core6.terminal.progress import size
+from core6.terminal.sizes import size
 
 #: How long a node may take to answer.
 CONNECT_SECONDS: Final = 2

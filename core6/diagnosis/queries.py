@@ -5,7 +5,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from core6.diagnosis import integrity
-from core6.diagnosis.checks import Finding
+from core6.diagnosis.findings import Finding
 
 
 def select(statement: str, given: Any = None) -> list[tuple[Any, ...]]:

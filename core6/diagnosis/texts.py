@@ -23,10 +23,7 @@ def masked_line(text: str, *, shortest: int = 8) -> str:
 
     Secrets shorter than `shortest` stay: a short word may occur in our own sentences, and masking it would reveal it.
     """
-    for secret in _secrets():
-        if len(secret) >= shortest:
-            text = text.replace(secret, "***")
-    text = masking.ADDRESS.sub(r"\1***@", masking.KEY.sub("***", text))
+    text = masking.without_secrets(text, (secret for secret in _secrets() if len(secret) >= shortest))
     text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return text if len(text) <= _LONGEST * 2 else f"{text[: _LONGEST * 2]}…"
 

@@ -18,11 +18,11 @@ from core6.me.serializers import OrganizationSerializer, PersonalAPIKeySerialize
 from projects.models import Project
 
 
+@documentation.users
 class UserViewSet(Retrieve, ScopedViewSet[User]):
     """The caller: `/api/users/@me/`, for restricted keys, too."""
 
     scope = "user"
-    operations = documentation.USERS
     queryset = User.objects.all()
     serializer_class = UserSerializer
 
@@ -30,11 +30,11 @@ class UserViewSet(Retrieve, ScopedViewSet[User]):
         return self.caller
 
 
+@documentation.keys
 class PersonalAPIKeyViewSet(Retrieve, ScopedViewSet[PersonalAPIKey]):
     """The key of the request: `/api/personal_api_keys/@current/`, which requires no scope."""
 
     scope = "user"
-    operations = documentation.KEYS
     action_scopes: ClassVar = {"retrieve": ()}
     queryset = PersonalAPIKey.objects.all()
     serializer_class = PersonalAPIKeySerializer
@@ -43,11 +43,11 @@ class PersonalAPIKeyViewSet(Retrieve, ScopedViewSet[PersonalAPIKey]):
         return self.key
 
 
+@documentation.organizations
 class OrganizationViewSet(List, Retrieve, ScopedViewSet[Organization]):
     """The organizations of the caller; any other one is 404."""
 
     scope = "organization"
-    operations = documentation.ORGANIZATIONS
     queryset = Organization.objects.prefetch_related(Prefetch("projects", Project.objects.order_by("pk"))).order_by(
         "created_at", "pk"
     )
@@ -69,11 +69,11 @@ class OrganizationViewSet(List, Retrieve, ScopedViewSet[Organization]):
         return get_object_or_404(self.get_queryset(), pk__in=named.values("pk")[:1])
 
 
+@documentation.members
 class MemberViewSet(List, OrganizationScopedViewSet[Membership]):
     """The members of an organization, for its members."""
 
     scope = "organization_member"
-    operations = documentation.MEMBERS
     rows = ({"organization": ORGANIZATION},)
     ordering = ("joined_at", "id")
     related = ("user",)

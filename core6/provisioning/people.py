@@ -13,6 +13,7 @@ from core6.analytics.models import Event, Person
 from core6.analytics.record_values import BadRecord
 from core6.provisioning.world import ProjectEntry, WorldError
 from core6.terminal.progress import Work, progress
+from core6.terminal.sizes import limit
 
 _LONGEST_LINE: Final = 16 * 2**20
 
@@ -71,7 +72,7 @@ def _records(file: BinaryIO, work: Work) -> Iterator[tuple[int, Any]]:
             yield position, orjson.loads(line)
         except orjson.JSONDecodeError as error:
             if line.strip():
-                why = f"no JSON: {error.msg}" if len(line) < _LONGEST_LINE else "longer than 16 MB"
+                why = f"no JSON: {error.msg}" if len(line) < _LONGEST_LINE else f"longer than {limit(_LONGEST_LINE)}"
                 raise BadRecord("", why, position) from error
         position += 1
     work.now = "storing"

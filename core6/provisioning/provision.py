@@ -13,6 +13,7 @@ from core6.database import locks
 from core6.provisioning.projects import provision_project
 from core6.provisioning.rows import get_unique, save
 from core6.provisioning.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
+from core6.security.masking import mask_key
 from projects.models import Project
 from roles.models import Role, RoleMembership
 
@@ -123,7 +124,7 @@ def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
     key = PersonalAPIKey.objects.filter(user=user, label=entry.label).first()
     if key is None:
         value = value or keys.generate()
-        key = PersonalAPIKey(user=user, label=entry.label, secure_value=keys.digest(value), mask_value=keys.mask(value))
+        key = PersonalAPIKey(user=user, label=entry.label, secure_value=keys.digest(value), mask_value=mask_key(value))
     elif value and key.secure_value != keys.digest(value):
         raise WorldError(f"{path}.value: the key {entry.label!r} exists with another value: choose another label")
     if PersonalAPIKey.objects.filter(secure_value=key.secure_value).exclude(pk=key.pk).exists():

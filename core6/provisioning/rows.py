@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models
 
+from core6.database.timestamps import with_timestamps
 from core6.provisioning.world import WorldError
 
 M = TypeVar("M", bound=models.Model)
@@ -39,8 +40,7 @@ def save(instance: M, given: Mapping[str, Any], path: str) -> M:
         if is_new:
             instance.save(force_insert=True)
         elif changed:
-            stamps = [field.name for field in instance._meta.fields if getattr(field, "auto_now", False)]
-            instance.save(update_fields=[*changed, *stamps])
+            instance.save(update_fields=with_timestamps(instance, changed))
     except IntegrityError as error:
         cause = getattr(error.__cause__, "diag", None)
         raise WorldError(f"{path}: {getattr(cause, 'message_detail', None) or error}") from error

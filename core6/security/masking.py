@@ -1,14 +1,14 @@
-"""Masks secrets in texts: keys, tokens, passwords, and rows in error messages of Postgres."""
+"""Masks secrets: a key alone, and in texts keys, tokens, passwords, and rows in error messages of Postgres."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, overload
 
 #: A key, or a token of a project. An escape such as `%3D` or `\n` may precede it.
-KEY: Final = re.compile(r"(ph[xcs]_|(?<![A-Za-z])ph[a-z]_)[\w-]{6,}", re.IGNORECASE)
+_KEY: Final = re.compile(r"(ph[xcs]_|(?<![A-Za-z])ph[a-z]_)[\w-]{6,}", re.IGNORECASE)
 #: The user and the password in a URL.
-ADDRESS: Final = re.compile(r"(\w://)[^\s/]*@")
+_ADDRESS: Final = re.compile(r"(\w://)[^\s/]*@")
 _BEARER: Final = re.compile(r"(\bBearer\s+)[^\s\"',]+", re.IGNORECASE)
 _SECRET: Final = re.compile(r"passw(?:or)?d|secret|token|api_?key|authorization", re.IGNORECASE)
 #: `name=value` of query strings and of DSNs, `"name": "value"` of JSON and of Python.
@@ -22,11 +22,29 @@ _ROW: Final = re.compile(
     r"(Failing row contains )\(.*?(?:\)\.(?=$|\\n|[\"'](?:[,)\]}]|$))|\Z)", re.DOTALL | re.MULTILINE
 )
 _MASKS: Final = (
-    *((pattern, r"\1…") for pattern in (_ROW, _BEARER, _PAIR, KEY)),
-    (ADDRESS, r"\1…@"),
+    *((pattern, r"\1…") for pattern in (_ROW, _BEARER, _PAIR, _KEY)),
+    (_ADDRESS, r"\1…@"),
 )
 #: A quick check: a text without a match has no secrets.
 _MAY_HAVE_SECRET: Final = re.compile(rf"ph[a-z]_[\w-]|Bearer|{_SECRET.pattern}|://|Failing row", re.IGNORECASE)
+
+
+@overload
+def mask_key(key: str) -> str: ...
+@overload
+def mask_key(key: None) -> None: ...
+def mask_key(key: str | None) -> str | None:
+    """Return the mask of a key or token, `phx_...abcd`; only asterisks for a short one, None without one."""
+    if key is None:
+        return None
+    return f"{key[:4]}...{key[-4:]}" if len(key) >= 16 else "********"
+
+
+def without_secrets(text: str, known: Iterable[str]) -> str:
+    """Return a text with the known secrets, all keys and the users in URLs replaced by `***`, which shows no kind."""
+    for secret in known:
+        text = text.replace(secret, "***")
+    return _ADDRESS.sub(r"\1***@", _KEY.sub("***", text))
 
 
 def masked(text: str) -> str:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from core6.terminal.sizes import size
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -101,13 +103,3 @@ def _display() -> "Progress":
         redirect_stdout=False,
         redirect_stderr=False,
     )
-
-
-def size(count: float) -> str:
-    """Return a number of bytes as readable text."""
-    amount, unit = count, "bytes"
-    for larger in ("kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 100 else f"{amount:.1f} {unit}"

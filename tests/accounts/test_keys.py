@@ -1,8 +1,6 @@
 import re
 import time
 
-import pytest
-
 from core6.accounts import keys
 from core6.accounts.ids import uuid7
 
@@ -17,13 +15,6 @@ def test_a_key_is_its_prefix_and_at_least_200_random_bits_in_base62():
 def test_the_digest_is_the_real_services():
     expected = "sha256$45af89b510a3279a817f851de5d3f95b73485d58ec2672a39e52d8aeeb014059"
     assert keys.digest("test_key_12345") == expected
-
-
-@pytest.mark.parametrize(
-    ("key", "masked"), [("phx_0123456789abcd", "phx_...abcd"), ("phx_short", "********"), ("", "********")]
-)
-def test_the_mask_shows_little(key: str, masked: str):
-    assert keys.mask(key) == masked
 
 
 def test_ids_are_uuids_of_version_7_in_the_order_of_time():

@@ -1,7 +1,7 @@
 """Every operation of the schema, called with data that the schema allows and forbids: the answers are as it says.
 
-`make test` makes few examples of a third of the operations, always the same ones. `make contract-test` makes many of all,
-others each time, and goes through the limits of every single value as well.
+`make test` makes few examples of a third of the operations, always the same ones. `make contract-test` makes many of
+all of them, others each time, and goes through the limits of every single value as well.
 """
 
 import os
@@ -93,7 +93,7 @@ CONFIG = SchemathesisConfig.from_dict(
         "operations": [{"include-path-regex": path, "parameters": {"path.id": mostly(path)}} for path in IDS],
     }
 )
-schema = openapi.from_wsgi("/api/schema/?format=json", WSGIHandler(), config=CONFIG)
+schema: Any = openapi.from_wsgi("/api/schema/?format=json", WSGIHandler(), config=CONFIG)
 if not EXAMPLES:
     schema = schema.include(path=sampled(schema.raw_schema["paths"], 3))
 # Any JSON but null: `not`, the only word for it, is one that a generator of clients (openapi-generator) breaks on.

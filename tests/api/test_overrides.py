@@ -6,7 +6,7 @@ subclass, one at a time. Nothing here is a list of them: what is added to a part
 
 import copy
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from inspect import isclass, isfunction
 from types import ModuleType
 from typing import Any
@@ -18,14 +18,17 @@ from django.db.models.functions import Now, Random, Upper
 from django.test import override_settings
 from django.test.utils import isolate_apps
 from django.urls import ResolverMatch, include, path, resolve
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 
 from annotations.models import Annotation
+from annotations.views import AnnotationViewSet
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Person
 from core6.api import response_cache
 from core6.api.reads import List, Retrieve
+from core6.api.repeatable import overridden
 from core6.api.routers import Router
 from core6.database.prepared import PROJECT
 from projects.scoping import ProjectScopedViewSet
@@ -185,6 +188,18 @@ def test_what_is_overridden_decides_each_time(cast: Cast, operation: str, monkey
                     silent.append(f"{part}.{name} in turn {turn}")
     assert silent == []
     assert tried > 50
+
+
+def test_a_described_method_is_no_override_and_a_decorated_override_is_one():
+    @wraps(List.list)
+    def override(*args: Any, **kwargs: Any) -> Any:
+        return List.list(*args, **kwargs)
+
+    described = extend_schema_view(list=extend_schema(summary="All"))
+    assert "list" not in overridden(described(subclass(AnnotationViewSet, {})))
+    overriding = subclass(AnnotationViewSet, {"list": override})
+    for cls in (overriding, described(overriding), described(subclass(overriding, {}))):
+        assert "list" in overridden(cls)
 
 
 @pytest.fixture

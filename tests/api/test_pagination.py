@@ -65,6 +65,17 @@ def test_links_never_hold_the_key(cast: Cast, seven: str, nobody: Caller):
     assert key not in str(body)
 
 
+def test_links_of_activity_never_hold_the_key(cast: Cast, alice: Caller, nobody: Caller):
+    at = f"/api/projects/{cast.web.pk}/annotations/"
+    for i in range(3):
+        alice.post(at, {"content": str(i), "scope": "project"})
+    key = cast.key(cast.alice)
+    body = nobody.get(f"{at}activity/", personal_api_key=key, limit=1, page=2, search="").json()
+    assert body["next"] == f"http://testserver{at}activity/?limit=1&page=3&search="
+    assert body["previous"] == f"http://testserver{at}activity/?limit=1&search="
+    assert key not in str(body)
+
+
 def test_links_hold_the_path_of_the_request(seven: str, alice: Caller):
     response = alice.client.get(f"{seven.removesuffix('/')}?limit=6")
     assert response.json()["next"] == f"http://testserver{seven.removesuffix('/')}?limit=6&offset=6"

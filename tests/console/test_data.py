@@ -10,10 +10,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from annotations.models import Annotation
 from cohorts.calculation.run import calculate
 from cohorts.models import Cohort
-from core6.accounts import keys
 from core6.activity.models import ActivityLog
 from core6.console.site import OVERVIEW
 from core6.diagnosis.doctor import QUESTIONS
+from core6.security.masking import mask_key
 from projects.models import Project
 from tests.conftest import Cast
 from tests.console.conftest import Console, address, errors, place
@@ -82,7 +82,7 @@ def test_the_secrets_of_a_project_are_masked(console: Console, cast: Cast):
     pages = [console.read(path) for path in (place(Project), address(cast.web), address(cast.web, "history"))]
     for secret in (cast.web.secret_api_token, cast.web.secret_api_token_backup):
         assert secret is not None
-        assert keys.mask(secret) in pages[1]
+        assert mask_key(secret) in pages[1]
         assert not any(secret in page for page in pages)
 
 

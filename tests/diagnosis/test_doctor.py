@@ -26,7 +26,6 @@ from core6.diagnosis import activity, doctor, machine, postgres, texts
 from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Finding, Question, Report
 from core6.idempotency.models import Answer
-from core6.terminal.progress import size
 from tests.conftest import Cast
 from tests.support.cohorts.people import all_of, leaf, person, work
 from tests.support.key_text import lines_with_keys
@@ -1043,14 +1042,6 @@ def test_brackets_are_no_markup(world: Cast):
 )
 def test_times_are_said_as_people_do(seconds: float, text: str):
     assert texts.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (2000, "2.0 kB"), (5e6, "5.0 MB"), (3e9, "3.0 GB"), (1e15, "1000000 GB")],
-)
-def test_sizes_are_said_as_people_do(count: float, text: str):
-    assert size(count) == text
 
 
 def test_the_table_names_the_trouble_and_its_advice_and_the_command_ends_badly(world: Cast):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from core6.accounts import keys
+from core6.security.masking import mask_key
 from tests.support.places import ask
 from tests.support.serving import Serve, manage, refusal, serving, started_place
 
@@ -120,7 +120,7 @@ def test_a_world_is_provisioned_beside_it(server: Serve, tmp_path: Path, way: st
     )
     assert (done.returncode, done.stderr) == (0, "")
     made = json.loads(done.stdout)
-    assert made["api_keys"] == {"ci": {"value": FIXED_KEY, "mask": keys.mask(FIXED_KEY)}}
+    assert made["api_keys"] == {"ci": {"value": FIXED_KEY, "mask": mask_key(FIXED_KEY)}}
     project = made["organizations"]["Globex"]["projects"]["Shop"]["id"]
     assert server.call("GET", f"/api/projects/{project}/annotations/", key=FIXED_KEY)[0] == 200
     assert server.call("GET", server.annotations, key=FIXED_KEY)[0] == 403

@@ -167,14 +167,6 @@ def test_each_migration_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (123_456, "123 kB"), (9 * 10**12, "9000 GB")],
-)
-def test_sizes_are_for_people(count: int, shown: str):
-    assert progress.size(count) == shown
-
-
-@pytest.mark.parametrize(
     ("work", "shown"),
     [
         (Work("x"), ""),

@@ -4,14 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse
+from drf_spectacular.utils import OpenApiResponse
 
 from core6.api.errors import ErrorSerializer
-from core6.api.openapi.operations import Operation
 from core6.api.openapi.samples import HOST, samples
 from core6.api.viewsets import ScopedViewSet
 from core6.api.writes import HardDeleteForbidden
+from core6.terminal.sizes import limit
 
 _ORDINARY = ("list", "create", "retrieve", "update", "partial_update", "destroy")
 _VERBS = {
@@ -60,7 +61,7 @@ _ERRORS: Final = {
     404: "The object does not exist or is not visible to the caller.",
     409: "A request with the same `Idempotency-Key` is still being processed.",
     412: "The object has changed since it was read: it does not match `If-Match`.",
-    413: "The body is larger than 10 MB.",
+    413: f"The body is larger than {limit(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)}.",
     415: "The content type of the body is not supported. Send JSON or a form.",
     422: "The `Idempotency-Key` was already used for a different request.",
     429: "Too many requests. `Retry-After` is the number of seconds to wait.",
@@ -87,12 +88,15 @@ class OperationSchema(AutoSchema):
         basename = "environments" if self._is_of_environments else str(self._viewset.basename)
         return _TAGS.get(basename, [basename])
 
-    def get_summary(self) -> str | None:
-        return self._operation.summary
+    def get_operation(self, *args: Any) -> dict[str, Any] | None:
+        """Return the operation; what all descriptions have is added here, after `extend_schema`."""
+        operation: dict[str, Any] | None = super().get_operation(*args)
+        if operation is not None:
+            operation["description"] = self._described(operation["description"])
+        return operation
 
-    def get_description(self) -> str:  # type: ignore[override]  # the stubs are wrong
+    def _described(self, text: str) -> str:
         needed = " and ".join(f"`{scope}`" for scope in self._viewset.required_scopes())
-        text = self._operation.description
         if self._is_of_environments:
             text += " The same as the operation under `/api/projects/`."
         return f"{text}\n\nRequires the API key scope {needed}." if needed else text
@@ -101,12 +105,16 @@ class OperationSchema(AutoSchema):
         needed = list(self._viewset.required_scopes())
         return [{name: needed for name in scheme} for scheme in super().get_auth()]  # noqa: C420  # a list each
 
-    def get_examples(self) -> list[OpenApiExample]:
-        body = self._operation.body
-        return [OpenApiExample(self._operation.summary, value=body, request_only=True)] if body else []
-
     def get_extensions(self) -> dict[str, Any]:
-        return {"x-codeSamples": samples(self.method, self._sample_path, self._operation.body)}
+        return {"x-codeSamples": samples(self.method, self._sample_path, self._sample_body)}
+
+    @property
+    def _sample_body(self) -> Any:
+        """The example of the operation, an empty body if it has none, None if it takes no body."""
+        if self.method not in ("POST", "PUT", "PATCH") or self.get_request_serializer() is None:
+            return None
+        examples = self.get_examples()
+        return examples[0].value if examples else {}
 
     def map_parsers(self) -> list[Any]:
         """Return only JSON, although forms are accepted, too.
@@ -122,8 +130,10 @@ class OperationSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
+        declared = self.get_response_serializers()
+        own = declared if isinstance(declared, dict) else {}
         for status in self._possible_errors:
-            response = OpenApiResponse(self._operation.errors.get(status, ErrorSerializer), description=_ERRORS[status])
+            response = OpenApiResponse(own.get(status, ErrorSerializer), description=_ERRORS[status])
             # Errors are always JSON (D17).
             bodies[str(status)] = self._get_response_for_code(response, str(status), ["application/json"])  # type: ignore[no-untyped-call]
         return bodies
@@ -158,10 +168,6 @@ class OperationSchema(AutoSchema):
     @property
     def _is_of_environments(self) -> bool:
         return bool(self.path.startswith(ENVIRONMENTS))
-
-    @property
-    def _operation(self) -> Operation:
-        return self._viewset.operations[str(self._viewset.action)]
 
     @property
     def _viewset(self) -> ScopedViewSet[Any]:

@@ -16,7 +16,8 @@ from django.core.management import CommandError
 from core6.backup import dump as dumps
 from core6.database import processes
 from core6.management.database_command import AttachedCommand
-from core6.terminal.progress import progress, size
+from core6.terminal.progress import progress
+from core6.terminal.sizes import size
 
 
 class Command(AttachedCommand):

@@ -29,11 +29,13 @@ class Command(BaseCommand):
             raise CommandError("--url is no address: use http://host:port")
         with progress("Looking"):
             found = doctor.findings(options["url"])
-        self.stdout.write(
-            json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
-        )
+        self.stdout.write(json.dumps(list(map(_as_json, found)), indent=2) if options["json"] else _as_text(found))
         if bad := sum(each.state == "bad" for each in found):
             raise CommandError(f"{bad} of {len(found)} findings {'is' if bad == 1 else 'are'} bad")
+
+
+def _as_json(found: Finding) -> dict[str, str]:
+    return {"name": found.name, "state": found.state, "message": found.message, "advice": found.advice}
 
 
 def _as_text(found: list[Finding]) -> str:

@@ -15,7 +15,7 @@ from core6.backup import restore as restoration
 from core6.cluster import plan
 from core6.database import data_directory
 from core6.diagnosis import integrity
-from core6.diagnosis.checks import Finding
+from core6.diagnosis.findings import Finding
 from core6.management.database_command import AttachedCommand, prepare
 from core6.terminal.progress import progress
 
@@ -95,10 +95,10 @@ def _refuse_beside_others() -> None:
 
 def integrity_summary(found: list[Finding]) -> str:
     """Return a line that says that what was restored is sound; raises when it is not."""
-    broken = [each.check for each in found if each.is_error]
+    broken = [each for each in found if each.state == "bad"]
     if not broken:
         return f"All {len(found)} checks hold."
-    if any(check.name == "secrets" for check in broken):
+    if any(each.name == "secrets" for each in broken):
         raise CommandError(
             "the data are restored, but the secrets in them were encrypted with another key: bring back"
             f" {_key_name()} of the server that was backed up, and run `manage.py verify`"

