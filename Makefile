@@ -4,6 +4,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
 EXAMPLES ?= 100
+DIST ?= dist
 BIN := .venv/bin
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 COMPILE_NPM := npm install --silent --package-lock-only --omit-lockfile-registry-resolved
@@ -23,7 +24,7 @@ define install
 endef
 
 .PHONY: help run test clone-test contract-test lint bench chaos schema lock install install-dev install-bench \
-	install-browser browser-test install-sdk sdk-test require-node client-test scale-test attack-test
+	install-browser browser-test install-sdk sdk-test require-node client-test scale-test attack-test wheel wheel-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -45,6 +46,13 @@ contract-test: install-dev ## call every operation with much data made from the 
 
 attack-test: install-dev ## try every bad request and every attack (15 minutes; ARGS: options of pytest)
 	EVERY_CASE=1 $(BIN)/python -m pytest tests/attacks tests/api tests/backup/test_hostile_dumps.py $(ARGS)
+
+wheel: ## build the wheels of the server and of pytest-core6 into DIST
+	$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(DIST) . ./tests/plugin
+
+wheel-test: install-dev ## install the wheels outside of the checkout and run them (needs curl; ARGS: options of pytest)
+	@command -v curl >/dev/null || { echo "error: curl is missing: install the package 'curl' (apt-get install curl)" >&2; exit 1; }
+	PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/suites/wheel/wheel_*.py -n 0 $(ARGS)
 
 lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
 	$(BIN)/ruff format --check --quiet .

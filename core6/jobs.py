@@ -1,6 +1,6 @@
 """The job queue: adding jobs, and checking for queued ones."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -76,6 +76,12 @@ def enqueue(
         configure_task(
             name=task, job_manager=_job_manager(), lock=lock, schedule_in=later, queue=queue, priority=priority
         ).defer(**arguments)
+
+
+def with_usable_connection(run: Callable[[], Any], *_: Any) -> Any:
+    """Run a job on a connection that works, since `reset` may have cut that of its thread: a task middleware."""
+    connection.close_if_unusable_or_obsolete()
+    return run()
 
 
 @cache

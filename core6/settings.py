@@ -4,7 +4,6 @@ Importing this module starts and writes nothing.
 """
 
 import os
-from pathlib import Path
 
 import environ  # type: ignore[import-untyped]  # the library has no types
 from django.core.exceptions import ImproperlyConfigured
@@ -14,12 +13,13 @@ from core6.api.openapi import settings as openapi
 from core6.console import settings as console
 from core6.database import data_directory
 from core6.database import settings as connections
-from core6.management.environment import read
+from core6.management.environment import forget_postgres_variables, read, shown
 from core6.observability.settings import logging_settings
 from core6.security.secret_strength import weak_secrets
+from core6.terminal.program import IS_CHECKOUT, ROOT
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-if (BASE_DIR / ".env").exists():
+BASE_DIR = ROOT
+if IS_CHECKOUT and (BASE_DIR / ".env").exists():
     environ.Env.read_env(BASE_DIR / ".env")
 
 
@@ -55,13 +55,15 @@ REPLICA_URL: str = read("REPLICA_URL")
 IS_BEHIND_POOLER: bool = read("IS_BEHIND_POOLER")
 DATA_DIRECTORY = data_directory.locate(read("CORE6_DATA_DIR"))
 IS_EMBEDDED = not DATABASE_URL
+if IS_EMBEDDED or not IS_CHECKOUT:
+    forget_postgres_variables()
 if IS_EMBEDDED and (REPLICA_URL or IS_BEHIND_POOLER):
     _name = "REPLICA_URL" if REPLICA_URL else "IS_BEHIND_POOLER"
     raise ImproperlyConfigured(f"{_name} is of use beside DATABASE_URL alone: set that, too, or unset {_name}")
 DATABASES = {
     "default": connections.embedded_server(DATA_DIRECTORY)
     if IS_EMBEDDED
-    else connections.server("DATABASE_URL", DATABASE_URL, is_behind_pooler=IS_BEHIND_POOLER)
+    else connections.server(shown("DATABASE_URL"), DATABASE_URL, is_behind_pooler=IS_BEHIND_POOLER)
 }
 SESSION_LIMITS = connections.SESSION_LIMITS
 #: Further options of web workers: prepared statements and time limits. Migrations and commands run without them, since
@@ -79,7 +81,9 @@ if IS_SECRET_KEY_GENERATED:
     # The first start creates it, after it has read the settings.
     SECRET_KEY = data_directory.lazy_secret(DATA_DIRECTORY / "secret_key")
 elif not SECRET_KEY:
-    raise ImproperlyConfigured("SECRET_KEY is required beside DATABASE_URL: set it to a long random text")
+    raise ImproperlyConfigured(
+        f"{shown('SECRET_KEY')} is required beside {shown('DATABASE_URL')}: set it to a long random text"
+    )
 
 #: What secrets are encrypted with: the first writes, every one and SECRET_KEY read. None: SECRET_KEY alone.
 ENCRYPTION_KEYS: list[str] = read("ENCRYPTION_KEYS")
@@ -92,12 +96,16 @@ if IS_PRODUCTION:
         encryption_keys=ENCRYPTION_KEYS,
         metrics_token=METRICS_TOKEN,
     ):
-        raise ImproperlyConfigured(f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`")
+        raise ImproperlyConfigured(
+            f"{shown(_name)} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`"
+        )
 
 INSTALLED_APPS = [
     # The console, whose code is loaded by the first request to it (core6/urls.py).
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
+    # Its createsuperuser comes before that of auth.
+    "core6",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -108,7 +116,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
-    "core6",
     "core6.accounts",
     "core6.activity",
     "core6.analytics",

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 from core6.database.programs import major_version, programs
+from core6.terminal.program import NAME
 
 #: Queue jobs again that were running when the copy was made, since their workers are gone. Periodic jobs, which have a
 #: queueing lock, are deleted: a successor may be waiting.
@@ -93,10 +94,10 @@ def known_contents(file: Path) -> Contents:
         )
     if listed.returncode:
         raise CommandError(
-            f"{file} is no whole backup: name a file that `manage.py backup` wrote ({reason(listed.stderr)})"
+            f"{file} is no whole backup: name a file that `{NAME} backup` wrote ({reason(listed.stderr)})"
         )
     if b"TABLE DATA public django_migrations" not in listed.stdout:
-        raise CommandError(f"{file} is a dump of another application: name a file that `manage.py backup` wrote")
+        raise CommandError(f"{file} is a dump of another application: name a file that `{NAME} backup` wrote")
     read = subprocess.run(
         [restorer, "--data-only", "--table=django_migrations", "--file=-", file.absolute()],
         capture_output=True,

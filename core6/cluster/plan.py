@@ -12,6 +12,7 @@ from psycopg.sql import SQL
 from psycopg.sql import Literal as Value
 
 from core6.database.cluster import nodes
+from core6.terminal import program
 
 #: The others are colocated with the first: all rows of a project are on one node.
 #: Requests join the first three, and are slow between the distribution of the first and of the third, so the largest of
@@ -110,7 +111,7 @@ def refuse_first_migration() -> None:
         (name, port) = found[0]
         raise CommandError(
             "the cluster has workers already, and the tables have to be made before they are added: run"
-            f" SELECT citus_remove_node('{name}', {port}) for each, then `manage.py migrate`, and add them again"
+            f" SELECT citus_remove_node('{name}', {port}) for each, then `{program.NAME} migrate`, and add them again"
         )
 
 

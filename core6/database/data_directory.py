@@ -18,7 +18,7 @@ from typing import IO, cast
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import SimpleLazyObject
 
-ROOT = Path(__file__).resolve().parents[2]
+from core6.terminal.program import IS_CHECKOUT, ROOT
 
 
 class Unusable(Exception):
@@ -28,22 +28,27 @@ class Unusable(Exception):
 def locate(configured: str | None) -> Path:
     """Return the data directory without creating anything.
 
-    `configured` is `CORE6_DATA_DIR`. The default is `.core6` beside manage.py. For root, if an unprivileged account
-    cannot enter that, it is `/var/lib/core6/<hash of the checkout>`, whose path is in the file `.core6/location`.
+    `configured` is `CORE6_DATA_DIR`. The default is `.core6` beside manage.py, or in the working directory if Core6 is
+    installed from a wheel. For root, if an unprivileged account cannot enter that, it is `/var/lib/core6/<hash>`, whose
+    path is in the file `.core6/location`.
     """
     if configured:
         return Path(configured).expanduser().absolute()
-    beside = ROOT / ".core6"
+    beside = _home() / ".core6"
     with suppress(OSError):
         return Path((beside / "location").read_text().strip())
-    if os.geteuid() == 0 and not is_open_to_others(ROOT):
+    if os.geteuid() == 0 and not is_open_to_others(_home()):
         return directory_of_root()
     return beside
 
 
+def _home() -> Path:
+    return ROOT if IS_CHECKOUT else Path.cwd()
+
+
 def directory_of_root() -> Path:
     """Return the default for root, in a place that the account of the database can enter."""
-    return Path("/var/lib/core6") / hashlib.sha256(str(ROOT).encode()).hexdigest()[:16]
+    return Path("/var/lib/core6") / hashlib.sha256(str(_home()).encode()).hexdigest()[:16]
 
 
 def is_open_to_others(path: Path) -> bool:
@@ -56,7 +61,10 @@ def prepare(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o711)
-        beside = ROOT / ".core6"
+        ignored = directory / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("*\n")
+        beside = _home() / ".core6"
         if directory == directory_of_root():  # a configured one needs no pointer, and the code may be read-only
             beside.mkdir(exist_ok=True)
             (beside / "location").write_text(f"{directory}\n")

@@ -11,6 +11,7 @@ from core6.database import data_directory, processes
 from core6.database.account import Account
 from core6.database.data_directory import Unusable
 from core6.database.programs import major_version, programs_of
+from core6.terminal import program
 
 
 def create(data: Path, account: Account, *, user: str) -> None:
@@ -58,7 +59,7 @@ def _check_version(data: Path) -> None:
     ours = str(major_version())
     if major != ours:
         raise Unusable(
-            f"{data} was written by PostgreSQL {major}, this release brings {ours}: run `manage.py backup"
-            f" FILE` with the old release, move {data} away, and run `manage.py restore FILE` with this"
-            " one; or set CORE6_DATA_DIR to another directory"
+            f"{data} was written by PostgreSQL {major}, this release brings {ours}: run"
+            f" `{program.NAME} backup FILE` with the old release, move {data} away, and run"
+            f" `{program.NAME} restore FILE` with this one; or set CORE6_DATA_DIR to another directory"
         )

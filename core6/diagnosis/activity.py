@@ -7,6 +7,7 @@ from core6.diagnosis.checks import EXAMPLES, IDLE_SECONDS
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import integrity_finding, select
 from core6.diagnosis.texts import duration
+from core6.terminal import program
 from core6.terminal.sizes import size
 
 #: Seconds after which a statement counts as too long.
@@ -24,9 +25,10 @@ def _idle_transactions() -> Iterator[Report]:
         " AND state_change < clock_timestamp() - make_interval(secs => %s) ORDER BY state_change LIMIT %s",
         [IDLE_SECONDS, EXAMPLES],
     )
-    for pid, user, program, age, _ in rows:
+    for pid, user, application, age, _ in rows:
         message = (
-            f"process {pid} of {user} ({program or 'no name'}) has done nothing in its transaction for {duration(age)}"
+            f"process {pid} of {user} ({application or 'no name'})"
+            f" has done nothing in its transaction for {duration(age)}"
         )
         yield "bad", message, f"It keeps its locks. End it: SELECT pg_terminate_backend({pid})."
     if rows and rows[0][4] > len(rows):
@@ -100,7 +102,8 @@ def _growth() -> Iterator[Report]:
     for each in found:
         if each.count:
             advice = "Start a worker: its regular jobs put this in order." if each.name == "answers" else ""
-            yield "warning", f"{each.message} ({each.count})", advice or "Run `manage.py verify` for which they are."
+            advice = advice or f"Run `{program.NAME} verify` for which they are."
+            yield "warning", f"{each.message} ({each.count})", advice
     if not any(each.count for each in found):
         yield "ok", "revisions and kept answers are within bounds", ""
 

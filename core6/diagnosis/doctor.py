@@ -18,6 +18,7 @@ from core6.diagnosis.findings import Finding, Question, Report
 from core6.diagnosis.machine import health_findings, serving_process
 from core6.diagnosis.queries import database_name
 from core6.diagnosis.texts import error_line, masked_line
+from core6.terminal import program
 
 STATEMENT_SECONDS: Final = 5
 #: How long a locked table is waited for.
@@ -69,7 +70,7 @@ def _finding(name: str, report: Report) -> Finding:
 
 def _failed(error: Exception) -> Report:
     message = f"could not be looked at: {type(error).__name__}: {error_line(error)}"
-    return "bad", message, "Correct what it names, and run `manage.py doctor` again."
+    return "bad", message, f"Correct what it names, and run `{program.NAME} doctor` again."
 
 
 def _read_only(question: Question) -> list[Report]:
@@ -101,7 +102,11 @@ def _has_missing_migrations() -> bool:
 def _away(reason: str) -> Report:
     if settings.IS_EMBEDDED:
         if not serving_process():
-            return "bad", f"not running, so nothing else of it is known: {reason}", "Start it with `manage.py serve`."
+            return (
+                "bad",
+                f"not running, so nothing else of it is known: {reason}",
+                f"Start it with `{program.NAME} serve`.",
+            )
         log = settings.DATA_DIRECTORY / "postgres.log"
         return "bad", f"cannot be reached, so nothing else of it is known: {reason}", f"Read the end of {log}."
     advice = "See that it runs and lets this machine in, and that DATABASE_URL names it."

@@ -9,6 +9,7 @@ from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.queries import integrity_finding, select
 from core6.diagnosis.texts import and_more, duration
+from core6.terminal import program
 
 #: Seconds that a job may wait for a worker before that is reported.
 JOB_WAITS_SECONDS: Final = 300
@@ -30,7 +31,10 @@ def _workers() -> Iterator[Report]:
         yield "ok", "worker " + ", ".join([*named, *and_more(len(rows), EXAMPLES)]), ""
         return
     message = f"none lives; the last heartbeat was {duration(last)} ago" if last is not None else "none lives"
-    advice = "Start `manage.py worker`, or `manage.py serve` without --no-worker; cohorts are not computed meanwhile."
+    advice = (
+        f"Start `{program.NAME} worker`, or `{program.NAME} serve` without --no-worker;"
+        " cohorts are not computed meanwhile."
+    )
     yield ("bad", f"{message}; waiting jobs: {waiting}", advice) if waiting else ("warning", message, advice)
 
 
@@ -52,7 +56,7 @@ def _jobs() -> Iterator[Report]:
     message = f"{waiting} wait" + (f", the oldest for {duration(oldest)}" if waiting else "")
     message += f"; {running} run" + (f", the longest for {duration(longest)}" if running else "")
     if waiting and oldest > JOB_WAITS_SECONDS:
-        yield "warning", message, "See the workers; where they live, run another: `manage.py worker`."
+        yield "warning", message, f"See the workers; where they live, run another: `{program.NAME} worker`."
     elif running and longest > settings.COHORT_CALCULATION_SECONDS:
         yield "warning", message, "See the long statements and the calculations; restart the worker when it hangs."
     else:

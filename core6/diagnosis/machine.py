@@ -20,6 +20,7 @@ from core6.diagnosis.findings import Question, Report
 from core6.diagnosis.texts import duration, secret_key, shortened
 from core6.security import exposure
 from core6.security.secret_strength import weak_secrets
+from core6.terminal import program
 from core6.terminal.sizes import size
 
 HEALTH_SECONDS = 3.0
@@ -48,7 +49,9 @@ def _weak_secrets() -> list[Report]:
             "bad",
             f"{name} can be guessed: it is short, a placeholder or nearly one character",
             f"Set {name} to what `openssl rand -base64 48` prints"
-            + (", before the one that it has, then run `manage.py reencrypt_secrets`." if "KEYS" in name else "."),
+            + (
+                f", before the one that it has, then run `{program.NAME} reencrypt_secrets`." if "KEYS" in name else "."
+            ),
         )
         for name, _ in weak_secrets(
             secret_key=secret_key(), encryption_keys=settings.ENCRYPTION_KEYS, metrics_token=settings.METRICS_TOKEN
@@ -80,7 +83,7 @@ def _files() -> Iterator[Report]:
         yield (
             "bad",
             f"{directory} holds no database",
-            "Run `manage.py serve`, or set CORE6_DATA_DIR to the right place.",
+            f"Run `{program.NAME} serve`, or set CORE6_DATA_DIR to the right place.",
         )
         return
     is_well = True
@@ -109,7 +112,7 @@ def serving_process() -> psutil.Process | None:
         try:
             is_owner = str(note) in {each.path for each in process.open_files()}
         except psutil.AccessDenied:
-            is_owner = any(part.endswith("manage.py") for part in process.cmdline())
+            is_owner = any(part.endswith(("manage.py", "core6")) for part in process.cmdline())
         return process if is_owner else None
     return None
 
@@ -119,14 +122,14 @@ def _serve() -> Iterator[Report]:
         return  # it owns no directory, so only its address could be used
     owner = serving_process()
     if owner is None:
-        yield "bad", f"no `serve` runs on {settings.DATA_DIRECTORY}", "Start it with `manage.py serve`."
+        yield "bad", f"no `serve` runs on {settings.DATA_DIRECTORY}", f"Start it with `{program.NAME} serve`."
         return
     words = owner.cmdline()
     if "serve" in words:
         yield "ok", f"process {owner.pid}, for {duration(time.time() - owner.create_time())}", ""
     else:
         name = " ".join(Path(word).name for word in words[1:3])
-        advice = "When it is done, start `manage.py serve`."
+        advice = f"When it is done, start `{program.NAME} serve`."
         yield "warning", f"process {owner.pid} ({name}) owns the data directory, and is no `serve`", advice
 
 
@@ -183,7 +186,7 @@ def _health(url: str, path: str) -> Report:
         return (
             "bad",
             f"{url}{path} did not answer: {shortened(str(reason))}",
-            "Start `manage.py serve` again and read what it prints.",
+            f"Start `{program.NAME} serve` again and read what it prints.",
         )
 
 

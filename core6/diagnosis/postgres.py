@@ -13,6 +13,7 @@ from core6.diagnosis.checks import EXAMPLES
 from core6.diagnosis.findings import Question, Report, State
 from core6.diagnosis.queries import database_name, select
 from core6.diagnosis.texts import and_more, duration, error_line
+from core6.terminal import program
 from core6.terminal.sizes import size
 
 #: How long a node may take to answer.
@@ -39,7 +40,7 @@ def _migrations() -> Iterator[Report]:
     missing, unknown = missing_and_unknown_migrations()
     if missing:
         named = ", ".join([*missing[:EXAMPLES], *and_more(len(missing), EXAMPLES)])
-        yield "bad", f"not applied: {named}", "Start `serve` of this release, or run `manage.py migrate`."
+        yield "bad", f"not applied: {named}", f"Start `serve` of this release, or run `{program.NAME} migrate`."
     if unknown:
         named = ", ".join([*unknown[:EXAMPLES], *and_more(len(unknown), EXAMPLES)])
         yield "warning", f"of another release: {named}", "Run the release that the database was last used by."

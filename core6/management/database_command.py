@@ -2,26 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, call_command
-from django.db import OperationalError, connection
+from django.core.management import CommandError, call_command
+from django.db import connection
 from psycopg.pq import TransactionStatus
 
 from core6.database import data_directory, locks
-from core6.database.attached import attached
 from core6.database.missing_migrations import missing_migrations
-from core6.management.commands.migrate import Command
-from core6.provisioning.world import WorldError
+from core6.management.base import CommandBase, running_database
+from core6.management.commands.migrate import Migrate
 from core6.terminal.progress import Work, progress
 
 
-class AttachedCommand(BaseCommand):
+class AttachedCommand(CommandBase):
     """A command that needs the database, of a running `serve` or started by itself."""
 
-    requires_system_checks = ()
     #: Whether the database is migrated first.
     is_migrating: ClassVar[bool] = True
     #: For a command that requires an existing database, a verb for the error message, such as "verify".
@@ -30,17 +28,8 @@ class AttachedCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> str | None:
         if self.purpose and settings.IS_EMBEDDED and not (settings.DATA_DIRECTORY / "postgres").exists():
             raise CommandError(f"there is no database in {settings.DATA_DIRECTORY}: nothing to {self.purpose}")
-        try:
-            if not settings.IS_EMBEDDED:
-                return self._run(options)
-            with ExitStack() as stack:
-                with progress("Waiting for the database"):
-                    stack.enter_context(attached(settings.DATA_DIRECTORY))
-                return self._run(options)
-        except (WorldError, data_directory.Unusable) as error:
-            raise CommandError(str(error)) from error
-        except OperationalError as error:
-            raise CommandError(f"the database cannot be reached: {' '.join(str(error).split())}") from error
+        with running_database():
+            return self._run(options)
 
     def run(self, options: dict[str, Any]) -> str | None:
         """Run the command; raises WorldError or CommandError with one sentence."""
@@ -68,7 +57,7 @@ def prepare() -> None:
         call_command(MigrateWithProgress(work), verbosity=0, interactive=False)
 
 
-class MigrateWithProgress(Command):
+class MigrateWithProgress(Migrate):
     """Shows the current migration."""
 
     def __init__(self, work: Work) -> None:

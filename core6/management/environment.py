@@ -1,9 +1,17 @@
-"""The environment variables that are settings, with their defaults; each is read and checked here."""
+"""The environment variables that are settings, with their defaults; each is read and checked here.
+
+`CORE6_` before a name works everywhere and wins. Names without it are read in a checkout alone, where they are ours: a
+wheel is run beside other programs, whose DATABASE_URL and SECRET_KEY are in the same environment.
+"""
 
 import os
 from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
+
+from core6.terminal.program import IS_CHECKOUT
+
+_PREFIX: Final = "CORE6_"
 
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
@@ -59,8 +67,26 @@ ENVIRONMENT: Final[dict[str, tuple[Any, str]]] = {
 def read(name: str) -> Any:
     """Return the value of a setting; raises ImproperlyConfigured with one sentence."""
     reader, default = ENVIRONMENT[name]
-    text = os.environ.get(name, default)
+    used = next((each for each in names_of(name) if each in os.environ), None)
+    text = os.environ[used] if used else default
     try:
         return reader(text)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name}={text}: {error}") from error
+        raise ImproperlyConfigured(f"{used or name}={text}: {error}") from error
+
+
+def names_of(name: str) -> list[str]:
+    """Return the variables that are read for a setting; the first one that is set wins."""
+    prefixed = name if name.startswith(_PREFIX) else f"{_PREFIX}{name}"
+    return list(dict.fromkeys([prefixed, name])) if IS_CHECKOUT else [prefixed]
+
+
+def shown(name: str) -> str:
+    """Return the name of a setting as people write it here, for messages."""
+    return name if IS_CHECKOUT else names_of(name)[0]
+
+
+def forget_postgres_variables() -> None:
+    """Remove what libpq reads from the environment, such as PGPASSWORD: it is of another program's database."""
+    for name in [each for each in os.environ if each.startswith("PG")]:
+        del os.environ[name]

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
+from django.db import Error
 from procrastinate.exceptions import ConnectorException
 
 from core6.database.query_counter import query_usage
+from core6.jobs import is_unreachable
 from core6.observability import metrics
 from core6.observability.logs import logger_of
 from core6.security.error_texts import shortened
@@ -42,9 +44,12 @@ class JobEnds(logging.Filter):
         fields |= {"attempt": job["attempts"] + 1, "status": status, "ms": round(seconds * 1000, 1)}
         if (statements := _statements.get()) is not None:
             fields["sql"] = statements
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ConnectorException) or (isinstance(error, Error) and is_unreachable(error)):
+            level = logging.INFO  # the worker itself logs an outage, unless it is over at once, as after `reset`
         if level == logging.ERROR:
             fields["exc_info"] = record.exc_info
-        elif record.exc_info and (error := record.exc_info[1]):
+        elif error:
             fields["error"] = shortened(f"{type(error).__name__}: {' '.join(str(error).split())}")
         logger.log(level, "job_finished", **fields)
         return False

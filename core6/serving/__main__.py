@@ -21,6 +21,7 @@ from granian.server import Server
 
 from core6.database import processes
 from core6.serving.limits import BACKLOG, MOST_CONNECTIONS, PATIENCE_SECONDS
+from core6.terminal import program
 
 _LOGGING: Final = Path(__file__).with_name("granian_logging.json")
 _MOST_FILES: Final = 65_536
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, required=True, help="requests that each answers at a time")
     parser.add_argument("--stop-seconds", type=int, required=True, help="after so many a worker is stopped by force")
     options = parser.parse_args()
+    program.find_packages()
     _allow_many_files()
     make = _load(options.target)
     server = Server(

@@ -9,9 +9,9 @@ from django.db import transaction
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
 from core6.database import data_directory
-from core6.database.data_directory import ROOT
 from core6.provisioning import world
 from core6.provisioning.provision import acquire_provisioning_lock, provision
+from core6.terminal.program import ROOT
 from projects.models import Project
 
 DEMO_WORLD = ROOT / "core6" / "demo" / "world.yaml"

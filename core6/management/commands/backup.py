@@ -16,6 +16,7 @@ from django.core.management import CommandError
 from core6.backup import dump as dumps
 from core6.database import processes
 from core6.management.database_command import AttachedCommand
+from core6.terminal import program
 from core6.terminal.progress import progress
 from core6.terminal.sizes import size
 
@@ -23,7 +24,7 @@ from core6.terminal.sizes import size
 class Command(AttachedCommand):
     """Dumps one snapshot, beside `serve` or alone."""
 
-    help = "Write everything in the database to FILE, which `manage.py restore FILE` brings back; beside `serve`, too."
+    help = "Write everything in the database to FILE, for `restore`; also beside a running server."
 
     is_migrating = False  # a backup is taken before that
     purpose = "back up"
@@ -59,7 +60,7 @@ class Command(AttachedCommand):
                     raise CommandError(f"{file} cannot be written ({error.strerror}): choose another FILE") from error
                 raise
             written = size(os.fstat(descriptor.fileno()).st_size)
-        return f"{file} holds the database ({written}). To bring it back: manage.py restore {file}\n{key_advice()}"
+        return f"{file} holds the database ({written}). To bring it back: {program.NAME} restore {file}\n{key_advice()}"
 
 
 def _refuse_to_overwrite(file: Path, *, is_forced: bool) -> None:

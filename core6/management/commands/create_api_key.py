@@ -16,8 +16,8 @@ class Command(AttachedCommand):
     help = "Create a personal API key of a user and print it; it is not shown again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", required=True, metavar="EMAIL")
-        parser.add_argument("--label", required=True, metavar="TEXT")
+        parser.add_argument("--user", required=True, metavar="EMAIL", help="the user whose key it is")
+        parser.add_argument("--label", required=True, metavar="TEXT", help="its name, unique for the user")
         parser.add_argument(
             "--scopes", required=True, metavar="a:read,b:write", help="comma-separated; * for all, '' for none"
         )

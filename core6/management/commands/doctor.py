@@ -5,20 +5,20 @@ from argparse import ArgumentParser
 from io import StringIO
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from core6.diagnosis import doctor
 from core6.diagnosis.findings import Finding
+from core6.management.base import CommandBase
 from core6.terminal.progress import progress
 
 _WIDTH = 140
 
 
-class Command(BaseCommand):
+class Command(CommandBase):
     """Looks at everything that it can reach: without `serve`, without the database and without migrations, too."""
 
     help = "Check the server and say how to mend what is wrong; exit code 1 when something is bad."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print a JSON array, an entry for each finding")

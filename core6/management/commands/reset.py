@@ -16,7 +16,9 @@ from psycopg import sql
 
 from core6.backup import dump
 from core6.cluster import plan
+from core6.database.ownership import refuse_foreign_database
 from core6.management.database_command import AttachedCommand
+from core6.terminal import program
 from core6.terminal.progress import progress
 
 #: Every server has this database. A database cannot be replaced over a connection to itself.
@@ -34,7 +36,7 @@ class Command(AttachedCommand):
     """Keeps a copy of the database beside it, and puts a copy of that in its place; `serve` runs on meanwhile."""
 
     help = (
-        "Bring the database back to the state that `manage.py reset --save` kept, ids of later rows included;"
+        f"Bring the database back to the state that `{program.NAME} reset --save` kept, ids of later rows included;"
         " beside `serve`, whose requests in flight may get 503 and whose job worker starts again. For tests."
     )
 
@@ -59,6 +61,7 @@ class Command(AttachedCommand):
                 f"this ends every connection to the database {name} and replaces what is in it:"
                 " if that is what you want, add --yes"
             )
+        refuse_foreign_database()
         plan.refuse_cluster("reset")
         if len(f"{name}_saved".encode()) > _LONGEST_NAME:
             raise CommandError(
@@ -69,7 +72,7 @@ class Command(AttachedCommand):
             if options["save"]:
                 with progress(f"Saving {name}"):
                     taken = _timed(copies.save)
-                return f"Saved {name} in {taken} ms. To bring it back: manage.py reset"
+                return f"Saved {name} in {taken} ms. To bring it back: {program.NAME} reset"
             for _ in sys.stdin if options["lines"] else [""]:
                 with progress(f"Resetting {name}"):
                     taken = _timed(copies.reset)
@@ -101,7 +104,7 @@ class Copies:
     def reset(self) -> None:
         """Put a new copy of the saved one in the place of the database; a kill at any moment leaves one of the two."""
         if not self._exists(self.saved):
-            raise CommandError(f"no state of {self.name} was saved: run `manage.py reset --save` first")
+            raise CommandError(f"no state of {self.name} was saved: run `{program.NAME} reset --save` first")
         self.clear()
         self._copy(self.saved, to=self.next)
         self._bring_workers_over()

@@ -17,6 +17,7 @@ from core6.database import data_directory
 from core6.diagnosis import integrity
 from core6.diagnosis.findings import Finding
 from core6.management.database_command import AttachedCommand, prepare
+from core6.terminal import program
 from core6.terminal.progress import progress
 
 _OTHERS = """
@@ -29,12 +30,12 @@ _OTHERS_SECONDS = 1.0
 class Command(AttachedCommand):
     """Replaces everything at once, at the end; when anything fails the old data are left as they were."""
 
-    help = "Bring back what `manage.py backup FILE` wrote; the servers of the database have to be stopped for it."
+    help = "Bring back what `backup FILE` wrote; stop the servers of the database before."
 
     is_migrating = False  # the database is replaced anyway
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", help="a file that `manage.py backup` wrote")
+        parser.add_argument("file", help=f"a file that `{program.NAME} backup` wrote")
         parser.add_argument("--force", action="store_true", help="replace the organizations that are there")
 
     def handle(self, *args: Any, **options: Any) -> str | None:
@@ -101,10 +102,10 @@ def integrity_summary(found: list[Finding]) -> str:
     if any(each.name == "secrets" for each in broken):
         raise CommandError(
             "the data are restored, but the secrets in them were encrypted with another key: bring back"
-            f" {_key_name()} of the server that was backed up, and run `manage.py verify`"
+            f" {_key_name()} of the server that was backed up, and run `{program.NAME} verify`"
         )
     raise CommandError(
-        f"the data are restored, but {len(broken)} of {len(found)} rules are broken: run `manage.py verify`"
+        f"the data are restored, but {len(broken)} of {len(found)} rules are broken: run `{program.NAME} verify`"
     )
 
 

@@ -3,75 +3,78 @@
 import json
 import os
 import secrets
-import signal
+import shutil
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Callable
-from contextlib import suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
 
 from core6.accounts.models import User
-from core6.database import data_directory, embedded, processes
-from core6.database.data_directory import ROOT, Unusable
+from core6.database import embedded, processes
+from core6.database.data_directory import Unusable
+from core6.management.base import CommandBase
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.database_command import prepare, unlimited
 from core6.provisioning import world
 from core6.provisioning.provision import provision
 from core6.security import exposure
+from core6.serving.children import STOP_SECONDS, own, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
+from core6.serving.executed import Executed
 from core6.serving.ports import free_port
 from core6.serving.signals import Stopped, held, ignore_signals, raise_stopped_on_signals
+from core6.terminal import program
 from core6.terminal.progress import progress
 
 _DATABASE = "the database"
-_OWNER_SECONDS = 5.0
-_READY_SECONDS = 60.0
-_STOP_SECONDS = 6
-#: Requests that a web server process answers at a time. One would be a little cheaper, but then a slow request holds
-#: up all others of its process; four cost a tenth more.
-_THREADS = 2
 _STOPPING = "Stopping: requests in flight are finished first."
 
 
-class Command(BaseCommand):
+class Command(CommandBase):
     """The supervisor: it starts, tends and stops the others."""
 
-    help = "Run the embedded, the web server and what they need, until Ctrl-C or SIGTERM."
+    help = "Run the database, the web server and the job worker, until Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
-        parser.add_argument("--workers", type=int, default=settings.WEB_WORKERS, help="web server processes")
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=settings.WEB_WORKERS,
+            help=f"web server processes (default: {settings.WEB_WORKERS})",
+        )
         parser.add_argument("--no-worker", action="store_true", help="no job worker: another machine runs it")
         parser.add_argument("--provision", metavar="FILE", help="declare this world at every start, not the demo")
         parser.add_argument("--ready-file", metavar="FILE", help="written once requests are answered: url, pid")
+        parser.add_argument(
+            "--exec",
+            metavar="COMMAND",
+            help="save a state, run this with CORE6_URL and CORE6_API_KEY set, then stop",
+        )
+        parser.add_argument("--fresh", action="store_true", help="a new data directory, which is removed at the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.server = embedded.Server(settings.DATA_DIRECTORY) if settings.IS_EMBEDDED else None
         self.children: list[processes.Child] = []
         self.is_ready = False
+        self.executed: Executed | None = None
+        if options["fresh"] and not settings.IS_EMBEDDED:
+            raise CommandError("--fresh makes a database of its own: unset DATABASE_URL, or leave --fresh out")
         #: Where the processes that count for Prometheus write what the others read.
         self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
         raise_stopped_on_signals()
         try:
             self._start(options)
-            # Raised where Python ignores exceptions, in a finaliser, a stop is only noted.
-            while not Stopped.is_requested:
-                with held():
-                    for child in self.children:
-                        if said := child.tend():
-                            self.stderr.write(said)
-                time.sleep(0.2)
+            self._tend()
         except Stopped:
             pass
         except Exception as error:
@@ -80,16 +83,35 @@ class Command(BaseCommand):
                 raise _readable(error) from error
         finally:
             ignore_signals()
-            if Stopped.is_requested:
-                self.stdout.write(_STOPPING)
-                self.stdout.flush()
-            # The database stops last, since the others may still write. Until the start is over, none does.
-            others = [child.process for child in self.children if child.name != _DATABASE]
-            _stop(others, _STOP_SECONDS + 0.5 if self.is_ready else 0.5)
-            if self.server:
-                self.server.stop()
-            if self.counted:
-                self.counted.cleanup()
+            self._end()
+            if options["fresh"]:
+                shutil.rmtree(settings.DATA_DIRECTORY, ignore_errors=True)
+        if self.executed and self.executed.code:
+            raise SystemExit(self.executed.code)
+
+    def _tend(self) -> None:
+        """Restart children that died, until a signal, or until the command of --exec is over."""
+        # Raised where Python ignores exceptions, in a finaliser, a stop is only noted.
+        while not Stopped.is_requested and not (self.executed and self.executed.has_ended()):
+            with held():
+                for child in self.children:
+                    if said := child.tend():
+                        self.stderr.write(said)
+            time.sleep(0.05 if self.executed else 0.2)
+
+    def _end(self) -> None:
+        if self.executed:
+            self.executed.stop()
+        if Stopped.is_requested:
+            self.stdout.write(_STOPPING)
+            self.stdout.flush()
+        # The database stops last, since the others may still write. Until the start is over, none does.
+        others = [child.process for child in self.children if child.name != _DATABASE]
+        stop(others, STOP_SECONDS + 0.5 if self.is_ready else 0.5)
+        if self.server:
+            self.server.stop()
+        if self.counted:
+            self.counted.cleanup()
 
     def _start(self, options: dict[str, Any]) -> None:
         port = free_port(options["host"], options["port"])
@@ -101,22 +123,31 @@ class Command(BaseCommand):
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
-                _own(self.server)
+                own(self.server)
                 self._keep(_DATABASE, self.server.launch, self.server.process)
             work.now = options["provision"] or "the data"
             shown = self._bring_up_to_date(options["provision"])
             work.now = "the web server"
-            environment = {**os.environ, **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {})}
-            web = self._keep("the web server", lambda: _start_web(options, port, environment))
+            environment = {
+                **os.environ,
+                "CORE6_DATA_DIR": str(settings.DATA_DIRECTORY),
+                **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {}),
+            }
+            web = self._keep("the web server", lambda: start_web(options, port, environment))
             if not options["no_worker"]:
-                self._keep("the job worker", lambda: _start_worker(environment))
-            _wait_until_ready(url, web.process)
+                self._keep("the job worker", lambda: start_worker(environment))
+            wait_until_ready(url, web.process)
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, shown)
+        if options["exec"]:
+            with progress("Saving a state for `reset`"):
+                call_command("reset", "--save", "--yes", stdout=StringIO())
+            with held():
+                self.executed = Executed(options["exec"], url, shown["key"])
 
     def _keep(
         self,
@@ -150,7 +181,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  data          {settings.DATA_DIRECTORY}")
         self.stdout.write(f"  organization  {start['organization'] or '-'}")
         self.stdout.write(f"  project       {start['project'] or '-'}")
-        shown = key or "shown once, when it was made; for another: manage.py create_api_key --help"
+        shown = key or f"shown once, when it was made; for another: {program.NAME} create_api_key --help"
         self.stdout.write(f"  API key       {shown}")
         self.stdout.write(f"  console       {url}/admin/{start['console']}")
         self.stdout.write("Try it:")
@@ -167,62 +198,6 @@ def _readable(error: Exception) -> Exception:
     if isinstance(error, OperationalError):
         return CommandError(f"the database cannot be reached: {' '.join(str(error).split())}")
     return error
-
-
-def _stop(started: list[subprocess.Popen[bytes]], seconds: float) -> None:
-    """End processes by SIGTERM, all at once, so that their seconds do not add up; after `seconds` by force."""
-    deadline = time.monotonic() + seconds
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-    for process in started:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
-        processes.stop(process, signal.SIGKILL, 1.0)
-
-
-def _own(server: embedded.Server) -> None:
-    deadline = time.monotonic() + _OWNER_SECONDS
-    while True:
-        try:
-            return server.start()
-        except BlockingIOError:
-            # Perhaps a command that is about to end.
-            if time.monotonic() > deadline:
-                directory = settings.DATA_DIRECTORY
-                raise Unusable(
-                    f"process {data_directory.owner(directory)} uses {directory} already: stop it,"
-                    " or set CORE6_DATA_DIR to another directory"
-                ) from None
-            time.sleep(0.1)
-
-
-def _start_web(options: dict[str, Any], port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [
-        *(sys.executable, "-m", "core6.serving", "core6.wsgi:application"),
-        *("--host", options["host"], "--port", str(port)),
-        *("--workers", str(options["workers"]), "--threads", str(_THREADS), "--stop-seconds", str(_STOP_SECONDS)),
-    ]
-    environment = {**environment, "DJANGO_SETTINGS_MODULE": "core6.settings"}
-    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
-
-
-def _start_worker(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(ROOT / "manage.py"), "worker"]
-    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=ROOT, env=environment)
-
-
-def _wait_until_ready(url: str, web: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
-        if web.poll() is not None:
-            raise Unusable("the web server did not start: its reason stands above")
-        try:
-            with urllib.request.urlopen(f"{url}/_readyz", timeout=2):  # noqa: S310  # our own http address
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.03)
-    raise Unusable(f"the web server did not answer {url}/_readyz within {_READY_SECONDS:g} s")
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,19 +1,25 @@
 """`manage.py worker`: run jobs, as the worker of `serve` does, on whatever machine."""
 
 import asyncio
+import logging
+import signal
 import time
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from procrastinate.psycopg_connector import PsycopgConnector
+from psycopg_pool import AsyncNullConnectionPool
 
+from core6.jobs import with_usable_connection
+from core6.management.base import CommandBase
 from core6.observability.job_log import count_statements
 from core6.observability.logs import logger_of
 
@@ -21,14 +27,17 @@ logger = logger_of(__name__)
 #: A worker that waits longer for a connection begins anew, after a pause.
 _CONNECTION_SECONDS = 3.0
 _PAUSE_SECONDS = 1.0
+_SHORT_PAUSE_SECONDS = 0.02
 
 
-class Command(BaseCommand):
+class Command(CommandBase):
     """Runs until Ctrl-C or SIGTERM; a running job is then finished, or given back."""
 
     help = "Run the job worker alone, until Ctrl-C or SIGTERM; the database must be up to date."
-    requires_system_checks = ()
     has_begun = False
+    is_stopping = False
+    #: When the database was lost, in seconds of time.monotonic; None while it answers.
+    lost_since: float | None = None
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--metrics", metavar="HOST:PORT", help="answer GET /metrics there (needs METRICS_TOKEN)")
@@ -39,10 +48,10 @@ class Command(BaseCommand):
         if not settings.IS_BEHIND_POOLER:
             connection_created.connect(_limit_idle_transactions)
         while not self._has_ended():
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_PAUSE_SECONDS if self._is_lost_for_long() else _SHORT_PAUSE_SECONDS)
 
     def _has_ended(self) -> bool:
-        """Work until a signal; return False when the database went away after the start."""
+        """Work; return whether a signal ended that, and False when the database was lost or replaced."""
         try:
             with app.replace_connector(_connector()):
                 asyncio.run(self._work())
@@ -50,19 +59,35 @@ class Command(BaseCommand):
             lost = f"the database cannot be reached: {' '.join(str(error.__cause__ or error).split())}"
             if not self.has_begun:
                 raise CommandError(lost) from error
-            logger.warning("job_worker_waits", reason=lost)
-            return False
-        return True
+            self.lost_since = self.lost_since or time.monotonic()
+            # A database that `reset` replaces is there again within a moment.
+            logger.log(logging.WARNING if self._is_lost_for_long() else logging.INFO, "job_worker_waits", reason=lost)
+        return self.is_stopping
+
+    def _is_lost_for_long(self) -> bool:
+        return self.lost_since is not None and time.monotonic() - self.lost_since > _PAUSE_SECONDS
 
     async def _work(self) -> None:
+        """Work until a signal; return early when the library gives up, as it does when `reset` cuts its connections."""
         async with app.open_async():
             await app.check_connection_async()
-            self.has_begun = True
-            await app.run_worker_async(
-                # A pooler does not pass on what a session listens for: then the worker asks each second.
-                listen_notify=not settings.IS_BEHIND_POOLER,
-                task_middleware=[count_statements] if settings.IS_SQL_COUNTED else [],
+            self.has_begun, self.lost_since = True, None
+            work = asyncio.create_task(
+                app.run_worker_async(
+                    # A pooler does not pass on notifications: then the worker polls each second.
+                    listen_notify=not settings.IS_BEHIND_POOLER,
+                    task_middleware=[with_usable_connection, *([count_statements] if settings.IS_SQL_COUNTED else [])],
+                    install_signal_handlers=False,
+                )
             )
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, self._stop, work)
+            with suppress(asyncio.CancelledError):
+                await work
+
+    def _stop(self, work: "asyncio.Task[None]") -> None:
+        self.is_stopping = True
+        work.cancel()
 
     def _serve_metrics(self, place: str) -> None:
         if not settings.METRICS_TOKEN:
@@ -96,4 +121,4 @@ def _connector() -> PsycopgConnector:
     if not settings.IS_BEHIND_POOLER:
         limit = f"-c idle_in_transaction_session_timeout={settings.DEAD_WORKER_SECONDS:.0f}s"
         params["options"] = f"{params.get('options', '')} {limit}".strip()
-    return PsycopgConnector(kwargs=params, timeout=_CONNECTION_SECONDS)
+    return PsycopgConnector(kwargs=params, timeout=_CONNECTION_SECONDS, pool_factory=AsyncNullConnectionPool)

@@ -52,7 +52,7 @@ def notes(scene: Stage) -> list[str]:
 
 
 def computed(scene: Stage, limit: int) -> dict[str, Any]:
-    """Make a cohort and wait for its job: the worker lost its connections, and is started again."""
+    """Make a cohort and wait for its job: the worker lost its connections, and connects again."""
     made = scene.ask("POST", scene.path("cohorts"), {"name": "new", "filters": numbers_below(limit)}, 201)
     at = f"{scene.path('cohorts')}{made['id']}/"
     found: dict[str, Any] = wait_until(

@@ -1,0 +1,39 @@
+"""The base of all our commands, and how they reach the database."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+from django.db import OperationalError
+
+from core6.database.attached import attached
+from core6.database.data_directory import Unusable
+from core6.provisioning.world import WorldError
+from core6.terminal.progress import progress
+
+
+class CommandBase(BaseCommand):
+    """A command whose help shows its own options, and not those that Django gives to every command."""
+
+    requires_system_checks = ()
+    suppressed_base_arguments: ClassVar[set[str]] = {  # type: ignore[misc]  # Django declares it for instances, too
+        *("--version", "--verbosity", "--settings", "--pythonpath"),
+        *("--traceback", "--no-color", "--force-color", "--skip-checks"),
+    }
+
+
+@contextmanager
+def running_database() -> Iterator[None]:
+    """Start the embedded database for the block, unless it runs; show errors in one line, as CommandError."""
+    try:
+        with ExitStack() as stack:
+            if settings.IS_EMBEDDED:
+                with progress("Waiting for the database"):
+                    stack.enter_context(attached(settings.DATA_DIRECTORY))
+            yield
+    except (WorldError, Unusable) as error:
+        raise CommandError(str(error)) from error
+    except OperationalError as error:
+        raise CommandError(f"the database cannot be reached: {' '.join(str(error).split())}") from error

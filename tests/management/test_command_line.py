@@ -1,0 +1,126 @@
+"""The command line: what it lists, what it suggests, and which environment it reads."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from core6.cli import COMMANDS
+from core6.management import environment
+from core6.settings import BASE_DIR
+from tests.support.places import connect, place, somebody_elses_postgres, url_of
+from tests.support.serving import LIGHT, manage, refusal, serving
+from tests.support.settings import SECRET, python
+
+#: Commands of Django that ours extend keep the options that Django documents.
+DJANGO: set[str] = {"migrate"}
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    return load_command_class(get_commands()[name], name).create_parser("core6", name)
+
+
+def test_every_command_of_ours_is_listed_and_no_other(tmp_path: Path):
+    files = {path.stem for path in (BASE_DIR / "core6/management/commands").glob("[a-z]*.py")}
+    assert set(COMMANDS) == files
+    for arguments in ((), ("--help",), ("help",)):
+        done = manage(tmp_path / "none", *arguments)
+        assert re.findall(r"^  (\w+)  ", done.stdout, re.MULTILINE) == list(COMMANDS)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_text_and_its_default(name: str):
+    parser = parser_of(name)
+    shown: list[Any] = [part for group in parser._action_groups for part in group._group_actions]
+    for action in shown:
+        if action.help == argparse.SUPPRESS or name in DJANGO:
+            continue
+        assert action.help, action.dest
+        if action.default not in (None, False, [], argparse.SUPPRESS):
+            assert f"(default: {str(action.default).removesuffix('.0')})" in action.help
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (("serv",), "Did you mean serve?"),
+        (("provison", "x"), "Did you mean provision?"),
+        (("serve", "--prot", "1"), "did you mean --port?"),
+        (("create_api_key", "--user", "a", "--label", "b", "--scopes", "*", "--organisation=x"), "--organization?"),
+        (("wait", "--xyz"), "`manage.py wait --help` lists the options."),
+    ],
+)
+def test_a_wrong_word_suggests_the_right_one(tmp_path: Path, arguments: tuple[str, ...], advice: str):
+    done = manage(tmp_path / "none", *arguments)
+    assert done.returncode == 1
+    assert advice in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_version_is_printed(tmp_path: Path):
+    assert re.fullmatch(r"Core6 \S+\n", manage(tmp_path, "--version").stdout)
+
+
+@pytest.mark.parametrize("name", environment.ENVIRONMENT)
+def test_a_name_with_the_prefix_wins(name: str):
+    prefixed, *rest = environment.names_of(name)
+    assert prefixed == f"CORE6_{name.removeprefix('CORE6_')}"
+    assert rest == ([] if prefixed == name else [name])
+
+
+def test_a_setting_is_read_by_its_prefixed_name():
+    code = "from core6 import settings; print(settings.LOG_LEVEL)"
+    assert python(code, CORE6_LOG_LEVEL="info", LOG_LEVEL="nonsense").stdout == "INFO\n"
+    assert "CORE6_LOG_LEVEL=LOUD" in python(code, CORE6_LOG_LEVEL="LOUD").stderr
+
+
+def test_variables_for_another_postgres_do_not_reach_the_embedded_one():
+    code = "from core6 import settings; import os; print([name for name in os.environ if name.startswith('PG')])"
+    given = {"PGPASSWORD": "wrong", "PGHOST": "elsewhere", "PGSERVICE": "nonsense"}
+    assert python(code, **given).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["serve", "provision", "migrate", "reset"])
+def test_a_database_of_another_application_is_refused(name: str):
+    with place() as parent, somebody_elses_postgres() as theirs:
+        with connect(theirs) as connected:
+            connected.execute("CREATE TABLE django_migrations (app text, name text)")
+            connected.execute("INSERT INTO django_migrations VALUES ('projects', '0001_initial')")
+        options = {"serve": ("--port", "0"), "provision": ("-",), "reset": ("--save", "--yes")}.get(name, ())
+        given = {"DATABASE_URL": url_of(theirs), "SECRET_KEY": SECRET}
+        message = refusal(parent / "none", name, *options, **given)
+        assert "the database core6 belongs to another application" in message
+        with connect(theirs) as connected:
+            tables = connected.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert tables == (1,)
+
+
+def test_a_data_directory_is_ignored_by_git():
+    with place() as parent:
+        assert manage(parent / "data", "provision", "-").returncode == 0
+        assert (parent / "data" / ".gitignore").read_text() == "*\n"
+
+
+def test_create_user_makes_one_who_can_log_in_to_the_console():
+    with place() as parent:
+        for name, email in (("create_user", "staff@example.com"), ("createsuperuser", "other@example.com")):
+            staff = ("--staff",) if name == "create_user" else ()
+            given = (name, email, *staff, "--password", "-")
+            assert "too short" in manage(parent / "data", *given, stdin="short\n").stderr
+            done = manage(parent / "data", *given, stdin="a long secret word\n")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert re.fullmatch(rf"Created {email} \(id \d+\)\.\n", done.stdout)
+            assert "is a user already" in manage(parent / "data", *given, stdin="a long secret word\n").stderr
+        code = (
+            "from core6.accounts.models import User;"
+            "print([(user.email, user.is_staff, user.check_password('a long secret word'))"
+            " for user in User.objects.order_by('id')])"
+        )
+        with serving(parent / "data", *LIGHT):
+            done = manage(parent / "data", "shell", "-v", "0", "-c", code)
+    assert done.stdout == "[('staff@example.com', True, True), ('other@example.com', True, True)]\n"
