@@ -2,8 +2,11 @@
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,8 @@ from tests.support.documents import files
 from tests.support.places import place
 from tests.support.serving import PATIENCE, wait_until
 
-RECIPE = {name: text for name, text in files().items() if name.startswith("tests/")}
+PLUGIN = BASE_DIR / "tests" / "plugin"
+RECIPE = {name: text for name, text in files().items() if name.startswith(("tests/", "pytest.ini"))}
 
 
 @pytest.fixture
@@ -28,12 +32,13 @@ def suite(tmp_path: Path) -> Path:
 
 
 def run(suite: Path, temporary: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run pytest as somebody whose own application is configured by the environment, too."""
-    foreign = {"CORE6": str(BASE_DIR), "DATABASE_URL": "mysql://theirs", "ALLOWED_HOSTS": "theirs.example.com"}
+    """Run pytest with the plugin, where the environment configures another application, too."""
+    foreign = {"DATABASE_URL": "mysql://theirs", "ALLOWED_HOSTS": "theirs.example.com", "PYTHONPATH": str(PLUGIN)}
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    command = [sys.executable, "-m", "pytest", "-p", "no:django", "-p", "no:cacheprovider", *arguments, "tests"]
+    server = shlex.join([sys.executable, str(BASE_DIR / "manage.py")])
+    options = ("-p", "no:django", "-p", "no:cacheprovider", "-p", "pytest_core6", f"--core6-command={server}")
     return subprocess.run(
-        command,
+        [sys.executable, "-m", "pytest", *options, *arguments],
         cwd=suite,
         env={**inherited, **foreign, "TMPDIR": str(temporary)},
         capture_output=True,
@@ -43,31 +48,46 @@ def run(suite: Path, temporary: Path, *arguments: str) -> "subprocess.CompletedP
     )
 
 
-def test_the_fixture_works_as_it_is_pasted_and_leaves_nothing(suite: Path):
+def test_the_recipe_works_as_it_is_pasted_and_leaves_nothing(suite: Path):
     with place() as temporary:
-        done = run(suite, temporary, "-q")
+        done = run(suite, temporary, "-q", "tests")
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"^2 passed", done.stdout, re.MULTILINE), done.stdout
         assert list(temporary.iterdir()) == []
 
 
+def test_the_example_of_the_plugin_passes_beside_itself(suite: Path):
+    """Each process of xdist has a server of its own."""
+    (suite / "pytest.ini").unlink()  # its first state is the plugin's own
+    shutil.copytree(PLUGIN / "example", suite / "example")
+    with place() as temporary:
+        done = run(suite, temporary, "-q", "-n", "2", "example")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert list(temporary.glob("pytest-core6-*")) == []
+
+
 def test_a_failure_is_shown_and_the_server_stopped(suite: Path):
     (suite / "tests" / "world.yaml").write_text("users: [{mail: nobody}]")
     with place() as temporary:
-        done = run(suite, temporary, "-q")
+        done = run(suite, temporary, "-q", "tests")
         assert done.returncode == 1
-        assert "Core6 did not start" in done.stdout
+        assert "the server did not start" in done.stdout
         assert "users[0].email: this property is required" in done.stdout + done.stderr
         wait_until(lambda: list(temporary.iterdir()) == [], "end of the server")
 
 
-def test_the_job_installs_what_the_fixture_runs():
-    job = yaml.safe_load(files()[".github/workflows/test.yml"])["jobs"]["test"]
-    checkout = next(step["with"] for step in job["steps"] if step.get("with", {}).get("repository"))
-    assert f'os.environ.get("CORE6", "{checkout["path"]}")' in RECIPE["tests/conftest.py"]
-    runs = [step["run"] for step in job["steps"] if "run" in step]
-    assert f"make -C {checkout['path']} install" in runs
-    assert re.search(r"^install:$", (BASE_DIR / "Makefile").read_text(), re.MULTILINE)
+def test_the_plugin_needs_nothing_but_pytest():
+    project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"] == ["pytest>=8"]
+    imported = set(re.findall(r"^(?:from|import) (\w+)", (PLUGIN / "pytest_core6.py").read_text(), re.MULTILINE))
+    assert imported - {"collections", "pathlib", "typing"} <= {*sys.stdlib_module_names, "pytest"}
+    assert project["version"] == tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
+
+
+def test_the_job_installs_server_and_plugin():
+    steps = yaml.safe_load(files()[".github/workflows/test.yml"])["jobs"]["test"]["steps"]
+    runs = [step["run"] for step in steps if "run" in step]
+    assert any(line.startswith("pipx install git+") for line in runs)
+    assert any("#subdirectory=tests/plugin" in line for line in runs)
+    assert (PLUGIN / "pyproject.toml").exists()
     assert runs[-1] == "pytest tests"
-    python = next(step["with"]["python-version"] for step in job["steps"] if "setup-python" in step.get("uses", ""))
-    assert f"python-{python}-" in next(step["with"]["key"] for step in job["steps"] if "cache@" in step.get("uses", ""))
