@@ -157,6 +157,8 @@ if IS_PRODUCTION:
         raise ImproperlyConfigured(f"{_name} is too weak: {_why}; make one, for instance by `openssl rand -base64 48`")
 
 INSTALLED_APPS = [
+    # First: some of its templates replace those of the console's theme.
+    "core6",
     # The console, whose code is loaded by the first request to it (core6/urls.py).
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
@@ -170,13 +172,13 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
-    "core6",
     "core6.accounts",
     "core6.activity",
     "core6.analytics",
     "core6.revisions",
     "core6.idempotency",
     "core6.rate_limits",
+    "core6.traffic",
     "projects",
     "roles",
     "annotations",

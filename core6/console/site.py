@@ -17,18 +17,12 @@ from unfold.decorators import action
 from unfold.sites import UnfoldAdminSite
 
 from core6.accounts.models import User
+from core6.console.home import overview
 from core6.console.login import LoginForm, remember_device
-from core6.diagnosis.doctor import QUESTIONS, answer
-
-#: The checks of `manage.py doctor` that the overview shows.
-OVERVIEW: Final = (
-    *("job workers", "jobs", "failed jobs", "stuck jobs", "failing cohorts", "waiting cohorts", "long calculations"),
-    *("long statements", "idle transactions"),
-)
 
 
 class ConsoleSite(UnfoldAdminSite):
-    """`/admin/`, for users with `is_staff`; its overview shows what `manage.py doctor` finds about jobs and cohorts."""
+    """`/admin/`, for users with `is_staff`; its overview shows what is wrong, how much there is, and what happens."""
 
     login_form = LoginForm
     index_template = "core6/console/index.html"
@@ -47,8 +41,7 @@ class ConsoleSite(UnfoldAdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        found = [finding for question in QUESTIONS if question.name in OVERVIEW for finding in answer(question)]
-        return super().index(request, {**(extra_context or {}), "findings": found})
+        return super().index(request, {**(extra_context or {}), **overview()})
 
 
 site: Final = ConsoleSite()

@@ -12,7 +12,7 @@ from cohorts.calculation.run import calculate
 from cohorts.models import Cohort
 from core6.accounts import keys
 from core6.activity.models import ActivityLog
-from core6.console.site import OVERVIEW
+from core6.console.home import OVERVIEW
 from core6.diagnosis.doctor import QUESTIONS
 from projects.models import Project
 from tests.conftest import Cast
