@@ -86,7 +86,10 @@ def sparkline(values: Sequence[int | None], failures: Sequence[int] = ()) -> Saf
         share = (value - low) / (high - low) if high > low else 0.5
         return round(edge + index * step, 1), round(height - edge - share * (height - 2 * edge), 1)
 
-    path = " ".join(f"{x},{y}" for x, y in (place(index, value) for index, value in known))
+    points = [place(index, value) for index, value in known]
+    path = " ".join(
+        f"{x},{y}" for x, y in (points * 2 if len(points) == 1 else points)
+    )  # of one point no line is drawn
     crosses = "".join(
         f"M{round(edge + index * step - 2, 1)} 9l4 4m0-4l-4 4" for index in failures if index < len(values)
     )

@@ -97,6 +97,7 @@ class ShownInline(TabularInline):
     """Existing rows of an object."""
 
     extra = 0
+    hide_title = True
     per_page = 50
     tab = True
 
