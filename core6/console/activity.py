@@ -7,16 +7,18 @@ from unfold.paginator import InfinitePaginator
 
 from core6.activity.models import ActivityLog
 from core6.console.site import ReadOnlyAdmin, as_json
+from core6.console.times import when
 
 
 class ActivityLogAdmin(ReadOnlyAdmin):
     """All changes by the API, or by buttons of the console."""
 
-    list_display = ("created_at", "activity", "scope", "name", "item_id", "user", "project", "organization")
+    list_display = ("time", "activity", "scope", "name", "item_id", "user", "project", "organization")
     list_filter = ("scope", "activity", "created_at")
     search_fields = ("item_id", "user__email", "project__name", "organization__name")
     # The ids are in the order of time, and indexed.
     ordering = ("-id",)
+    time = when("created_at", "Time")
     # Without a count, which would be slow in an append-only table.
     paginator = InfinitePaginator
     fields = ("created_at", "activity", "scope", "name", "item_id", "user", "project", "organization", "detail_shown")

@@ -16,6 +16,7 @@ from core6.accounts import keys
 from core6.accounts.models import Organization, PersonalAPIKey
 from core6.accounts.scopes import ACTIONS, ALL
 from core6.console.site import ConsoleAdmin
+from core6.console.times import when
 from projects.models import Project
 
 #: The objects of scopes that endpoints of this server require.
@@ -84,8 +85,10 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
     """The keys, shown by their masks. Deleting a key revokes it at once."""
 
     form = KeyForm
-    list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created_at", "last_used_at")
+    list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created", "last_used")
     list_filter = (UseFilter, "created_at")
+    created = when("created_at", "Created")
+    last_used = when("last_used_at", "Last used")
     list_select_related = ("user",)
     search_fields = ("label", "user__email", "mask_value")
     ordering = ("-created_at", "pk")

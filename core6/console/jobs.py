@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateEvent, Procrastinat
 from unfold.decorators import display
 
 from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, button
+from core6.console.times import ago, when
 
 #: The names and styles of procrastinate's states.
 STATES = {
@@ -40,7 +41,7 @@ class EventsInline(ReadOnlyInline):
 class JobAdmin(ReadOnlyAdmin):
     """Jobs, read-only, with a button to retry failed ones."""
 
-    list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "last_heartbeat")
+    list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled", "lock", "last_heartbeat")
     list_filter = ("status", "task_name", "scheduled_at")
     list_select_related = ("worker",)
     search_fields = ("task_name", "lock", "id")
@@ -51,6 +52,8 @@ class JobAdmin(ReadOnlyAdmin):
         *("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "queueing_lock"),
         *("priority", "last_heartbeat"),
     )
+
+    scheduled = when("scheduled_at", "Scheduled", "at once")
 
     @display(description="Arguments")
     def arguments(self, job: ProcrastinateJob) -> str:
@@ -63,7 +66,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="Last heartbeat of the worker")
     def last_heartbeat(self, job: ProcrastinateJob) -> Any:
-        return job.worker.last_heartbeat if job.worker else None
+        return ago(job.worker.last_heartbeat if job.worker else None, "-")
 
     @button("Try again", "The job is queued again, and its attempts are counted further.", "replay")
     def retry(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:

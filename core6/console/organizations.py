@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, PaginationInlineFormSet, UserC
 from core6.accounts.models import Level, Membership, Organization, User
 from core6.api.ids import parse_uuid
 from core6.console.site import AddedInline, ConsoleAdmin, ReadOnlyInline, ShownInline
+from core6.console.times import when
 from projects.models import Project
 from roles.models import Role
 
@@ -36,8 +37,10 @@ class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "created_at", "last_login")
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "created", "logged_in")
     list_filter = ("is_active", "is_staff", "is_email_verified", "role_at_organization")
+    created = when("created_at", "Created")
+    logged_in = when("last_login", "Last login")
     search_fields = ("email", "first_name", "last_name", "uuid", "distinct_id")
     ordering = ("email",)
     filter_horizontal = ()
@@ -102,7 +105,8 @@ class NewMembersInline(AddedInline):
 class OrganizationAdmin(ConsoleAdmin):
     """Organizations with their members."""
 
-    list_display = ("name", "members", "projects", "created_at", "id")
+    list_display = ("name", "members", "projects", "created", "id")
+    created = when("created_at", "Created")
     list_filter = ("created_at",)
     search_fields = ("name", "id")
     ordering = ("name", "id")

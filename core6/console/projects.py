@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from core6.accounts.models import User
 from core6.console.site import ConsoleAdmin, button
+from core6.console.times import when
 from projects import tokens
 from projects.activity import change as changed
 from projects.activity import log_updated
@@ -26,7 +27,8 @@ _SECRET = ("secret_api_token", "secret_api_token_backup")
 class ProjectAdmin(ConsoleAdmin):
     """Name and description can be changed here; settings only by the API, which validates them."""
 
-    list_display = ("name", "organization", "id", "api_token", "is_demo", "ingested_event", "created_at")
+    list_display = ("name", "organization", "id", "api_token", "is_demo", "ingested_event", "created")
+    created = when("created_at", "Created")
     list_filter = ("is_demo", "ingested_event", "created_at")
     search_fields = ("name", "organization__name", "api_token", "uuid")
     ordering = ("organization__name", "name", "pk")

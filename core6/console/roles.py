@@ -9,6 +9,7 @@ from unfold.decorators import display
 from core6.accounts.models import Membership
 from core6.console.organizations import object_of
 from core6.console.site import AddedInline, ConsoleAdmin, ShownInline
+from core6.console.times import when
 from roles.models import Role, RoleMembership
 
 
@@ -50,7 +51,8 @@ class NewMembersInline(AddedInline):
 class RoleAdmin(ConsoleAdmin):
     """Roles with their members."""
 
-    list_display = ("name", "organization", "members", "created_by", "created_at")
+    list_display = ("name", "organization", "members", "created_by", "created")
+    created = when("created_at", "Created")
     list_filter = ("created_at",)
     list_select_related = ("organization", "created_by")
     search_fields = ("name", "organization__name", "id")
