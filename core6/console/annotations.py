@@ -20,6 +20,7 @@ _SHOWN = 120
 class AnnotationAdmin(ConsoleAdmin):
     """Content, date marker and `deleted` of annotations can be changed, as in the API."""
 
+    activity_scope = AnnotationViewSet.activity_scope
     list_before_template = "core6/console/timeline.html"
     list_display = ("content_shown", "project", "scope", "marked", "created_by", "created", "deleted")
     list_filter = ("scope", "deleted", "creation_type", "date_marker", "created_at")
@@ -55,7 +56,7 @@ class AnnotationAdmin(ConsoleAdmin):
         before = Annotation.objects.select_for_update().get(pk=obj.pk)
         sent = {name: form.cleaned_data[name] for name in form.changed_data}
         changes = changes_of(before, sent, AnnotationViewSet.activity_scope)
-        super().save_model(request, obj, form, change)
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
         insert(
             activity_of(
                 organization_id=obj.organization_id,

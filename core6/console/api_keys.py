@@ -84,6 +84,8 @@ class UseFilter(SimpleListFilter):
 class PersonalAPIKeyAdmin(ConsoleAdmin):
     """The keys, shown by their masks. Deleting a key revokes it at once."""
 
+    activity_scope = "PersonalAPIKey"
+    deletion = "revoked"
     form = KeyForm
     list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created", "last_used")
     list_filter = (UseFilter, "created_at")
@@ -96,6 +98,9 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
     fields: ClassVar[Any] = (
         *("user", "label", "mask_value", "scopes_shown", "organizations", "projects", "created_at", "last_used_at"),
     )
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.label} of {obj.user}"
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True

@@ -75,6 +75,7 @@ class CalculationsInline(ReadOnlyInline):
 class CohortAdmin(ConsoleAdmin):
     """Cohorts; name, description and filters can be changed, by the API's own code."""
 
+    activity_scope = "Cohort"
     form = CohortForm
     change_form_outer_before_template = "core6/console/charts.html"
     list_display = ("name_shown", "project", "state", "members", "trend", "computed", "last_error")
@@ -121,6 +122,9 @@ class CohortAdmin(ConsoleAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         form.request = request
         return form
+
+    def owner_of(self, obj: Any) -> tuple[Any, int | None]:
+        return obj.project.organization_id, obj.project_id
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -191,4 +195,4 @@ class CohortAdmin(ConsoleAdmin):
                     request, cohort, messages.WARNING, f"A {cohort.state_now} cohort is not computed."
                 )
             request_calculation(cohort)
-            return self.log_and_redirect(request, cohort, "The calculation was requested.")
+            return self.log_and_redirect(request, cohort, "The calculation was requested.", "calculation_requested")

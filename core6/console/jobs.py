@@ -41,6 +41,7 @@ class EventsInline(ReadOnlyInline):
 class JobAdmin(ReadOnlyAdmin):
     """Jobs, read-only, with a button to retry failed ones."""
 
+    activity_scope = "Job"
     list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled", "lock", "last_heartbeat")
     list_filter = ("status", "task_name", "scheduled_at")
     list_select_related = ("worker",)
@@ -54,6 +55,9 @@ class JobAdmin(ReadOnlyAdmin):
     )
 
     scheduled = when("scheduled_at", "Scheduled", "at once")
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.task_name} {obj.pk}"
 
     @display(description="Arguments")
     def arguments(self, job: ProcrastinateJob) -> str:
@@ -77,4 +81,4 @@ class JobAdmin(ReadOnlyAdmin):
         if job.status != "failed":
             return self.message_and_redirect(request, job, messages.WARNING, "Only a failed job can be tried again.")
         app.job_manager.retry_job_by_id(job.pk, retry_at=timezone.now())
-        return self.log_and_redirect(request, job, "The job is queued again.")
+        return self.log_and_redirect(request, job, "The job is queued again.", "queued_again")

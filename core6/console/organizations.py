@@ -34,6 +34,7 @@ class MembershipsOfUser(ReadOnlyInline):
 class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
     """Users. They are deactivated rather than deleted, since objects refer to their creators."""
 
+    activity_scope = "User"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -57,6 +58,11 @@ class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
             {"fields": ("email", "first_name", "last_name", "is_staff", "usable_password", "password1", "password2")},
         ),
     )
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Log a changed password, which has a form of its own."""
+        if request.resolver_match and request.resolver_match.url_name == "auth_user_password_change":
+            self.log(request, obj, "password_changed")
 
     def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
         return self.inlines if obj else ()
@@ -105,6 +111,8 @@ class NewMembersInline(AddedInline):
 class OrganizationAdmin(ConsoleAdmin):
     """Organizations with their members."""
 
+    activity_scope = "Organization"
+    inline_scopes: ClassVar = {"membership": "OrganizationMembership"}
     list_display = ("name", "members", "projects", "created", "id")
     created = when("created_at", "Created")
     list_filter = ("created_at",)
@@ -119,6 +127,12 @@ class OrganizationAdmin(ConsoleAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Organization | None = None) -> Any:
         return (MembersInline, NewMembersInline) if obj else (NewMembersInline,)
+
+    def owner_of(self, obj: Any) -> tuple[Any, int | None]:
+        return (obj.organization_id if isinstance(obj, Membership) else obj.pk), None
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.organization}: {obj.user}" if isinstance(obj, Membership) else str(obj)
 
     def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> Any:
         return self.fields if obj else ("name",)

@@ -27,6 +27,8 @@ _SECRET = ("secret_api_token", "secret_api_token_backup")
 class ProjectAdmin(ConsoleAdmin):
     """Name and description can be changed here; settings only by the API, which validates them."""
 
+    activity_scope = "Project"
+    history_scopes = ("Team",)
     list_display = ("name", "organization", "id", "api_token", "is_demo", "ingested_event", "created")
     created = when("created_at", "Created")
     list_filter = ("is_demo", "ingested_event", "created_at")
@@ -54,7 +56,7 @@ class ProjectAdmin(ConsoleAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            obj.save(update_fields=form.changed_data)
             entries = [changed(name, form.initial[name], form.cleaned_data[name]) for name in form.changed_data]
             log_updated(obj, _user(request), entries)
             return
@@ -105,7 +107,7 @@ class ProjectAdmin(ConsoleAdmin):
                     request, project, messages.WARNING, "The project has no previous secret."
                 )
             act(project, _user(request))
-            return self.log_and_redirect(request, project, message)
+            return self.message_and_redirect(request, project, messages.SUCCESS, message)
 
 
 def _user(request: HttpRequest) -> User:

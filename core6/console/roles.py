@@ -51,6 +51,8 @@ class NewMembersInline(AddedInline):
 class RoleAdmin(ConsoleAdmin):
     """Roles with their members."""
 
+    activity_scope = "Role"
+    inline_scopes: ClassVar = {"rolemembership": "RoleMembership"}
     list_display = ("name", "organization", "members", "created_by", "created")
     created = when("created_at", "Created")
     list_filter = ("created_at",)
@@ -71,6 +73,15 @@ class RoleAdmin(ConsoleAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Role | None = None) -> Any:
         return (MembersInline, NewMembersInline) if obj else ()
+
+    def owner_of(self, obj: Any) -> tuple[Any, int | None]:
+        role = obj.role if isinstance(obj, RoleMembership) else obj
+        return role.organization_id, None
+
+    def name_of(self, obj: Any) -> str:
+        if isinstance(obj, RoleMembership):
+            return f"{obj.role.name}: {obj.organization_member.user}"
+        return str(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True

@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.sites import UnfoldAdminSite
 
 from core6.accounts.models import User
 from core6.console.home import overview
+from core6.console.logged import LoggedAdmin, changes_of_form
 from core6.console.login import LoginForm, remember_device
 
 
@@ -47,7 +48,7 @@ class ConsoleSite(UnfoldAdminSite):
 site: Final = ConsoleSite()
 
 
-class ConsoleAdmin(ModelAdmin):
+class ConsoleAdmin(LoggedAdmin):
     """A list, a form and buttons of one model. Only subclasses allow deletion."""
 
     list_per_page = 50
@@ -62,15 +63,17 @@ class ConsoleAdmin(ModelAdmin):
         """Write only changed fields: the API may write others at the same time."""
         if not change:
             obj.save(force_insert=True)
+            self.log(request, obj, "created")
             return
         fields = [field for field in obj._meta.concrete_fields if field.name in form.changed_data]
         if fields:
             stamps = [field for field in obj._meta.concrete_fields if getattr(field, "auto_now", False)]
             obj.save(update_fields=[field.name for field in (*fields, *stamps)])
+            self.log(request, obj, "updated", changes_of_form(form, self.activity_scope))
 
-    def log_and_redirect(self, request: HttpRequest, obj: Model, message: str) -> HttpResponse:
-        """Add a message about a button's action to the object's history, show it, and redirect to the object."""
-        self.log_change(request, obj, message)
+    def log_and_redirect(self, request: HttpRequest, obj: Model, message: str, activity: str) -> HttpResponse:
+        """Log a button's action on the object, show a message about it, and redirect to the object."""
+        self.log(request, obj, activity)
         return self.message_and_redirect(request, obj, messages.SUCCESS, message)
 
     def message_and_redirect(self, request: HttpRequest, obj: Model, level: int, message: str) -> HttpResponse:
