@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from core6.accounts.models import User
@@ -20,7 +22,7 @@ from projects.onboarding import create_project
 from projects.token_formats import masked
 
 _OWN = ("organization", "name", "product_description")
-_MASKED = ("secret_token", "secret_token_backup")
+_TOKENS = ("token", "secret_token", "secret_token_backup", "widget_token")
 _SECRET = ("secret_api_token", "secret_api_token_backup")
 
 
@@ -39,11 +41,10 @@ class ProjectAdmin(ConsoleAdmin):
         *("reset_token", "rotate_secret_token", "delete_secret_token_backup", "generate_conversations_public_token"),
     )
     settings_shown: ClassVar[Any] = tuple(
-        field.name for field in Project._meta.concrete_fields if field.name not in (*_OWN, *_SECRET)
+        field.name for field in Project._meta.concrete_fields if field.name not in (*_OWN, *_SECRET, "api_token")
     )
     fieldsets = (
-        (None, {"fields": _OWN}),
-        ("Secrets", {"fields": _MASKED}),
+        (None, {"fields": (*_OWN, *_TOKENS)}),
         ("Settings", {"fields": settings_shown, "classes": ("collapse",)}),
     )
     add_fieldsets = ((None, {"fields": _OWN}),)
@@ -52,7 +53,7 @@ class ProjectAdmin(ConsoleAdmin):
         return super().get_queryset(request).select_related("organization", "primary_dashboard")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> Any:
-        return ("organization", *_MASKED, *self.settings_shown) if obj else ()
+        return ("organization", *_TOKENS, *self.settings_shown) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         if change:
@@ -63,13 +64,32 @@ class ProjectAdmin(ConsoleAdmin):
         made = create_project(user=_user(request), **{name: form.cleaned_data[name] for name in _OWN})
         obj.pk, obj._state.adding = made.pk, False
 
+    def get_actions_detail(self, request: HttpRequest, object_id: int | str | None = None) -> list[Any]:
+        """Show no buttons on top: each stands beside the token that it replaces."""
+        return []
+
+    @display(description="Project token")
+    def token(self, project: Project) -> str:
+        value = format_html(
+            '<code id="token">{}</code> <button type="button" class="core6-button" data-copy="#token">Copy</button>',
+            project.api_token,
+        )
+        return _beside(value, project, "reset_token", "Reset the project token")
+
     @display(description="Secret API token")
     def secret_token(self, project: Project) -> str:
-        return masked(project.secret_api_token) or "none"
+        value = masked(project.secret_api_token) or "none"
+        return _beside(value, project, "rotate_secret_token", "Rotate the secret token")
 
     @display(description="Previous secret")
     def secret_token_backup(self, project: Project) -> str:
-        return masked(project.secret_api_token_backup) or "none"
+        value = masked(project.secret_api_token_backup) or "none"
+        return _beside(value, project, "delete_secret_token_backup", "Revoke the previous secret")
+
+    @display(description="Widget token")
+    def widget_token(self, project: Project) -> str:
+        value = (project.conversations_settings or {}).get("widget_public_token") or "none"
+        return _beside(value, project, "generate_conversations_public_token", "New widget token")
 
     @button("Reset the project token", "Events with the current token are refused from then on.", "key")
     def reset_token(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -113,3 +133,13 @@ class ProjectAdmin(ConsoleAdmin):
 def _user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
+
+
+def _beside(value: str, project: Project, action: str, label: str) -> str:
+    """Return a value with the button that opens the dialog of an action."""
+    address = reverse(f"admin:projects_project_{action}", args=(project.pk,))
+    return format_html(
+        '<span class="core6-beside"><span>{}</span> <a class="core6-button core6-danger" href="{}" hx-get="{}"'
+        ' hx-target="#modal-content" hx-select="#dialog" x-on:htmx:after-on-load="openModal = true">{}</a></span>',
+        *(value, address, address, label),
+    )

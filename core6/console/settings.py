@@ -21,6 +21,7 @@ UNFOLD = {
             "950": "#0f172a",
         },
     },
+    "SCRIPTS": ["/static/core6/copy.js", "/static/core6/console.js"],
     "STYLES": ["/static/core6/console.css"],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/favicon.ico"}],
     "SIDEBAR": {

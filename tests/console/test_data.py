@@ -190,3 +190,12 @@ def test_a_failed_job_is_tried_again_and_no_other(console: Console, cast: Cast, 
     assert console.press(job, "retry").status_code == 302
     assert jobs("cohort:1") == queued
     assert ("Only a failed job can be tried again." in console.read(address(job))) == (status != "failed")
+
+
+def test_the_token_of_a_project_is_shown_first_and_its_buttons_beside_it(console: Console, cast: Cast):
+    page = console.read(address(cast.web))
+    assert page.index(cast.web.api_token) < page.index("Settings")
+    for button in (
+        *("reset_token", "rotate_secret_token", "delete_secret_token_backup", "generate_conversations_public_token"),
+    ):
+        assert page.count(f'hx-get="{address(cast.web, button)}"') == 1, button
