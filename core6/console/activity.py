@@ -34,6 +34,7 @@ class ActivityLogAdmin(ReadOnlyAdmin):
     """All changes; the history of an object is a filter of them."""
 
     activity_scope = "Activity"
+    plural = "Activity"
     list_before_template = "core6/console/history.html"
     list_display = ("time", "kind", "name", "verb", "author", "project", "organization")
     list_filter = (KindFilter, "activity", "created_at")
@@ -47,6 +48,9 @@ class ActivityLogAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ActivityLog]:
         return super().get_queryset(request).select_related("user", "project", "organization")
+
+    def name_of(self, obj: Any) -> str:
+        return changes.sentence(obj)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -87,6 +87,7 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
     """The keys, shown by their masks. Deleting a key revokes it at once."""
 
     activity_scope = "PersonalAPIKey"
+    plural = "API keys"
     deletion = "revoked"
     delete_confirmation_template = "core6/console/revoke.html"
     delete_selected_confirmation_template = "core6/console/revoke.html"

@@ -42,6 +42,7 @@ class JobAdmin(ReadOnlyAdmin):
     """Jobs, read-only, with a button to retry failed ones."""
 
     activity_scope = "Job"
+    plural = "Jobs"
     list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled", "lock", "last_heartbeat")
     list_filter = ("status", "task_name", "scheduled_at")
     list_select_related = ("worker",)

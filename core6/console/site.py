@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import messages
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.sites import UnfoldAdminSite
@@ -55,6 +56,29 @@ class ConsoleAdmin(LoggedAdmin):
     show_full_result_count = False  # it would count the whole table with every search
     warn_unsaved_form = True
     compressed_fields = True
+
+    #: The title of the list; "" for the plural name of the model.
+    plural: ClassVar[str] = ""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list under its name."""
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **self._titles()})
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *given: Any, **named: Any
+    ) -> HttpResponse:
+        """Show an object under its name, below that of its list."""
+        obj = named.get("obj")
+        name = self.name_of(obj) if obj else "New"
+        response: HttpResponse = super().render_change_form(
+            request, {**context, **self._titles(), "subtitle": name, "object_title": name}, *given, **named
+        )
+        return response
+
+    def _titles(self) -> dict[str, str]:
+        title = self.plural or capfirst(str(self.model._meta.verbose_name_plural))
+        return {"title": title, "list_title": title}
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
