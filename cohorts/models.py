@@ -113,6 +113,9 @@ class Definition(models.Model):
             models.UniqueConstraint(fields=["cohort", "digest"], name="one_definition_of_the_same_criteria")
         ]
 
+    def __str__(self) -> str:
+        return f"Definition of cohort {self.cohort_id}"
+
 
 class Calculation(models.Model):
     """One run of the calculation of a cohort."""
@@ -140,3 +143,6 @@ class Calculation(models.Model):
                 name="calculation_that_failed",
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"Calculation of {self.started_at:%Y-%m-%d %H:%M:%S}"

@@ -101,11 +101,11 @@ if IS_PRODUCTION:
         )
 
 INSTALLED_APPS = [
+    # First: some templates replace those of the console's theme, and createsuperuser replaces that of auth.
+    "core6",
     # The console, whose code is loaded by the first request to it (core6/urls.py).
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
-    # Its createsuperuser comes before that of auth.
-    "core6",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -122,6 +122,7 @@ INSTALLED_APPS = [
     "core6.revisions",
     "core6.idempotency",
     "core6.rate_limits",
+    "core6.traffic",
     "projects",
     "roles",
     "annotations",
@@ -176,6 +177,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_BEHIND_PROXY else 0
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_BEHIND_PROXY
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "core6.api.error_pages.csrf_failure"
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = "/admin/"  # nothing of the API knows a cookie
 SESSION_COOKIE_AGE = 12 * 3600
 if IS_BEHIND_PROXY:

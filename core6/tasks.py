@@ -15,6 +15,7 @@ from core6 import jobs
 from core6.activity.models import ActivityLog
 from core6.api import idempotency
 from core6.rate_limits.models import Window
+from core6.traffic.models import Minute
 
 PERSON_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
 
@@ -49,11 +50,12 @@ def forget_activity(timestamp: int) -> None:  # noqa: ARG001  # passed by procra
 @app.periodic(cron="23 * * * *")
 @app.task(queueing_lock="forget_sessions")
 def forget_sessions(timestamp: int) -> None:  # noqa: ARG001  # passed by procrastinate
-    """Delete expired sessions of the console, and counts of calls and login attempts older than a day."""
+    """Delete expired sessions of the console, and counts of calls, responses and login attempts older than a day."""
     now = timezone.now()
     Session.objects.filter(expire_date__lt=now).delete()
     # Each login attempt leaves a row for the address and for the account.
     Window.objects.filter(started__lt=now - timedelta(days=1)).delete()
+    Minute.objects.filter(started_at__lt=now - timedelta(days=1)).delete()
 
 
 @app.task(retry=jobs.RetryWhenDatabaseFails())

@@ -27,7 +27,7 @@ urlpatterns = [
     re_path(r"^api(?:/|$)", errors.not_found, name=routes.UNMATCHED),
 ]
 
-handler400 = "core6.api.errors.bad_request"
-handler403 = "core6.api.errors.forbidden"
-handler404 = "core6.api.errors.not_found"
-handler500 = "core6.api.errors.server_error"
+handler400 = "core6.api.error_pages.bad_request"
+handler403 = "core6.api.error_pages.forbidden"
+handler404 = "core6.api.error_pages.not_found"
+handler500 = "core6.api.error_pages.server_error"

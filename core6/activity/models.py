@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypedDict
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -30,13 +31,16 @@ def change(field: str, before: Any, after: Any, *, kind: str, action: str | None
 
 def changes_of(before: models.Model, sent: Mapping[str, Any], kind: str) -> list[Change]:
     """Return a change for each sent value that differs from `before`, which must not be modified yet."""
-    pairs = [(name, _plain(getattr(before, name)), _plain(value)) for name, value in sent.items()]
+    pairs = [(name, plain(getattr(before, name)), plain(value)) for name, value in sent.items()]
     return [change(name, old, new, kind=kind) for name, old, new in pairs if old != new]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as the log stores it: the key of an object, a time as the API writes it."""
     if isinstance(value, models.Model):
-        return value.pk
+        value = value.pk
+    if isinstance(value, UUID):
+        return str(value)
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
@@ -44,7 +48,8 @@ class ActivityLog(models.Model):
     """One change of one object."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    #: Null for changes of users and keys, which belong to no organization.
+    organization = models.ForeignKey("accounts.Organization", null=True, on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey("projects.Project", null=True, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     scope = models.CharField(max_length=79, help_text="The kind of object: Annotation, Cohort, Team, …")

@@ -10,7 +10,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.module_loading import import_string
 
-from core6.api import errors
+from core6.api import error_pages
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -41,7 +41,7 @@ class ApiMiddleware:
         try:
             request.get_host()
         except DisallowedHost as error:
-            response: HttpResponse = errors.bad_request(request, error)
+            response: HttpResponse = error_pages.bad_request(request, error)
         else:
             response = (self._api if request.path_info.startswith("/api/") else self._pages)(request)
         if request.path_info.startswith("/api/"):

@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.decorators import display
 
 from annotations.models import Annotation
 from annotations.views import AnnotationViewSet
 from core6.activity.models import activity_of, changes_of
 from core6.console.site import ConsoleAdmin
+from core6.console.timeline import timeline
+from core6.console.times import when
 from core6.database.rows import insert
 
 _SHOWN = 120
@@ -18,7 +20,9 @@ _SHOWN = 120
 class AnnotationAdmin(ConsoleAdmin):
     """Content, date marker and `deleted` of annotations can be changed, as in the API."""
 
-    list_display = ("content_shown", "project", "scope", "date_marker", "created_by", "created_at", "deleted")
+    activity_scope = AnnotationViewSet.activity_scope
+    list_before_template = "core6/console/timeline.html"
+    list_display = ("content_shown", "project", "scope", "marked", "created_by", "created", "deleted")
     list_filter = ("scope", "deleted", "creation_type", "date_marker", "created_at")
     search_fields = ("content", "project__name", "created_by__email")
     ordering = ("-pk",)  # by an existing index, for many rows
@@ -27,10 +31,20 @@ class AnnotationAdmin(ConsoleAdmin):
         *("dashboard", "dashboard_item", "created_by", "created_at", "updated_at"),
     )
     readonly_fields = fields[3:]
+    marked = when("date_marker", "Date marker", "none")
+    created = when("created_at", "Created", "unknown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Annotation]:
         shown = ("project", "organization", "dashboard", "dashboard_item", "created_by")
         return super().get_queryset(request).select_related(*shown)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Draw the annotations of the page on a line of time, above the list."""
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None)
+        if context and "cl" in context:
+            context["timeline"] = timeline(context["cl"].result_list)
+        return response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -42,7 +56,7 @@ class AnnotationAdmin(ConsoleAdmin):
         before = Annotation.objects.select_for_update().get(pk=obj.pk)
         sent = {name: form.cleaned_data[name] for name in form.changed_data}
         changes = changes_of(before, sent, AnnotationViewSet.activity_scope)
-        super().save_model(request, obj, form, change)
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
         insert(
             activity_of(
                 organization_id=obj.organization_id,

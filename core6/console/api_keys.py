@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectMultipleWidget
@@ -16,6 +18,7 @@ from core6.accounts import keys
 from core6.accounts.models import Organization, PersonalAPIKey
 from core6.accounts.scopes import ACTIONS, ALL
 from core6.console.site import ConsoleAdmin
+from core6.console.times import when
 from core6.security.masking import mask_key
 from projects.models import Project
 
@@ -84,9 +87,16 @@ class UseFilter(SimpleListFilter):
 class PersonalAPIKeyAdmin(ConsoleAdmin):
     """The keys, shown by their masks. Deleting a key revokes it at once."""
 
+    activity_scope = "PersonalAPIKey"
+    plural = "API keys"
+    deletion = "revoked"
+    delete_confirmation_template = "core6/console/revoke.html"
+    delete_selected_confirmation_template = "core6/console/revoke.html"
     form = KeyForm
-    list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created_at", "last_used_at")
+    list_display = ("label", "user", "mask_value", "scopes_shown", "is_restricted", "created", "last_used")
     list_filter = (UseFilter, "created_at")
+    created = when("created_at", "Created")
+    last_used = when("last_used_at", "Last used")
     list_select_related = ("user",)
     search_fields = ("label", "user__email", "mask_value")
     ordering = ("-created_at", "pk")
@@ -94,6 +104,9 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
     fields: ClassVar[Any] = (
         *("user", "label", "mask_value", "scopes_shown", "organizations", "projects", "created_at", "last_used_at"),
     )
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.label} of {obj.user}"
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True
@@ -106,6 +119,26 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: PersonalAPIKey | None = None) -> Any:
         return self.fields if obj else ()
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions: dict[str, Any] = super().get_actions(request)
+        if "delete_selected" in actions:
+            actions["delete_selected"] = (*actions["delete_selected"][:2], "Revoke the selected keys")
+        return actions
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().delete_view(
+            request, object_id, {**(extra_context or {}), "title": "Revoke a key"}
+        )
+        return response
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: Any) -> HttpResponse:
+        """Say that the key was revoked, and return to the list."""
+        message = f"The key “{obj_display}” was revoked: requests with it are refused from now on."
+        self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:accounts_personalapikey_changelist"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         obj.value = keys.generate()  # only for the response

@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateEvent, Procrastinat
 from unfold.decorators import display
 
 from core6.console.site import ReadOnlyAdmin, ReadOnlyInline, button
+from core6.console.times import ago, when
 
 #: The names and styles of procrastinate's states.
 STATES = {
@@ -40,7 +41,9 @@ class EventsInline(ReadOnlyInline):
 class JobAdmin(ReadOnlyAdmin):
     """Jobs, read-only, with a button to retry failed ones."""
 
-    list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "last_heartbeat")
+    activity_scope = "Job"
+    plural = "Jobs"
+    list_display = ("id", "task_name", "arguments", "state", "attempts", "scheduled", "lock", "last_heartbeat")
     list_filter = ("status", "task_name", "scheduled_at")
     list_select_related = ("worker",)
     search_fields = ("task_name", "lock", "id")
@@ -51,6 +54,11 @@ class JobAdmin(ReadOnlyAdmin):
         *("id", "task_name", "arguments", "state", "attempts", "scheduled_at", "lock", "queueing_lock"),
         *("priority", "last_heartbeat"),
     )
+
+    scheduled = when("scheduled_at", "Scheduled", "at once")
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.task_name} {obj.pk}"
 
     @display(description="Arguments")
     def arguments(self, job: ProcrastinateJob) -> str:
@@ -63,7 +71,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="Last heartbeat of the worker")
     def last_heartbeat(self, job: ProcrastinateJob) -> Any:
-        return job.worker.last_heartbeat if job.worker else None
+        return ago(job.worker.last_heartbeat if job.worker else None, "-")
 
     @button("Try again", "The job is queued again, and its attempts are counted further.", "replay")
     def retry(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -74,4 +82,4 @@ class JobAdmin(ReadOnlyAdmin):
         if job.status != "failed":
             return self.message_and_redirect(request, job, messages.WARNING, "Only a failed job can be tried again.")
         app.job_manager.retry_job_by_id(job.pk, retry_at=timezone.now())
-        return self.log_and_redirect(request, job, "The job is queued again.")
+        return self.log_and_redirect(request, job, "The job is queued again.", "queued_again")

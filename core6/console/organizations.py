@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, PaginationInlineFormSet, UserC
 from core6.accounts.models import Level, Membership, Organization, User
 from core6.api.ids import parse_uuid
 from core6.console.site import AddedInline, ConsoleAdmin, ReadOnlyInline, ShownInline
+from core6.console.times import when
 from projects.models import Project
 from roles.models import Role
 
@@ -33,11 +34,14 @@ class MembershipsOfUser(ReadOnlyInline):
 class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
     """Users. They are deactivated rather than deleted, since objects refer to their creators."""
 
+    activity_scope = "User"
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "created_at", "last_login")
+    list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "created", "logged_in")
     list_filter = ("is_active", "is_staff", "is_email_verified", "role_at_organization")
+    created = when("created_at", "Created")
+    logged_in = when("last_login", "Last login")
     search_fields = ("email", "first_name", "last_name", "uuid", "distinct_id")
     ordering = ("email",)
     filter_horizontal = ()
@@ -54,6 +58,11 @@ class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
             {"fields": ("email", "first_name", "last_name", "is_staff", "usable_password", "password1", "password2")},
         ),
     )
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Log a changed password, which has a form of its own."""
+        if request.resolver_match and request.resolver_match.url_name == "auth_user_password_change":
+            self.log(request, obj, "password_changed")
 
     def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
         return self.inlines if obj else ()
@@ -102,7 +111,10 @@ class NewMembersInline(AddedInline):
 class OrganizationAdmin(ConsoleAdmin):
     """Organizations with their members."""
 
-    list_display = ("name", "members", "projects", "created_at", "id")
+    activity_scope = "Organization"
+    inline_scopes: ClassVar = {"membership": "OrganizationMembership"}
+    list_display = ("name", "members", "projects", "created", "id")
+    created = when("created_at", "Created")
     list_filter = ("created_at",)
     search_fields = ("name", "id")
     ordering = ("name", "id")
@@ -115,6 +127,12 @@ class OrganizationAdmin(ConsoleAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Organization | None = None) -> Any:
         return (MembersInline, NewMembersInline) if obj else (NewMembersInline,)
+
+    def owner_of(self, obj: Any) -> tuple[Any, int | None]:
+        return (obj.organization_id if isinstance(obj, Membership) else obj.pk), None
+
+    def name_of(self, obj: Any) -> str:
+        return f"{obj.organization}: {obj.user}" if isinstance(obj, Membership) else str(obj)
 
     def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> Any:
         return self.fields if obj else ("name",)

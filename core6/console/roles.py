@@ -9,6 +9,7 @@ from unfold.decorators import display
 from core6.accounts.models import Membership
 from core6.console.organizations import object_of
 from core6.console.site import AddedInline, ConsoleAdmin, ShownInline
+from core6.console.times import when
 from roles.models import Role, RoleMembership
 
 
@@ -50,7 +51,10 @@ class NewMembersInline(AddedInline):
 class RoleAdmin(ConsoleAdmin):
     """Roles with their members."""
 
-    list_display = ("name", "organization", "members", "created_by", "created_at")
+    activity_scope = "Role"
+    inline_scopes: ClassVar = {"rolemembership": "RoleMembership"}
+    list_display = ("name", "organization", "members", "created_by", "created")
+    created = when("created_at", "Created")
     list_filter = ("created_at",)
     list_select_related = ("organization", "created_by")
     search_fields = ("name", "organization__name", "id")
@@ -69,6 +73,15 @@ class RoleAdmin(ConsoleAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Role | None = None) -> Any:
         return (MembersInline, NewMembersInline) if obj else ()
+
+    def owner_of(self, obj: Any) -> tuple[Any, int | None]:
+        role = obj.role if isinstance(obj, RoleMembership) else obj
+        return role.organization_id, None
+
+    def name_of(self, obj: Any) -> str:
+        if isinstance(obj, RoleMembership):
+            return f"{obj.role.name}: {obj.organization_member.user}"
+        return str(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return True

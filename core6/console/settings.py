@@ -6,6 +6,25 @@ UNFOLD = {
     "SITE_TITLE": "Core6",
     "SITE_HEADER": "Core6",
     "SITE_SUBHEADER": "Console",
+    "SITE_ICON": "/static/core6/favicon.svg",
+    # The blue of the icon, from light to dark.
+    "COLORS": {
+        "primary": {
+            "50": "#eff6ff",
+            "100": "#dbeafe",
+            "200": "#bfdbfe",
+            "300": "#93c5fd",
+            "400": "#60a5fa",
+            "500": "#3b82f6",
+            "600": "#1d4ed8",
+            "700": "#1e40af",
+            "800": "#1e3a8a",
+            "900": "#172554",
+            "950": "#0f172a",
+        },
+    },
+    "SCRIPTS": ["/static/core6/copy.js", "/static/core6/console.js"],
+    "STYLES": ["/static/core6/console.css"],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/favicon.ico"}],
     "SIDEBAR": {
         "navigation": [

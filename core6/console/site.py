@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import messages
@@ -12,24 +12,20 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin, TabularInline
+from django.utils.text import capfirst
+from unfold.admin import TabularInline
 from unfold.decorators import action
 from unfold.sites import UnfoldAdminSite
 
 from core6.accounts.models import User
+from core6.console.home import overview
+from core6.console.logged import LoggedAdmin, changes_of_form
 from core6.console.login import LoginForm, remember_device
 from core6.database.timestamps import with_timestamps
-from core6.diagnosis.doctor import QUESTIONS, answer
-
-#: The checks of `manage.py doctor` that the overview shows.
-OVERVIEW: Final = (
-    *("job workers", "jobs", "failed jobs", "stuck jobs", "failing cohorts", "waiting cohorts", "long calculations"),
-    *("long statements", "idle transactions"),
-)
 
 
 class ConsoleSite(UnfoldAdminSite):
-    """`/admin/`, for users with `is_staff`; its overview shows what `manage.py doctor` finds about jobs and cohorts."""
+    """`/admin/`, for users with `is_staff`; its overview shows what is wrong, how much there is, and what happens."""
 
     login_form = LoginForm
     index_template = "core6/console/index.html"
@@ -48,20 +44,42 @@ class ConsoleSite(UnfoldAdminSite):
         return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        found = [finding for question in QUESTIONS if question.name in OVERVIEW for finding in answer(question)]
-        return super().index(request, {**(extra_context or {}), "findings": found})
+        return super().index(request, {**(extra_context or {}), **overview()})
 
 
 site: Final = ConsoleSite()
 
 
-class ConsoleAdmin(ModelAdmin):
+class ConsoleAdmin(LoggedAdmin):
     """A list, a form and buttons of one model. Only subclasses allow deletion."""
 
     list_per_page = 50
     show_full_result_count = False  # it would count the whole table with every search
     warn_unsaved_form = True
     compressed_fields = True
+
+    #: The title of the list; "" for the plural name of the model.
+    plural: ClassVar[str] = ""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list under its name."""
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **self._titles()})
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *given: Any, **named: Any
+    ) -> HttpResponse:
+        """Show an object under its name, below that of its list."""
+        obj = named.get("obj")
+        name = self.name_of(obj) if obj else "New"
+        response: HttpResponse = super().render_change_form(
+            request, {**context, **self._titles(), "subtitle": name, "object_title": name}, *given, **named
+        )
+        return response
+
+    def _titles(self) -> dict[str, str]:
+        title = self.plural or capfirst(str(self.model._meta.verbose_name_plural))
+        return {"title": title, "list_title": title}
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -70,14 +88,16 @@ class ConsoleAdmin(ModelAdmin):
         """Write only changed fields: the API may write others at the same time."""
         if not change:
             obj.save(force_insert=True)
+            self.log(request, obj, "created")
             return
         names = [field.name for field in obj._meta.concrete_fields if field.name in form.changed_data]
         if names:
             obj.save(update_fields=with_timestamps(obj, names))
+            self.log(request, obj, "updated", changes_of_form(form, self.activity_scope))
 
-    def log_and_redirect(self, request: HttpRequest, obj: Model, message: str) -> HttpResponse:
-        """Add a message about a button's action to the object's history, show it, and redirect to the object."""
-        self.log_change(request, obj, message)
+    def log_and_redirect(self, request: HttpRequest, obj: Model, message: str, activity: str) -> HttpResponse:
+        """Log a button's action on the object, show a message about it, and redirect to the object."""
+        self.log(request, obj, activity)
         return self.message_and_redirect(request, obj, messages.SUCCESS, message)
 
     def message_and_redirect(self, request: HttpRequest, obj: Model, level: int, message: str) -> HttpResponse:
@@ -104,6 +124,7 @@ class ShownInline(TabularInline):
     """Existing rows of an object."""
 
     extra = 0
+    hide_title = True
     per_page = 50
     tab = True
 

@@ -9,6 +9,7 @@ from django.db import models, transaction
 
 from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
+from core6.activity.log import log_key
 from core6.database import locks
 from core6.provisioning.projects import provision_project
 from core6.provisioning.rows import get_unique, save
@@ -122,6 +123,7 @@ def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
             project_named(name, f"{path}.scoped_projects[{i}]").pk for i, name in enumerate(entry.scoped_projects)
         ]
     key = PersonalAPIKey.objects.filter(user=user, label=entry.label).first()
+    is_new = key is None
     if key is None:
         value = value or keys.generate()
         key = PersonalAPIKey(user=user, label=entry.label, secure_value=keys.digest(value), mask_value=mask_key(value))
@@ -130,6 +132,8 @@ def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
     if PersonalAPIKey.objects.filter(secure_value=key.secure_value).exclude(pk=key.pk).exists():
         raise WorldError(f"{path}.value: another key has this value: choose another")
     key = save(key, given, path)
+    if is_new:
+        log_key(key.pk, key.label, user.email, "created")
     return {"value": value or None, "mask": key.mask_value}
 
 

@@ -10,11 +10,13 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import lru_cache, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
+from django.db import connection
 from django.http import HttpResponse
 from granian.rsgi import Scope
 
@@ -27,6 +29,7 @@ from core6.serving.bodies import Body, Receiver, TooMuchHeld, TooSlow
 from core6.serving.limits import MOST_HELD, MOST_WAITING
 from core6.serving.readers import cut_stalled_readers
 from core6.serving.threads import Overloaded, Threads
+from core6.traffic.counter import PERIOD, Counter
 
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol
@@ -45,6 +48,7 @@ class Application:
     def __init__(self, wsgi: WSGIApplication, *, threads: int) -> None:
         self._wsgi, self._count = wsgi, threads
         self._silent_until = 0.0
+        self._counter = Counter()
         self._bodies = Receiver(largest=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, most_held=MOST_HELD)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,6 +56,7 @@ class Application:
         self._threads = Threads(loop, self._count, MOST_WAITING)
         self._health = Health()
         loop.call_soon(cut_stalled_readers, loop)
+        self._writing = loop.create_task(self._write_counts())
 
     async def __rsgi__(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
         """Respond to one request."""
@@ -65,7 +70,7 @@ class Application:
         except TooMuchHeld:
             return self._refuse(scope, protocol)
         try:
-            await self._threads.run(partial(_answer, self._wsgi, scope, protocol, body))
+            await self._threads.run(partial(self._answer, scope, protocol, body))
         except Overloaded:
             self._refuse(scope, protocol)
         finally:
@@ -79,22 +84,39 @@ class Application:
             logger.warning(
                 "Requests are refused with 503: too many wait for a thread, or their bodies need too much memory"
             )
+        self._count_response(scope, 503)
         _send(errors.overloaded(), scope, protocol)
 
+    def _answer(self, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:
+        """Respond to a request, count it, and free its memory at once if it is large.
 
-def _answer(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> None:
-    """Respond to a request, and free its memory at once if it is large.
+        A view of REST framework and its request refer to each other: they would stay in memory until the garbage
+        collection of Python, which depends on the number of objects and not on their size.
+        """
+        status, sent = _respond(self._wsgi, scope, protocol, body)
+        self._count_response(scope, status)
+        if len(body.content) > _LARGE_BODY or sent > _LARGE_RESPONSE:
+            gc.collect()
 
-    A view of REST framework and its request refer to each other: they would stay in memory until the garbage collection
-    of Python, which depends on the number of objects and not on their size.
-    """
-    sent = _respond(wsgi, scope, protocol, body)
-    if len(body.content) > _LARGE_BODY or sent > _LARGE_RESPONSE:
-        gc.collect()
+    def _count_response(self, scope: Scope, status: int) -> None:
+        if scope.path.startswith("/api/"):
+            self._counter.count(status)
+
+    async def _write_counts(self) -> None:
+        """Have a thread write the counts of responses, now and then."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            if not self._counter.is_empty:
+                with suppress(Overloaded):
+                    await self._threads.run(self._store_counts)
+
+    def _store_counts(self) -> None:
+        connection.close_if_unusable_or_obsolete()
+        self._counter.write()
 
 
-def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> int:
-    """Call the WSGI application and send its response; return the number of bytes of its body."""
+def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> tuple[int, int]:
+    """Call the WSGI application and send its response; return its status and the number of bytes of its body."""
     head: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -112,8 +134,8 @@ def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", 
     except Exception:
         logger.exception("A request broke the application")
         _send(errors.server_error(), scope, protocol)
-        return 0
-    return len(content)
+        return 500, 0
+    return status, len(content)
 
 
 def _send(response: HttpResponse, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:

@@ -36,7 +36,7 @@ class Console:
         return self.client.get(path, query)
 
     def read(self, path: str, **query: Any) -> str:
-        answer = self.get(path, **query)
+        answer = self.client.get(path, query, follow=path.endswith("/history/"))
         assert answer.status_code == 200, (path, answer.status_code)
         return str(answer.content.decode())
 

@@ -1,5 +1,7 @@
 """Projects, annotations, cohorts and jobs: the buttons do what the API does, and say so where it does."""
 
+import html
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +11,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from annotations.models import Annotation
 from cohorts.calculation.run import calculate
-from cohorts.models import Cohort
+from cohorts.models import Calculation, Cohort
 from core6.activity.models import ActivityLog
-from core6.console.site import OVERVIEW
+from core6.console.home import OVERVIEW
 from core6.diagnosis.doctor import QUESTIONS
 from core6.security.masking import mask_key
 from projects.models import Project
@@ -190,3 +192,28 @@ def test_a_failed_job_is_tried_again_and_no_other(console: Console, cast: Cast, 
     assert console.press(job, "retry").status_code == 302
     assert jobs("cohort:1") == queued
     assert ("Only a failed job can be tried again." in console.read(address(job))) == (status != "failed")
+
+
+def test_the_token_of_a_project_is_shown_first_and_its_buttons_beside_it(console: Console, cast: Cast):
+    page = console.read(address(cast.web))
+    assert page.index(cast.web.api_token) < page.index("Settings")
+    for button in (
+        *("reset_token", "rotate_secret_token", "delete_secret_token_backup", "generate_conversations_public_token"),
+    ):
+        assert page.count(f'hx-get="{address(cast.web, button)}"') == 1, button
+
+
+@pytest.mark.parametrize("model", [ProcrastinateJob, ActivityLog, Cohort, Project, Annotation])
+def test_no_page_names_a_framework_or_an_object_by_its_class(
+    console: Console, cast: Cast, annotation: Annotation, model: type[Any]
+):
+    cohort = Cohort.objects.create(project=cast.web, name="Some")
+    Calculation.objects.create(cohort=cohort, error="too long", error_code="timeout")
+    app.configure_task("cohorts.tasks.calculate_cohort", lock="cohort:1").defer(cohort_id=1)
+    console.fill(address(cast.web), name="Website")
+    obj = model.objects.earliest("pk")
+    for path in (place(model), place(model) + "?q=nothing", address(obj)):
+        text = html.unescape(
+            " ".join(re.sub(r"<script.*?</script>|<[^>]+>", " ", console.read(path), flags=re.DOTALL).split())
+        )
+        assert not re.search(r"\bDjango\b|\bUnfold\b|Procrastinate|object \(", text, re.IGNORECASE), (path, text)

@@ -152,7 +152,7 @@ def test_what_is_not_there_leads_back_to_where_one_was(console: Console, model: 
     assert console.get(place(model), nonsense="1").status_code == 302
 
 
-@pytest.mark.parametrize("model", [Cohort, ProcrastinateJob, ActivityLog])
+@pytest.mark.parametrize("model", [ProcrastinateJob, ActivityLog])
 def test_what_is_to_be_looked_at_cannot_be_written(console: Console, cast: Cast, model: type[models.Model]):
     make(0, cast)
     assert console.get(place(model, "add/")).status_code == 403
@@ -160,7 +160,11 @@ def test_what_is_to_be_looked_at_cannot_be_written(console: Console, cast: Cast,
         assert console.client.post(address(first(model), page), {"post": "yes"}).status_code == 403
 
 
-@pytest.mark.parametrize("model", [User, Organization, Project, Annotation])
+def test_a_cohort_is_made_by_the_api_alone(console: Console):
+    assert console.get(place(Cohort, "add/")).status_code == 403
+
+
+@pytest.mark.parametrize("model", [User, Organization, Project, Annotation, Cohort])
 def test_nothing_is_deleted_that_others_name(console: Console, cast: Cast, model: type[models.Model]):
     make(0, cast)
     assert console.client.post(address(first(model), "delete"), {"post": "yes"}).status_code == 403

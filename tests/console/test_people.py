@@ -178,6 +178,7 @@ def test_a_key_is_made_shown_once_and_works(console: Console, cast: Cast):
     answer = console.fill(ADD_KEY, user=cast.bob.pk, label="ci", scopes=["user:read", "cohort:write"])
     value = shown(answer)
     assert "no-store" in answer.headers["Cache-Control"]
+    assert '<button type="button" class="core6-button" data-copy="#secret">' in answer.content.decode()
     assert Caller(value).get("/api/users/@me/").json()["email"] == "bob@example.com"
     assert Caller(value).get(f"/api/projects/{cast.web.pk}/annotations/").status_code == 403
     key = PersonalAPIKey.objects.get(label="ci")
@@ -237,9 +238,17 @@ def test_a_key_that_cannot_be_is_refused(console: Console, cast: Cast, changes: 
 def test_a_key_that_is_revoked_is_refused_at_once(console: Console, cast: Cast):
     alice, bob = cast.caller(cast.alice), cast.caller(cast.bob)
     first, second = PersonalAPIKey.objects.order_by("user__email")
-    assert console.client.post(address(first, "delete"), {"post": "yes"}).status_code == 302
+    assert "Revoke this key" in console.read(address(first))
+    assert f"Revoke the key “{first.label}” of alice@example.com" in console.read(address(first, "delete"))
+    revoked = console.client.post(address(first, "delete"), {"post": "yes"})
+    assert (revoked.status_code, revoked.headers["Location"]) == (302, place(PersonalAPIKey))
+    listed = console.read(place(PersonalAPIKey))
+    assert f"The key “{first.label}” was revoked" in listed
+    assert "Revoke the selected keys" in listed
     assert alice.get("/api/users/@me/").status_code == 401
-    chosen = {"action": "delete_selected", "_selected_action": second.pk, "post": "yes"}
+    chosen = {"action": "delete_selected", "_selected_action": second.pk}
+    assert "Revoke these keys?" in console.client.post(place(PersonalAPIKey), chosen).content.decode()
+    chosen["post"] = "yes"
     assert console.client.post(place(PersonalAPIKey), chosen).status_code == 302
     assert bob.get("/api/users/@me/").status_code == 401
 

@@ -89,6 +89,7 @@ class SwaggerView(JSONErrors, SpectacularSwaggerView):
     """`/api/schema/swagger-ui/`: Swagger UI, to try operations."""
 
     template_name = "core6/swagger_ui.html"
+    title = "Try the API | Core6"
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -101,6 +102,7 @@ class RedocView(JSONErrors, SpectacularRedocView):
     """`/api/schema/redoc/`: Redoc, to read about operations."""
 
     template_name = "core6/redoc.html"
+    title = "API reference | Core6"
 
 
 class FaviconView(View):

@@ -3,7 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.db import transaction
+
 from core6.accounts.models import PersonalAPIKey
+from core6.activity.log import log_key
 from core6.management.database_command import AttachedCommand
 from core6.provisioning.world import WorldError
 from core6.terminal import program
@@ -23,5 +26,7 @@ class Command(AttachedCommand):
         key = PersonalAPIKey.objects.filter(user__email__iexact=user, label=label).first()
         if key is None:
             raise WorldError(f"{user} has no key with the label {label!r}: `{program.NAME} list_api_keys` shows them")
-        key.delete()
+        with transaction.atomic():
+            log_key(key.pk, key.label, key.user.email, "revoked")
+            key.delete()
         return f"revoked {key.mask_value}"

@@ -27,30 +27,6 @@ LISTS = {
 }
 
 
-@pytest.fixture(scope="session")
-def session(browser: Browser, pictures: Path, server: Serve) -> StorageState:
-    """Log in, once for all: a password can be tried so many times a minute."""
-    with watching(browser, pictures) as watched:
-        page = watched.page
-        address, email, password = parts(server)
-        page.goto(address)
-        watched.picture("console-login")
-        page.get_by_label("Email").fill(email)
-        page.get_by_label("Password").fill(password)
-        page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_text("failing cohorts")).to_be_visible()
-        watched.picture("console-first")
-        assert watched.complaints == []
-        return page.context.storage_state()
-
-
-def parts(server: Serve) -> tuple[str, ...]:
-    """Return what `serve` prints of the console: its address, an email, a password."""
-    found = re.fullmatch(r"(\S+), as (\S+) with the first password (\S+)", server.printed("console"))
-    assert found
-    return found.groups()
-
-
 @pytest.fixture
 def console(browser: Browser, pictures: Path, session: StorageState) -> Iterator[Watched]:
     with watching(browser, pictures, storage_state=session) as watched:
@@ -77,19 +53,25 @@ def test_a_key_is_made_used_seen_used_and_revoked(console: Watched, server: Serv
     value = page.locator("#secret").inner_text()
     console.picture("console-key-shown")
     assert re.fullmatch(r"phx_\w{40,60}", value)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the key").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == value
     page.get_by_role("link", name="API keys").click()
-    expect(row(console, "made in a browser").locator(".field-last_used_at")).to_have_text("-")
+    expect(row(console, "made in a browser").locator(".field-last_used")).to_have_text("never")
     status, me = server.call("GET", "/api/users/@me/", key=value)
     assert (status, me["email"]) == (200, "alice@example.com")
     page.reload()
-    used = row(console, "made in a browser").locator(".field-last_used_at")
-    expect(used).to_have_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"))
+    used = row(console, "made in a browser").locator(".field-last_used time")
+    expect(used).to_have_text("just now")
+    expect(used).to_have_attribute("title", re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"))
     console.picture("console-keys")
     assert value not in page.content()
     row(console, "made in a browser").get_by_role("link", name="made in a browser").click()
-    page.get_by_role("link", name="Delete").click()
-    page.get_by_role("button", name=re.compile("yes", re.IGNORECASE)).click()
-    expect(page.get_by_text("was deleted successfully")).to_be_visible()
+    page.get_by_role("link", name="Revoke this key").click()
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page.get_by_text("The key “made in a browser” was revoked")).to_be_visible()
+    assert page.url == f"{server.url}/admin/{LISTS['keys']}"
     assert server.call("GET", "/api/users/@me/", key=value)[0] == 401
     assert console.complaints == []
 

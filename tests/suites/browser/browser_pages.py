@@ -105,7 +105,7 @@ def test_redoc_shows_samples_of_the_host_that_it_is_read_from(watched: Watched, 
 def test_every_link_of_the_first_page_works(watched: Watched, server: Serve):
     watched.page.goto(server.url)
     links = watched.page.locator("a")
-    assert links.count() == 7
+    assert links.count() == 9
     for link in links.all():
         answer = watched.page.request.get(server.url + (link.get_attribute("href") or ""))
         assert answer.ok, answer.url
