@@ -15,11 +15,11 @@ define install
 		{ echo "error: $(PYTHON) is older than 3.11: name a newer one by 'make $@ PYTHON=python3.11'" >&2; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || { rm -rf .venv && $(PYTHON) -m venv --without-pip .venv; }
 	@want="$$(cksum < $(1))"; if [ "$$(cat .venv/installed-$(subst /,-,$(1)) 2>/dev/null)" != "$$want" ]; then \
-		echo "Installing $(1) into .venv"; \
+		echo "Installing $(1) into .venv"; quiet=$$([ -t 1 ] || echo --quiet); \
 		if command -v uv >/dev/null; then \
-			uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
+			uv pip install $$quiet --python $(BIN)/python --require-hashes -r $(1); \
 		else \
-			$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --require-hashes -r $(1); \
+			$(PYTHON) -m pip --python $(BIN)/python install $$quiet --disable-pip-version-check --require-hashes -r $(1); \
 		fi && echo "$$want" > .venv/installed-$(subst /,-,$(1)); fi
 endef
 

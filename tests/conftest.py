@@ -31,6 +31,10 @@ from tests.support import cluster
 from tests.support.key_text import lines_with_keys
 
 
+#: The example of the pytest plugin needs the plugin: tests/docs/test_ci_recipe.py runs it.
+collect_ignore = ["plugin"]
+
+
 class KeyWatch(logging.Handler):
     """Notes every record, with its traceback, that holds the text of a key."""
 

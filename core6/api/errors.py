@@ -32,6 +32,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import as_serializer_error
 
 from core6.api.exceptions import BadRequestError, LegacyFieldError, RequestTooLarge, ServiceUnavailable
+from core6.api.not_emulated import endpoint_not_found
 from core6.security import masking
 from core6.security.error_texts import shortened
 
@@ -188,7 +189,7 @@ def unauthorized(detail: str) -> JsonResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    return _answer(404, "not_found", "Endpoint not found.")
+    return _answer(404, "not_found", endpoint_not_found(request.path_info))
 
 
 def unavailable() -> JsonResponse:

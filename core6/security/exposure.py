@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -10,7 +11,7 @@ ADVICE: Final = "Listen on 127.0.0.1, or put a proxy with TLS in front and set I
 
 def warning(host: str) -> str | None:
     """Return a warning if the server listens on a public `host` without a proxy, else None; ADVICE is the solution."""
-    if settings.IS_BEHIND_PROXY or _is_loopback(host):
+    if settings.IS_BEHIND_PROXY or is_loopback(host):
         return None
     return f"The server listens on {host} without a proxy: keys and data cross the network as plain text"
 
@@ -21,7 +22,17 @@ def reachable(host: str) -> str:
     return f"[{name}]" if ":" in name else name
 
 
-def _is_loopback(host: str) -> bool:
+def host_header(url: str) -> str:
+    """Return the option of curl that names an allowed host, if the host of `url` is not allowed; else nothing."""
+    allowed = settings.ALLOWED_HOSTS
+    name = urlsplit(url).netloc.rsplit(":", 1)[0]
+    if not allowed or "*" in allowed or name in allowed:
+        return ""
+    return f'-H "Host: {allowed[0].removeprefix(".")}" '
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach a server that listens on `host`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -19,6 +19,7 @@ def free_port(host: str, port: int) -> int:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Unusable(
-                f"{host}:{port} cannot be listened on ({reason}): choose another --port or --host"
+                f"{host}:{port} cannot be listened on ({reason}):"
+                " choose another --port or --host (under make: PORT= or HOST=)"
             ) from error
         return int(probe.getsockname()[1])

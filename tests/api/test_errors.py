@@ -32,6 +32,20 @@ def test_an_unknown_path_is_404_for_anybody(nobody: Caller, path: str):
     assert response["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/projects/1/insights/", "insights"),
+        ("/api/projects/1/insights/5/sharing/", "insights"),
+        ("/api/environments/1/query/", "query"),
+        ("/api/organizations/1/feature_flags/copy_flags/", "feature_flags"),
+    ],
+)
+def test_the_404_of_an_endpoint_of_the_real_service_says_that_it_is_missing_here(nobody: Caller, path: str, name: str):
+    expected = f"Endpoint not found. Core6 does not have {name}: /api/schema/swagger-ui/ shows what it has."
+    assert nobody.get(path).json() == missing(expected)
+
+
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/nonsense/", "/api/projects/1/nonsense"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("accept", ["*/*", "text/html"])

@@ -2,8 +2,7 @@
 
 import json
 from argparse import ArgumentParser
-from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 from django.core.management import CommandError
 
@@ -11,8 +10,9 @@ from core6.diagnosis import doctor
 from core6.diagnosis.findings import Finding
 from core6.management.base import CommandBase
 from core6.terminal.progress import progress
+from core6.terminal.tables import text_of
 
-_WIDTH = 140
+_COLOURS: Final = {"ok": "green", "warning": "yellow", "bad": "bold red"}
 
 
 class Command(CommandBase):
@@ -39,15 +39,12 @@ def _as_json(found: Finding) -> dict[str, str]:
 
 
 def _as_text(found: list[Finding]) -> str:
-    from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415  # the import takes a while, and few commands need it
     from rich.text import Text  # noqa: PLC0415
 
     table = Table("what", "how", "found, and what to do about it")
     for each in found:
         # Brackets in a message of the database are no markup.
         found_and_advice = f"{each.message}\n→ {each.advice}" if each.advice else each.message
-        table.add_row(Text(each.name), Text(each.state), Text(found_and_advice))
-    text = StringIO()
-    Console(file=text, width=_WIDTH).print(table)
-    return text.getvalue().rstrip()
+        table.add_row(Text(each.name), Text(each.state, style=_COLOURS[each.state]), Text(found_and_advice))
+    return text_of(table)

@@ -23,6 +23,7 @@ from core6.database.data_directory import Unusable
 from core6.management.base import CommandBase
 from core6.management.commands.provision import directory_of, read_text
 from core6.management.database_command import prepare, unlimited
+from core6.management.environment import shown
 from core6.provisioning import world
 from core6.provisioning.provision import provision
 from core6.security import exposure
@@ -126,7 +127,7 @@ class Command(CommandBase):
                 own(self.server)
                 self._keep(_DATABASE, self.server.launch, self.server.process)
             work.now = options["provision"] or "the data"
-            shown = self._bring_up_to_date(options["provision"])
+            start = self._bring_up_to_date(options["provision"])
             work.now = "the web server"
             environment = {
                 **os.environ,
@@ -142,12 +143,12 @@ class Command(CommandBase):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
-        self._announce(url, shown)
+        self._announce(url, start, options["host"])
         if options["exec"]:
             with progress("Saving a state for `reset`"):
                 call_command("reset", "--save", "--yes", stdout=StringIO())
             with held():
-                self.executed = Executed(options["exec"], url, shown["key"])
+                self.executed = Executed(options["exec"], url, start["key"])
 
     def _keep(
         self,
@@ -174,20 +175,23 @@ class Command(CommandBase):
         finally:
             connections.close_all()
 
-    def _announce(self, url: str, start: dict[str, Any]) -> None:
-        key, project = start["key"], start["project"] or "@current"
+    def _announce(self, url: str, start: dict[str, Any], host: str) -> None:
+        key, project = start["key"], start["project"]
         self.stdout.write(f"Core6 answers at {url}")
+        if not exposure.is_loopback(host):
+            name = shown("ALLOWED_HOSTS")
+            self.stdout.write(f"  names         {', '.join(settings.ALLOWED_HOSTS)} (add others to {name})")
         if settings.IS_EMBEDDED:
             self.stdout.write(f"  data          {settings.DATA_DIRECTORY}")
         self.stdout.write(f"  organization  {start['organization'] or '-'}")
-        self.stdout.write(f"  project       {start['project'] or '-'}")
-        shown = key or f"shown once, when it was made; for another: {program.NAME} create_api_key --help"
-        self.stdout.write(f"  API key       {shown}")
+        self.stdout.write(f"  project       {project or '-'}")
+        new = f"{program.NAME} create_api_key --help"
+        self.stdout.write(f"  API key       {key or f'shown once, when it was made; for another: {new}'}")
         self.stdout.write(f"  console       {url}/admin/{start['console']}")
-        self.stdout.write("Try it:")
-        self.stdout.write(
-            f'  curl -H "Authorization: Bearer {key or "$KEY"}" {url}/api/projects/{project}/annotations/'
-        )
+        if key:
+            path = f"/api/projects/{project}/annotations/" if project else "/api/projects/"
+            named = exposure.host_header(url)
+            self.stdout.write(f'Try it:\n  curl -H "Authorization: Bearer {key}" {named}{url}{path}')
         self.stdout.flush()
 
 

@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser
-from io import StringIO
 from typing import Any
 
 from django.core.management import CommandError
@@ -11,8 +10,7 @@ from core6.diagnosis import integrity
 from core6.diagnosis.checks import Check
 from core6.diagnosis.findings import Finding
 from core6.management.database_command import AttachedCommand, refuse_other_release
-
-_WIDTH = 120
+from core6.terminal.tables import text_of
 
 
 class Command(AttachedCommand):
@@ -49,8 +47,8 @@ def _as_json(check: Check, found: Finding) -> dict[str, Any]:
 
 
 def _as_text(found: list[Finding]) -> str:
-    from rich.console import Console  # noqa: PLC0415  # the import takes a while, and no other command needs it
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415  # the import takes a while, and few commands need it
+    from rich.text import Text  # noqa: PLC0415
 
     shown = [each for each in found if each.count]
     if not shown:
@@ -58,7 +56,7 @@ def _as_text(found: list[Finding]) -> str:
     table = Table("check", "rows", "what is wrong", "examples")
     for each in shown:
         name = f"{each.name} (warning)" if each.state == "warning" else each.name
-        table.add_row(name, str(each.count), each.message, "\n".join(each.examples))
-    text = StringIO()
-    Console(file=text, width=_WIDTH).print(table)
-    return text.getvalue().rstrip()
+        style = "yellow" if each.state == "warning" else "bold red"
+        # Brackets in an example are no markup.
+        table.add_row(Text(name, style=style), str(each.count), Text(each.message), Text("\n".join(each.examples)))
+    return text_of(table)
