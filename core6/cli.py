@@ -5,7 +5,6 @@ import os
 import re
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 
 from core6.terminal import program
 
@@ -27,7 +26,7 @@ def main() -> None:
         if not arguments or arguments in (["help"], ["--help"], ["-h"]):
             sys.stdout.write(overview())
         elif arguments == ["--version"]:
-            sys.stdout.write(f"Core6 {release()}\n")
+            sys.stdout.write(f"Core6 {program.release()}\n")
         else:
             from django.core.management import execute_from_command_line  # noqa: PLC0415
 
@@ -50,14 +49,6 @@ def _prepare_environment(arguments: list[str]) -> None:
         os.environ["CORE6_DATA_DIR"] = tempfile.mkdtemp(prefix="core6-fresh-")
 
 
-def release() -> str:
-    """Return the version of this release; in a checkout that was not installed, `development`."""
-    try:
-        return version("core6")
-    except PackageNotFoundError:
-        return "development"
-
-
 def overview() -> str:
     """Return the text of `--help`: our commands with a line each."""
     import django  # noqa: PLC0415
@@ -70,7 +61,7 @@ def overview() -> str:
     lines = [f"  {name:{width}}  {text.split(';')[0].split('. ')[0].rstrip('.')}" for name, text in helps.items()]
     return "\n".join(
         [
-            f"Core6 {release()}: a server for project actions, roles, annotations and cohorts of the PostHog API.",
+            f"Core6 {program.release()}: a server for projects, roles, annotations and cohorts of the PostHog API.",
             "",
             f"usage: {program.NAME} COMMAND [options]",
             "",

@@ -1,6 +1,7 @@
 """Where the program runs from: a checkout with manage.py, or an installed wheel with the command `core6`."""
 
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -25,3 +26,11 @@ def python(*arguments: str) -> list[str]:
     Of a wheel, neither the working directory nor PYTHONPATH is on its path: they may hold another Django project.
     """
     return [sys.executable, *([] if IS_CHECKOUT else ["-E", "-P"]), *arguments]
+
+
+def release() -> str:
+    """Return the version of this release; in a checkout that was not installed, `development`."""
+    try:
+        return version("core6")
+    except PackageNotFoundError:
+        return "development"

@@ -1,5 +1,6 @@
 """The pages for people: the index, and those of the schema. None needs another host or a key."""
 
+import json
 from collections.abc import Iterable
 from functools import cache
 from threading import Lock
@@ -22,19 +23,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core6.api import conditional
+from core6.api.openapi.documents import DocumentView, titles
+from core6.api.openapi.page_operations import PAGE_OPERATIONS
 from core6.api.openapi.samples import HOST as PLACEHOLDER
 from core6.api.renderers import JSONRenderer
+from core6.terminal.program import release
 
 _MAKING_SCHEMA: Final = Lock()
 
 
 class IndexView(TemplateView):
-    """`/`: a description, one command to try, and links."""
+    """`/`: a description, commands to try, and links."""
 
     template_name = "core6/index.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {"host": self.request.build_absolute_uri("/").rstrip("/")}
+        host = self.request.build_absolute_uri("/").rstrip("/")
+        return {"host": host, "release": release(), "documents": titles()}
 
 
 class FormatByQuery(DefaultContentNegotiation):
@@ -94,6 +99,9 @@ class SwaggerView(JSONErrors, SpectacularSwaggerView):
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        response.data["operations"] = PAGE_OPERATIONS
+        response.data["operations_json"] = json.dumps(PAGE_OPERATIONS)
+        response.data["is_whole"] = "all" in request.query_params
         del response.headers["Cross-Origin-Opener-Policy"]  # the page opens no windows
         return response
 
@@ -119,6 +127,7 @@ with_policy = decorator_from_middleware(CSPMiddleware)
 
 urlpatterns = [
     path("", with_policy(IndexView.as_view())),
+    path("docs/<slug:name>/", with_policy(DocumentView.as_view())),
     path("favicon.ico", FaviconView.as_view()),
     re_path(r"^api/schema/?$", SchemaView.as_view(), name="schema"),
     re_path(r"^api/schema/swagger-ui/?$", with_policy(SwaggerView.as_view())),

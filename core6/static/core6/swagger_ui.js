@@ -1,6 +1,40 @@
 // A separate file, since the Content-Security-Policy of the pages allows no inline scripts. The data is in the page.
-const { url, settings } = document.querySelector("#swagger-ui").dataset;
-SwaggerUIBundle({ url, dom_id: "#swagger-ui", ...JSON.parse(settings) });
+const { url, settings, operations } = document.querySelector("#swagger-ui").dataset;
+const shown = new Set(JSON.parse(operations));
+const isWhole = new URLSearchParams(location.search).has("all");
+const CHOICES = { type: ["static", "dynamic"], hide_behavioral_cohorts: ["true"] };
+
+// Leave out what the page does not have, unless the address ends in `?all`.
+function selected(paths) {
+  const found = {};
+  for (const [path, methods] of Object.entries(paths)) {
+    const kept = Object.entries(methods).filter(([, operation]) => isWhole || shown.has(operation.operationId));
+    if (kept.length) found[path] = Object.fromEntries(kept);
+  }
+  return found;
+}
+
+// Fill in `@current`, which is no number and no UUID, and offer the values of parameters that have few.
+function prepared(parameter) {
+  if (parameter.in === "path" && (parameter.name === "project_id" || parameter.description?.includes("`@current`"))) {
+    return { ...parameter, schema: { type: "string", default: "@current" } };
+  }
+  const choices = parameter.in === "query" && CHOICES[parameter.name];
+  return choices ? { ...parameter, schema: { type: "string", enum: choices } } : parameter;
+}
+
+const json = new URL(url, location.href);
+json.searchParams.set("format", "json");
+fetch(json)
+  .then((response) => response.json())
+  .then((spec) => {
+    spec.paths = selected(spec.paths);
+    for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
+      if (operation.parameters) operation.parameters = operation.parameters.map(prepared);
+    }
+    SwaggerUIBundle({ spec, dom_id: "#swagger-ui", ...JSON.parse(settings) });
+  });
+
 // Its dark look follows the system.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);

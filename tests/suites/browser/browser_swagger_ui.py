@@ -91,3 +91,19 @@ def test_the_error_of_onboarding_is_shown_with_its_own_key(watched: Watched, ser
     assert shown["400"].keys() - shown["404"].keys() == {"error"}
     watched.picture("swagger-ui-onboarding-error", block)
     assert watched.complaints == []
+
+
+def test_it_opens_with_the_operations_of_the_page_and_current_filled_in(watched: Watched, server: Serve):
+    open_swagger_ui(watched, server)
+    expect(watched.page.locator(".opblock")).to_have_count(18)
+    authorize(watched, server.printed("API key"))
+    assert try_out(watched, "annotations_list", "@current")[0] == "200"
+    block = watched.page.locator("#operations-roles-roles_list, #operations-organizations-roles_list")
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    expect(block.locator("tr[data-param-name=organization_id] input")).to_have_value("@current")
+    block.locator(".execute").click()
+    expect(block.locator(".live-responses-table .response .response-col_status")).to_contain_text("200")
+    watched.page.goto(f"{server.url}/api/schema/swagger-ui/?all")
+    expect(watched.page.locator(".opblock")).not_to_have_count(18)
+    assert watched.complaints == []
