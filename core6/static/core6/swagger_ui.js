@@ -30,6 +30,7 @@ fetch(json)
   .then((spec) => {
     spec.paths = selected(spec.paths);
     for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
+      operation.tags = operation.tags.slice(-1); // each operation once
       if (operation.parameters) operation.parameters = operation.parameters.map(prepared);
     }
     SwaggerUIBundle({ spec, dom_id: "#swagger-ui", ...JSON.parse(settings) });
