@@ -1,7 +1,9 @@
 # The server in one image: with DATABASE_URL it uses that database, without it the embedded one in its volume.
 FROM python:3.11-slim
 
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 CORE6_DATA_DIR=/var/lib/core6
+# Other containers reach it by the name `core6`; for more names set ALLOWED_HOSTS.
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 CORE6_DATA_DIR=/var/lib/core6 \
+    ALLOWED_HOSTS=localhost,127.0.0.1,[::1],core6
 WORKDIR /srv/core6
 
 COPY requirements.lock ./

@@ -181,3 +181,25 @@ def test_the_image_serves_and_knows_when_it_is_ready():
 def test_the_image_sets_only_known_settings():
     ours = [name for name in re.findall(r"(\w+)=", arguments("ENV")[0]) if not name.startswith("PYTHON")]
     assert set(ours) <= set(ENVIRONMENT)
+
+
+def test_the_image_is_built_from_what_it_copies_and_nothing_else():
+    kept = {line[1:] for line in (BASE_DIR / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {source.removesuffix("/") for line in arguments("COPY") for source in shlex.split(line)[:-1]}
+    assert kept == copied
+
+
+def test_the_example_of_the_environment_names_what_compose_reads():
+    text = (BASE_DIR / ".env.example").read_text()
+    named = set(re.findall(r"^#?([A-Z_]+)=", text, re.MULTILINE))
+    read = set(re.findall(r"\$\{([A-Z_]+)", (BASE_DIR / "docker-compose.yml").read_text()))
+    assert named <= read
+    required = set(re.findall(r"\$\{([A-Z_]+):\?", (BASE_DIR / "docker-compose.yml").read_text()))
+    assert required == set(re.findall(r"^([A-Z_]+)=$", text, re.MULTILINE))
+
+
+def test_the_names_of_the_services_are_accepted_as_hosts():
+    allowed = re.search(r"ALLOWED_HOSTS:-([^}]*)", SERVICES["web"]["environment"]["ALLOWED_HOSTS"])
+    assert allowed
+    assert {"proxy", "web"} <= set(allowed[1].split(","))
+    assert "core6" in re.search(r"ALLOWED_HOSTS=(\S+)", arguments("ENV")[0])[1].split(",")  # type: ignore[index]

@@ -21,8 +21,8 @@ from core6.database.data_directory import Unusable
 from core6.database.programs import programs_of
 
 USER = NAME = "core6"
-#: The path of a socket may have 107 bytes; the name of the socket file has 15 of them.
-_LONGEST_SOCKET_DIRECTORY = 90
+#: The path of a socket may have 107 bytes, on macOS 103; the name of the socket file has 16 of them with its slash.
+_LONGEST_SOCKET_DIRECTORY = 87
 START_SECONDS = 60.0
 _STOP_SECONDS = 3.0
 

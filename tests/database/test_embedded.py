@@ -56,6 +56,7 @@ def test_only_its_owner_can_read_the_secrets(server: Server):
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (server.directory, *found)}
     assert modes == {
         "data": 0o711,
+        ".gitignore": 0o600,
         "owner.lock": 0o600,  # an account that can open it can lock it
         "pgpass": 0o600,
         "postgres": 0o700,
@@ -142,10 +143,10 @@ def test_a_long_path_has_its_socket_elsewhere(directory: Path):
     assert not sockets.is_relative_to(long)
 
 
-@pytest.mark.parametrize("length", [1, 60, 90, 91, 200])
+@pytest.mark.parametrize("length", [1, 60, 87, 88, 200])
 def test_every_socket_path_fits(length: int):
     sockets = embedded.socket_directory(Path("/") / ("x" * (length - 1)))
-    assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 107
+    assert len(os.fsencode(sockets / ".s.PGSQL.5432")) <= 103  # of macOS; Linux has 107
 
 
 def test_two_long_paths_have_two_sockets():
