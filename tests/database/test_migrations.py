@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -84,6 +83,6 @@ def test_a_database_of_the_last_release_is_migrated_to_this_one(organization: Or
         row = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())"
         cursor.executemany(row, OF_LAST_RELEASE)
     key = insert_as_the_first_release_does(organization, "last")
-    call_command("migrate", verbosity=0, interactive=False)
+    migrate(latest())
     assert missing_and_unknown_migrations() == ([], [])
     assert Project.objects.get(pk=key).name == "last"

@@ -43,7 +43,7 @@ def run(suite: Path, temporary: Path, *arguments: str) -> "subprocess.CompletedP
         env={**inherited, **foreign, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=3 * PATIENCE,
         check=False,
     )
 

@@ -126,7 +126,7 @@ class Serve:
 
     def ready(self) -> "Serve":
         """Wait until it answers and has said so."""
-        self.reach(lambda: "curl" in self.stdout)
+        self.reach(lambda: "Ctrl-C stops it." in self.stdout)
         return self
 
     @property

@@ -192,6 +192,7 @@ class Command(CommandBase):
             path = f"/api/projects/{project}/annotations/" if project else "/api/projects/"
             named = exposure.host_header(url)
             self.stdout.write(f'Try it:\n  curl -H "Authorization: Bearer {key}" {named}{url}{path}')
+        self.stdout.write("Ctrl-C stops it.")
         self.stdout.flush()
 
 
