@@ -62,7 +62,8 @@ def test_a_cluster_that_has_its_tables_is_brought_up_to_date(coordinator: None):
     call_command("migrate", verbosity=0)
 
 
-def test_a_coordinator_without_workers_gets_its_tables(db: None):
+def test_a_coordinator_without_workers_gets_its_tables(db: None, settings: Any):
+    settings.IS_EMBEDDED = False
     execute(*FAKE, *add_nodes(), "DROP TABLE procrastinate_jobs CASCADE")
     call_command("migrate", "--plan", verbosity=0)
 
