@@ -33,11 +33,12 @@ def provision_annotation(run: Run, project: Project, entry: AnnotationEntry) -> 
         given["dashboard_item"] = _key_of(run, Insight, project, entry.insight, f"{entry.path}.insight")
     serializer = AnnotationSerializer(found, data=given, partial=found is not None, context={"project_id": project.pk})
     check_valid(serializer, entry.path, _KEYS)
-    values = {**serializer.validated_data, **run.creator(entry)}
+    creator = run.creator(entry)
+    values = {**serializer.validated_data, **creator}
     if found is None:
-        found = serializer.save(organization=project.organization, project=project, **run.creator(entry))
+        found = serializer.save(organization=project.organization, project=project, **creator)
     elif any(getattr(found, name) != value for name, value in values.items()):
-        serializer.save(**run.creator(entry))
+        serializer.save(**creator)
     return {"id": found.pk}
 
 

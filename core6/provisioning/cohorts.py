@@ -3,7 +3,6 @@
 from typing import Any
 
 from cohorts import changes
-from cohorts.calculation.dependencies import lock_definitions
 from cohorts.members.static import add_persons, by_uuid
 from cohorts.models import Cohort, CohortMember
 from cohorts.serializers import CohortSerializer
@@ -20,9 +19,8 @@ from projects.models import Project
 def provision_cohort(run: Run, project: Project, entry: CohortEntry, *, has_people: bool) -> dict[str, Any]:
     """Create or update the cohort and request its calculation; return its id. Raises WorldError.
 
-    Without the people of the file, which are invalid, a static cohort gets no members.
+    Needs lock_definitions. Without the people of the file, which are invalid, a static cohort gets no members.
     """
-    lock_definitions(project.pk)
     found = get_unique(Cohort.objects.filter(project=project, name=entry.name, deleted=False), entry.path)
     given = entry.given("name", "description", "filters", "query", "is_static")
     if given.get("filters"):

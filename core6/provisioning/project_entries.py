@@ -15,7 +15,7 @@ from core6.provisioning.columns import Column, several
 from core6.provisioning.criteria import Filters, check_filters
 from core6.provisioning.entry import CREATOR, Entry
 from core6.provisioning.errors import Flaw
-from core6.provisioning.records import TIME, Events, Persons
+from core6.provisioning.records import TIME, Records
 from projects.models import Project
 
 #: A text that is found again: the API strips it, too.
@@ -120,8 +120,8 @@ class ProjectEntry(Entry):
     dashboards: list[DashboardEntry] = Field([], description="The dashboards.")
     insights: list[InsightEntry] = Field([], description="The insights.")
     group_types: list[GroupTypeEntry] = Field([], description="The types of groups.")
-    persons: Persons = Field([], description="The persons: a list, or the path of an NDJSON file.")
-    events: Events = Field([], description="The events: a list, or the path of an NDJSON file.")
+    persons: Records = Field([], description="The persons: a list, or the path of an NDJSON file.")
+    events: Records = Field([], description="The events: a list, or the path of an NDJSON file.")
     cohorts: list[CohortEntry] = Field([], description="The cohorts; one that refers to another stands after it.")
     annotations: list[AnnotationEntry] = Field([], description="The annotations.")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cohorts.calculation.dependencies import lock_definitions
 from core6.accounts.models import Level, Organization
 from core6.analytics.models import MOST_GROUP_TYPES, Dashboard, GroupType, Insight
 from core6.provisioning.annotations import provision_annotation
@@ -50,6 +51,8 @@ def provision_project(run: Run, organization: Organization, entry: ProjectEntry)
     people = provision_people(run, project.pk, entry)
     if people.get("event_count"):
         save(project, {"ingested_event": True}, path)
+    if entry.cohorts:
+        lock_definitions(project.pk)
     cohorts = made(entry.cohorts, lambda each: provision_cohort(run, project, each, has_people=bool(people)))
     annotations = []
     for note in entry.annotations:

@@ -1,10 +1,8 @@
 """The records of persons and events, for the JSON Schema. They are validated while loading, by core6.analytics."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from core6.analytics.records import LONGEST_NAME
 
@@ -45,19 +43,8 @@ class EventRecord(Record):
     )
 
 
-class _Described:
-    """Annotates a list of records, or the path of an NDJSON file, with the JSON Schema of a record."""
-
-    def __init__(self, record: type[Record]) -> None:
-        self._record = record
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {
-            "anyOf": [
-                {"type": "array", "items": handler(self._record.__pydantic_core_schema__)},
-                {"type": "string", "minLength": 1, "description": "The path of an NDJSON file, relative to this file."},
-            ]
-        }
+#: By the property of a project that has the records.
+RECORDS: Final[dict[str, type[Record]]] = {"persons": PersonRecord, "events": EventRecord}
 
 
 def _is_a_list_or_a_path(value: Any) -> Any:
@@ -66,6 +53,5 @@ def _is_a_list_or_a_path(value: Any) -> Any:
     return value
 
 
-_ListOrPath = Annotated[list[Any] | str, BeforeValidator(_is_a_list_or_a_path)]
-Persons = Annotated[_ListOrPath, _Described(PersonRecord)]
-Events = Annotated[_ListOrPath, _Described(EventRecord)]
+#: Records, or the path of a file of records.
+Records = Annotated[list[Any] | str, BeforeValidator(_is_a_list_or_a_path)]

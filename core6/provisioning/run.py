@@ -1,7 +1,7 @@
 """One run of the provisioning of a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,15 @@ class Run:
     problems: Problems
     values: Mapping[str, str]
     base: Path
+    _users: dict[str, User] = field(default_factory=dict)
 
     def user(self, email: str, path: str) -> User:
         """Return the user with an email; raises WorldError."""
-        user = User.objects.filter(email__iexact=email).first()
-        if user is None:
+        found = self._users.get(email) or User.objects.filter(email__iexact=email).first()
+        if found is None:
             raise self.problems.missing(path, email, f"there is no user {email!r}: add one to users")
-        return user
+        self._users[email] = found
+        return found
 
     def creator(self, entry: RoleEntry | CohortEntry | AnnotationEntry) -> dict[str, Any]:
         """Return `created_by` as the property of a row, if the entry has it; raises WorldError."""

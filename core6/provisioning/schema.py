@@ -6,6 +6,8 @@ from drf_spectacular.generators import SchemaGenerator
 from pydantic.json_schema import GenerateJsonSchema
 
 from core6.provisioning.entries import World
+from core6.provisioning.records import RECORDS
+from projects.models import Project
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PROJECT: Final = "PatchedProjectBackwardCompatRequest"
@@ -15,10 +17,14 @@ def json_schema() -> dict[str, Any]:
     """Return the schema, made from the types of the file and, for the fields of projects, from the serializer."""
     schema = World.model_json_schema(schema_generator=_WithoutTitles)
     parts = schema["$defs"]
-    # The writable fields; those that the file describes itself differ.
     project = parts["ProjectEntry"]
-    project["properties"] = {**project_fields(), **project["properties"]}
+    project["properties"] |= {name: each for name, each in project_fields().items() if name != "name"}
     project["additionalProperties"] = False
+    for name, record in RECORDS.items():
+        records, path = project["properties"][name]["anyOf"]
+        records["items"] = {"$ref": f"#/$defs/{record.__name__}"}
+        path["description"] = "The path of an NDJSON file, relative to this file."
+        parts[record.__name__] = record.model_json_schema(schema_generator=_WithoutTitles)
     # In a file, the name of a cohort is as good as its id.
     parts["CohortFilter"]["properties"]["value"] = {"type": ["integer", "string"]}
     for part in parts.values():
@@ -33,8 +39,14 @@ def project_fields() -> dict[str, Any]:
     api = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     components = api["components"]["schemas"]
     fields = {name: _as_json_schema(each, components) for name, each in components[_PROJECT]["properties"].items()}
-    dashboard = fields["primary_dashboard"]
-    dashboard.update(type=["string", "integer", "null"], description="Name or ID of the primary dashboard.")
+    fields["primary_dashboard"] = {
+        "type": ["string", "integer", "null"],
+        "description": "Name or ID of the primary dashboard. If absent, a new one is made.",
+    }
+    fields["test_account_filters"]["description"] += " If absent, they are made for the domain of the members."
+    new = Project()
+    for name in fields.keys() - {"name", "primary_dashboard", "test_account_filters"}:
+        fields[name]["default"] = getattr(new, name)
     return fields
 
 

@@ -40,7 +40,7 @@ def web(made: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def rows() -> list[dict[str, Any]]:
+def rows() -> list[Any]:
     return list(Annotation.objects.order_by("pk").values())
 
 
