@@ -31,7 +31,7 @@ from tests.conftest import Cast
 from tests.support.cohorts.people import all_of, leaf, person, work
 from tests.support.key_text import lines_with_keys
 from tests.support.places import connect, place
-from tests.support.serving import LIGHT, manage, serving, wait_until
+from tests.support.serving import manage, serving, wait_until
 
 NAMES = [question.name for question in doctor.QUESTIONS]
 #: Which most servers do without, so that there is no finding of them.
@@ -894,7 +894,8 @@ def test_the_address_follows_from_the_command_line():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
-    with place() as parent, serving(parent / "data", *LIGHT, "--host", host) as server:
+    with place() as parent, serving(parent / "data", "--workers", "1", "--host", host) as server:
+        wait_until(lambda: workers_of(server.directory), "worker")
         assert f"The server listens on {host} without a proxy" in server.stderr
         rows = named(rows_of(server.directory, 0), "web server")
         assert [row["state"] for row in rows] == ["warning", "ok", "ok"]
@@ -1161,20 +1162,23 @@ def rows_of(directory: Path, code: int) -> list[dict[str, Any]]:
 
 
 def test_beside_a_running_server(directory: Path):
-    """A cohort with a bad expression, computed by the real worker, and then migrations that are missing."""
+    """The demo world, a cohort with a bad expression, computed by the real worker, and then missing migrations."""
     with serving(directory, "--workers", "1") as server:
         cohorts = server.path("cohorts")
         wait_until(lambda: workers_of(directory), "worker")
-        assert {row["state"] for row in rows_of(directory, 0)} == {"ok"}
+        server.settle()
+        (row,) = [row for row in rows_of(directory, 0) if row["state"] != "ok"]
+        assert (row["name"], row["state"]) == ("failing cohorts", "warning")
+        assert "“Fails on purpose”" in row["message"]
         filters = all_of(leaf("plan", "regex", "["))
         began = time.monotonic()
         status, body = server.call("POST", cohorts, {"name": "stuck", "filters": filters})
         assert status == 201, body
         wait_until(lambda: server.call("GET", f"{cohorts}{body['id']}/")[1]["errors_calculating"], "failure")
-        rows = rows_of(directory, 1)
+        rows = rows_of(directory, 0)
         assert time.monotonic() - began < 60
-        (row,) = [row for row in rows if row["state"] != "ok"]
-        assert row["name"] == "failing cohorts"
+        row, _ = [row for row in rows if row["state"] != "ok"]
+        assert (row["name"], row["state"]) == ("failing cohorts", "warning")
         assert f"cohort {body['id']} “stuck” of project {server.printed('project')}" in row["message"]
         assert "A bracket in a regular expression is not closed" in row["message"]
         assert named(rows, "serve")[0]["message"].startswith(f"process {server.process.pid}, for ")
@@ -1188,7 +1192,9 @@ def test_beside_a_running_server(directory: Path):
             )
             applied = gone.fetchone()
         key = server.printed("API key")
-        shown = manage(directory, "doctor").stdout
+        done = manage(directory, "doctor")
+        shown = done.stdout
+        assert done.returncode == 1
         assert "“stuck”" in shown
         assert "not applied: idempotency." in shown
         assert key not in shown
