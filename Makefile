@@ -95,9 +95,10 @@ require-node:
 		{ echo "error: $${each%:*} is missing: install the package '$${each#*:}' (apt-get install $${each#*:})" >&2; \
 		exit 1; }; done
 
-schema: install-dev ## write the contract, tests/openapi.yml, anew from the code
+schema: install-dev ## write the contract, tests/openapi.yml, and the schema of provisioning files anew from the code
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --custom-settings tests.support.schema_settings.SETTINGS \
 		--file tests/openapi.yml
+	$(BIN)/python manage.py provision --schema > core6/provisioning/schema.json
 
 lock: ## write every lock file anew (needs uv and npm)
 	@command -v uv >/dev/null || { echo "error: uv is missing: install it by 'pip install uv'" >&2; exit 1; }

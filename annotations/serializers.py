@@ -16,7 +16,7 @@ class InsightField(PrimaryKeyRelatedField[Insight]):
     """The id of an insight of the project that is not deleted, or the current id of the annotation."""
 
     def get_queryset(self) -> QuerySet[Insight]:
-        return Insight.objects.filter(project=self.context["view"].tenant.project_id, deleted=False)
+        return Insight.objects.filter(project=self.context["project_id"], deleted=False)
 
     def to_internal_value(self, data: Any) -> Insight:
         current: Insight | None = getattr(self.parent.instance, "dashboard_item", None)
@@ -96,7 +96,7 @@ class AnnotationSerializer(ModelSerializer[Annotation]):
         current = self.instance.dashboard if self.instance else None
         if value is None or is_same_row(current, value):
             return value
-        project = self.context["view"].tenant.project_id
+        project = self.context["project_id"]
         if not Dashboard.objects.filter(pk=value, project=project, deleted=False).exists():
             raise serializers.ValidationError("Dashboard not found.")
         return value

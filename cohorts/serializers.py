@@ -213,7 +213,7 @@ class CohortSerializer(ModelSerializer[Cohort]):
 
     @property
     def _project_id(self) -> int:
-        project_id: int = self.context["view"].tenant.project_id
+        project_id: int = self.context["project_id"]
         return project_id
 
     def _types_of_referenced(self, filters: Any) -> Callable[[int], str]:

@@ -15,6 +15,10 @@ CODES: Final = {
     "54": "query_size",
     "22": "incompatible_types",
 }
+#: The failures whose only cause is the definition of the cohort: the server itself is well.
+OF_DEFINITIONS: Final = frozenset(
+    {"invalid_regex", "no_properties", "query_size", "incompatible_types", "validation_error"}
+)
 _MESSAGES: Final = {
     "timeout": "The calculation of this cohort is taking too long: use fewer conditions or shorter times.",
     "memory_limit": "The calculation of this cohort needs too much memory: use fewer conditions.",

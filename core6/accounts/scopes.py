@@ -18,13 +18,14 @@ OBJECTS = frozenset(
     """.split()
 )
 ACTIONS = ("read", "write")
+#: Every valid scope.
+EVERY = frozenset({ALL, *(f"{name}:{action}" for name in OBJECTS for action in ACTIONS)})
 _READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def is_valid(scope: str) -> bool:
     """Return whether `scope` is `*`, `<object>:read` or `<object>:write`."""
-    name, _, action = scope.partition(":")
-    return scope == ALL or (name in OBJECTS and action in ACTIONS)
+    return scope in EVERY
 
 
 def required(resource: str, method: str) -> str:

@@ -20,6 +20,8 @@ from core6.database import locks
 Records = Iterable[tuple[int, Any]]
 
 _ROWS_AT_ONCE: Final = 500
+#: After so many invalid records the rest is not looked at.
+_MOST_ERRORS: Final = 100
 #: For fewer rows autovacuum is soon enough.
 _WORTH_MAINTENANCE: Final = 1000
 
@@ -102,13 +104,22 @@ def _begin(cursor: Any, project_id: int) -> None:
 
 
 def _rows(records: Records, row: Callable[[Any, int], str]) -> Iterator[str]:
-    position = -1
-    try:
-        for position, record in records:
+    """Yield the rows of the records; raises BadRecord after the last one, or once _MOST_ERRORS records are invalid."""
+    bad: list[BadRecord] = []
+    rest = iter(records)
+    while len(bad) < _MOST_ERRORS:
+        try:
+            found = next(rest, None)
+            if found is None:
+                break
+            position, record = found
             yield row(record, position)
-    except BadRecord as error:
-        # The reader of a file has already set the position of a line that is not a record.
-        raise BadRecord(error.field, error.why, position if error.position < 0 else error.position) from error
+        except BadRecord as error:
+            # The reader of a file has already set the position of a line that is not a record.
+            bad.append(error if error.position >= 0 else BadRecord(error.field, error.why, position))
+    if bad:
+        bad[0].more = bad[1:]
+        raise bad[0]
 
 
 def _copy(cursor: Any, statement: str, rows: Iterator[str]) -> None:

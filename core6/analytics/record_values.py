@@ -1,7 +1,7 @@
 """Finds the invalid part of a JSON value, for the error message about a value that cannot be stored."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -10,14 +10,21 @@ _LARGEST: Final = 2**64 - 1
 _SMALLEST: Final = -(2**63)
 
 
+UNKNOWN_PROPERTY: Final = "unknown property"
+
+
 class BadRecord(Exception):
-    """A record cannot be stored, with the field and the reason; the loader adds its position, from 0."""
+    """A record cannot be stored, with the field and the reason; the loader adds its position, from 0.
+
+    The loader raises the first one, which has those of other records in `more`.
+    """
 
     def __init__(self, field: str, why: str, position: int = -1) -> None:
         super().__init__(f"{field}: {why}" if field else why)
         self.position = position
         self.field = field
         self.why = why
+        self.more: Sequence[BadRecord] = ()
 
 
 def flaw(value: Any, path: str = "", depth: int = 0) -> tuple[str, str] | None:

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import orjson
 
-from core6.analytics.record_values import BadRecord, flaw
+from core6.analytics.record_values import UNKNOWN_PROPERTY, BadRecord, flaw
 from core6.analytics.relative_times import relative_time
 
 LONGEST_NAME: Final = 400
-_PERSON_KEYS = frozenset({"distinct_ids", "properties", "created_at", "uuid", "is_identified"})
-_EVENT_KEYS = frozenset({"distinct_id", "event", "timestamp", "properties", "uuid"})
+PERSON_KEYS: Final = frozenset({"distinct_ids", "properties", "created_at", "uuid", "is_identified"})
+EVENT_KEYS: Final = frozenset({"distinct_id", "event", "timestamp", "properties", "uuid"})
 _EVENTS = uuid.UUID("0b2f2c3a-6a0e-5d55-9c53-0d3c5f1c8b7e").bytes  # the namespace of derived ids
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -35,10 +35,9 @@ def event_row(record: Any, position: int, project_id: int, now: datetime) -> str
     An event without a uuid gets a UUID version 5 from its project, its position (from 0) and its unparsed content, so
     that an event with a relative time has the same id later. Raises BadRecord.
     """
-    _check_keys(record, _EVENT_KEYS)
+    _check_keys(record, EVENT_KEYS)
     event, distinct_id = _name(record, "event"), _name(record, "distinct_id")
-    text = _time_text(record.get("timestamp", _ABSENT), "timestamp")
-    timestamp = _moment(text, "timestamp", now)
+    timestamp, text = moment(record.get("timestamp", _ABSENT), "timestamp", now)
     properties = _json(record.get("properties", {}), "properties")
     if "uuid" in record:
         identity = _uuid(record)
@@ -54,7 +53,7 @@ def person_row(record: Any, position: int, now: datetime) -> str:
 
     Absent fields are null; a time such as `-3d` is relative. Raises BadRecord.
     """
-    _check_keys(record, _PERSON_KEYS)
+    _check_keys(record, PERSON_KEYS)
     names = record.get("distinct_ids", _ABSENT)
     if type(names) is not list or not names:
         raise BadRecord("distinct_ids", _mismatch(names, "a list of at least one distinct id"))
@@ -64,8 +63,8 @@ def person_row(record: Any, position: int, now: datetime) -> str:
     properties = _escaped_json(_json(record["properties"], "properties")) if "properties" in record else _NULL
     created_at, is_relative = _NULL, False
     if "created_at" in record:
-        text = _time_text(record["created_at"], "created_at")
-        created_at, is_relative = _moment(text, "created_at", now), text.startswith("-")
+        created_at, text = moment(record["created_at"], "created_at", now)
+        is_relative = text.startswith("-")
     is_identified: bool | str = _NULL
     if "is_identified" in record:
         is_identified = record["is_identified"]
@@ -79,7 +78,7 @@ def _check_keys(record: Any, known: frozenset[str]) -> None:
     if type(record) is not dict:
         raise BadRecord("", _mismatch(record, "an object"))
     if not record.keys() <= known:
-        raise BadRecord(str(next(key for key in record if key not in known)), "unknown property")
+        raise BadRecord(str(next(key for key in record if key not in known)), UNKNOWN_PROPERTY)
 
 
 def _name(record: dict[str, Any], field: str) -> str:
@@ -105,23 +104,21 @@ def _uuid(record: dict[str, Any]) -> str:
     raise BadRecord("uuid", _mismatch(value, "a uuid"))
 
 
-def _time_text(value: Any, field: str) -> str:
-    """Return the text of a time; YAML parses unquoted times to dates."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if type(value) is not str:
+def moment(value: Any, field: str, now: datetime) -> tuple[str, str]:
+    """Return a time in ISO 8601, and its text in the record, which begins with `-` if it is relative to `now`.
+
+    YAML parses unquoted times to dates. Raises BadRecord.
+    """
+    text = value.isoformat() if isinstance(value, date) else value
+    if type(text) is not str:
         raise BadRecord(field, _mismatch(value, "a time"))
-    return value
-
-
-def _moment(text: str, field: str, now: datetime) -> str:
     try:
         if text[:1] == "-" and _RELATIVE.fullmatch(text) and (relative := relative_time(text, now)):
-            return relative.isoformat()
+            return relative.isoformat(), text
         # The standard library also accepts plain digits as some date.
         if text[4:5] == text[7:8] == "-":
             found = datetime.fromisoformat(text)
-            return (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+            return (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)).isoformat(), text
     except (ValueError, OverflowError):
         pass
     raise BadRecord(field, f"{text[:40]!r} {_NO_TIME}")

@@ -44,11 +44,12 @@ class TenantScopedViewSet(ScopedViewSet[M]):
         raise NotImplementedError
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """Return the context, with the caller and the caller's level."""
+        """Return the context, with the caller, the caller's level and the id of the project, if there is one."""
         context = dict(super().get_serializer_context())
         if getattr(self, "swagger_fake_view", False):
             return context
-        return {**context, "user": self.caller, "level": self.tenant.level}
+        tenant = self.tenant
+        return {**context, "user": self.caller, "level": tenant.level, "project_id": tenant.project_id}
 
     def in_scope(self, queryset: QuerySet[M]) -> QuerySet[M]:
         """Return the rows that this action may see: those of `rows`, unless a resource overrides this."""

@@ -6,12 +6,12 @@ from typing import Final
 from django.conf import settings
 
 from cohorts.calculation.dependencies import reachable
-from cohorts.calculation.failures import message
+from cohorts.calculation.failures import OF_DEFINITIONS, message
 from cohorts.calculation.refresh import MOST_ERRORS
 from cohorts.criteria.references import ids_in
 from cohorts.models import Cohort
 from core6.diagnosis.checks import EXAMPLES
-from core6.diagnosis.findings import Question, Report
+from core6.diagnosis.findings import Question, Report, State
 from core6.diagnosis.queries import select
 from core6.diagnosis.texts import duration, shortened
 
@@ -20,25 +20,32 @@ def _cohort(key: int, name: str | None, project: int) -> str:
     return f"cohort {key} “{shortened(name)[:80]}” of project {project}"
 
 
+#: Of each state the latest, with the number of all in that state.
 _FAILING: Final = (
-    "SELECT c.id, c.name, c.project_id, c.errors_calculating, c.total,"
-    " extract(epoch FROM now() - c.last_error_at)::float8, r.error, r.error_code FROM ("
-    "SELECT *, count(*) OVER () AS total FROM cohorts_cohort WHERE errors_calculating > 0 AND NOT deleted"
-    " ORDER BY last_error_at DESC NULLS LAST, id LIMIT %s"
-    ") AS c LEFT JOIN LATERAL (SELECT error, error_code FROM cohorts_calculation"
+    "SELECT * FROM ("
+    "SELECT f.*, count(*) OVER same AS total, row_number() OVER (same ORDER BY last_error_at DESC NULLS LAST, id) AS i"
+    " FROM ("
+    "SELECT c.id, c.name, c.project_id, c.errors_calculating, c.last_error_at,"
+    " extract(epoch FROM now() - c.last_error_at)::float8 AS age, r.error, r.error_code,"
+    " coalesce(r.error_code = ANY(%s), false) AS is_of_definition"
+    " FROM cohorts_cohort c LEFT JOIN LATERAL (SELECT error, error_code FROM cohorts_calculation"
     " WHERE cohort_id = c.id AND error > '' ORDER BY started_at DESC LIMIT 1) AS r ON true"
-    " ORDER BY c.last_error_at DESC NULLS LAST, c.id"
+    " WHERE c.errors_calculating > 0 AND NOT c.deleted"
+    ") AS f WINDOW same AS (PARTITION BY is_of_definition)"
+    ") AS ranked WHERE i <= %s ORDER BY is_of_definition, i"
 )
 
 
 def _failing_cohorts() -> Iterator[Report]:
-    rows = select(_FAILING, [EXAMPLES])
+    """Look at those that fail: by their own definition, which is a warning, or by anything else."""
+    rows = select(_FAILING, [sorted(OF_DEFINITIONS), EXAMPLES])
     if not rows:
         yield "ok", "none", ""
-        return
-    if (total := rows[0][4]) > len(rows):
-        yield "bad", f"{total} cohorts fail; the latest {len(rows)} follow", "Look for what they have in common."
-    for key, name, project, errors, _, age, error, code in rows:
+    for key, name, project, errors, _, age, error, code, is_of_definition, total, i in rows:
+        state: State = "warning" if is_of_definition else "bad"
+        if i == 1 and total > EXAMPLES:
+            what = "cohorts fail by their definition" if is_of_definition else "cohorts fail"
+            yield state, f"{total} {what}; the latest {EXAMPLES} follow", "Look for what they have in common."
         times = "once" if errors == 1 else f"{errors} times"
         when = f", last {duration(age)} ago" if age is not None else ""
         reason = shortened(error) or "its calculation ended without a word, and no job was left"
@@ -46,7 +53,7 @@ def _failing_cohorts() -> Iterator[Report]:
         advice = (message(code or "unknown") or "").rpartition(": ")[2].capitalize()
         if errors > MOST_ERRORS:
             advice += " After so many failures it is tried again only once it is saved."
-        yield "bad", f"{_cohort(key, name, project)} failed {times}{when}: {reason}", advice
+        yield state, f"{_cohort(key, name, project)} failed {times}{when}: {reason}", advice
 
 
 def _waiting_cohorts() -> Iterator[Report]:

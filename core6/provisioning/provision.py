@@ -11,12 +11,33 @@ from core6.accounts import keys
 from core6.accounts.models import Membership, Organization, PersonalAPIKey, User
 from core6.activity.log import log_key
 from core6.database import locks
+from core6.provisioning.entries import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry
+from core6.provisioning.errors import Problems, WorldError
 from core6.provisioning.projects import provision_project
 from core6.provisioning.rows import get_unique, save
-from core6.provisioning.world import LEVELS, KeyEntry, OrganizationEntry, RoleEntry, UserEntry, World, WorldError
+from core6.provisioning.run import Run
+from core6.provisioning.world import InvalidWorld, World, read
 from core6.security.masking import mask_key
 from projects.models import Project
 from roles.models import Role, RoleMembership
+
+
+def provision_text(text: str, *, base: Path | None = None) -> dict[str, Any]:
+    """Do what `provision` does with a YAML or JSON text; raises WorldError with all errors.
+
+    If the file itself has errors, the rest of it is tried, too, since the database may refuse further values.
+    """
+    try:
+        world = read(text)
+    except InvalidWorld as error:
+        problems = Problems(error.lost)
+        problems.add(error)
+        with transaction.atomic():
+            if error.rest:
+                _provision(error.rest, Run(problems, {}, base or Path()))
+            transaction.set_rollback(True)
+        raise WorldError(*problems.lines) from error
+    return provision(world, base=base)
 
 
 def provision(world: World, *, values: Mapping[str, str] | None = None, base: Path | None = None) -> dict[str, Any]:
@@ -24,26 +45,13 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
 
     `values` are fixed values of keys by their label, like `value` in the file; paths in the file are relative to
     `base`, or else to the working directory. Returns the ids in the command's output format;
-    raises WorldError, and writes nothing, if the file is invalid.
+    raises WorldError with all errors, and writes nothing, if the file is invalid.
     """
+    run = Run(Problems(), values or {}, base or Path())
     with transaction.atomic():
-        acquire_provisioning_lock()
-        users = {entry.email: _user(entry, f"users[{i}]") for i, entry in enumerate(world.users)}
-        organizations = {
-            entry.name: _organization(entry, f"organizations[{i}]", base or Path())
-            for i, entry in enumerate(world.organizations)
-        }
-        return {
-            "users": {
-                email: {"id": user.pk, "uuid": str(user.uuid), "distinct_id": user.distinct_id}
-                for email, user in users.items()
-            },
-            "organizations": organizations,
-            "api_keys": {
-                entry.label: _api_key(entry, f"api_keys[{i}]", (values or {}).get(entry.label) or entry.value)
-                for i, entry in enumerate(world.api_keys)
-            },
-        }
+        made = _provision(world, run)
+        run.problems.check()
+    return made
 
 
 def acquire_provisioning_lock() -> None:
@@ -51,7 +59,24 @@ def acquire_provisioning_lock() -> None:
     locks.PROVISIONING.acquire()
 
 
-def _user(entry: UserEntry, path: str) -> User:
+def _provision(world: World, run: Run) -> dict[str, Any]:
+    acquire_provisioning_lock()
+    users: dict[str, Any] = {}
+    for entry in world.users:
+        with run.problems.collect(entry.email):
+            users[entry.email] = _user(entry)
+    organizations: dict[str, Any] = {}
+    for each in world.organizations:
+        with run.problems.collect(each.name):
+            organizations[each.name] = _organization(run, each)
+    made: dict[str, Any] = {}
+    for key in world.api_keys:
+        with run.problems.collect():
+            made[key.label] = _api_key(run, key)
+    return {"users": users, "organizations": organizations, "api_keys": made}
+
+
+def _user(entry: UserEntry) -> dict[str, Any]:
     user = User.objects.filter(email__iexact=entry.email).first() or User(email=entry.email)
     given = entry.given(
         "first_name",
@@ -67,61 +92,72 @@ def _user(entry: UserEntry, path: str) -> User:
             user.set_unusable_password()
     elif not (user.password and user.check_password(entry.password)):
         given["password"] = make_password(entry.password)
-    return save(user, given, path)
+    save(user, given, entry.path)
+    return {"id": user.pk, "uuid": str(user.uuid), "distinct_id": user.distinct_id}
 
 
-def _organization(entry: OrganizationEntry, path: str, base: Path) -> dict[str, Any]:
-    organization = save(
-        get_unique(Organization.objects.filter(name=entry.name), path) or Organization(name=entry.name), {}, path
-    )
+def _organization(run: Run, entry: OrganizationEntry) -> dict[str, Any]:
+    found = get_unique(Organization.objects.filter(name=entry.name), entry.path)
+    organization = save(found or Organization(name=entry.name), {}, entry.path)
     for email, level in entry.members.items():
-        user = _existing_user(email, f"{path}.members.{email}")
-        membership = Membership.objects.filter(organization=organization, user=user).first()
-        save(membership or Membership(organization=organization, user=user), {"level": LEVELS[level].value}, path)
-    roles = {role.name: _role(organization, role, f"{path}.roles[{i}]") for i, role in enumerate(entry.roles)}
+        at = f"{entry.path}.members.{email}"
+        with run.problems.collect(f"{organization.name}/{email}"):
+            user = run.user(email, at)
+            member = Membership.objects.filter(organization=organization, user=user).first()
+            save(member or Membership(organization=organization, user=user), {"level": LEVELS[level].value}, at)
+    roles = {}
+    for role in entry.roles:
+        with run.problems.collect(role.name):
+            roles[role.name] = _role(run, organization, role)
     if "default_role" in entry.model_fields_set:
-        at = f"{path}.default_role"
-        role = _role_named(organization, entry.default_role, at) if entry.default_role is not None else None
-        save(organization, {"default_role": role}, at)
-    projects = {
-        project.name: provision_project(organization, project, f"{path}.projects[{i}]", base)
-        for i, project in enumerate(entry.projects)
-    }
+        with run.problems.collect():
+            _set_default_role(run, organization, entry)
+    projects = {}
+    for project in entry.projects:
+        with run.problems.collect(project.name):
+            projects[project.name] = provision_project(run, organization, project)
     return {"id": str(organization.pk), "roles": roles, "projects": projects}
 
 
-def _role(organization: Organization, entry: RoleEntry, path: str) -> dict[str, Any]:
+def _role(run: Run, organization: Organization, entry: RoleEntry) -> dict[str, Any]:
     found = Role.objects.filter(organization=organization, name__iexact=entry.name).first()
-    role = save(found or Role(organization=organization, name=entry.name), {}, path)
+    role = save(found or Role(organization=organization, name=entry.name), run.creator(entry), entry.path)
     for i, email in enumerate(entry.members):
-        at = f"{path}.members[{i}]"
-        member = Membership.objects.filter(organization=organization, user__email__iexact=email).first()
-        if member is None:
-            raise WorldError(f"{at}: {email!r} is no member of {organization.name!r}: add one to members")
-        belongs = RoleMembership.objects.filter(role=role, organization_member=member).first()
-        save(belongs or RoleMembership(role=role, organization_member=member), {}, at)
+        at = f"{entry.path}.members[{i}]"
+        with run.problems.collect():
+            member = Membership.objects.filter(organization=organization, user__email__iexact=email).first()
+            if member is None:
+                message = f"{email!r} is no member of {organization.name!r}: add one to members"
+                raise run.problems.missing(at, f"{organization.name}/{email}", message)
+            belongs = RoleMembership.objects.filter(role=role, organization_member=member).first()
+            save(belongs or RoleMembership(role=role, organization_member=member), {}, at)
     return {"id": str(role.pk)}
 
 
-def _role_named(organization: Organization, name: str, path: str) -> Role:
-    role = Role.objects.filter(organization=organization, name__iexact=name).first()
-    if role is None:
-        raise WorldError(f"{path}: there is no role {name!r}: add one to roles")
-    return role
+def _set_default_role(run: Run, organization: Organization, entry: OrganizationEntry) -> None:
+    at, name, role = f"{entry.path}.default_role", entry.default_role, None
+    if name is not None:
+        role = Role.objects.filter(organization=organization, name__iexact=name).first()
+        if role is None:
+            raise run.problems.missing(at, name, f"there is no role {name!r}: add one to roles")
+    save(organization, {"default_role": role}, at)
 
 
-def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
-    user = _existing_user(entry.user, f"{path}.user")
+def _api_key(run: Run, entry: KeyEntry) -> dict[str, Any]:
+    path, value = entry.path, run.values.get(entry.label) or entry.value
     given: dict[str, Any] = {"scopes": entry.scopes}
     if "scoped_organizations" in entry.model_fields_set:
-        given["scoped_organizations"] = [
-            _organization_named(name, f"{path}.scoped_organizations[{i}]").pk
-            for i, name in enumerate(entry.scoped_organizations)
-        ]
+        given["scoped_organizations"] = []
+        for i, name in enumerate(entry.scoped_organizations):
+            with run.problems.collect():
+                organization = _organization_named(run, name, f"{path}.scoped_organizations[{i}]")
+                given["scoped_organizations"].append(organization.pk)
     if "scoped_projects" in entry.model_fields_set:
-        given["scoped_teams"] = [
-            project_named(name, f"{path}.scoped_projects[{i}]").pk for i, name in enumerate(entry.scoped_projects)
-        ]
+        given["scoped_teams"] = []
+        for i, name in enumerate(entry.scoped_projects):
+            with run.problems.collect():
+                given["scoped_teams"].append(_project_named(run, name, f"{path}.scoped_projects[{i}]").pk)
+    user = run.user(entry.user, f"{path}.user")
     key = PersonalAPIKey.objects.filter(user=user, label=entry.label).first()
     is_new = key is None
     if key is None:
@@ -137,25 +173,17 @@ def _api_key(entry: KeyEntry, path: str, value: str) -> dict[str, Any]:
     return {"value": value or None, "mask": key.mask_value}
 
 
-def _existing_user(email: str, path: str) -> User:
-    user = User.objects.filter(email__iexact=email).first()
-    if user is None:
-        raise WorldError(f"{path}: there is no user {email!r}: add one to users")
-    return user
-
-
-def _organization_named(name: str, path: str) -> Organization:
+def _organization_named(run: Run, name: str, path: str) -> Organization:
     organization = get_unique(Organization.objects.filter(name=name), path)
     if organization is None:
-        raise WorldError(f"{path}: there is no organization {name!r}")
+        raise run.problems.missing(path, name, f"there is no organization {name!r}")
     return organization
 
 
-def project_named(name: str, path: str) -> Project:
-    """Return the project with the name `organization/project`; raises WorldError."""
+def _project_named(run: Run, name: str, path: str) -> Project:
     # Both names may contain a slash, so the whole text is compared.
     whole = models.functions.Concat("organization__name", models.Value("/"), "name")
     project = get_unique(Project.objects.annotate(whole=whole).filter(whole=name), path)
     if project is None:
-        raise WorldError(f"{path}: there is no project {name!r}: write organization/project")
+        raise run.problems.missing(path, name, f"there is no project {name!r}: write organization/project")
     return project

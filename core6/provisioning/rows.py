@@ -1,13 +1,14 @@
 """Rows of a world: finding them by name, and saving changes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models
+from django.db import IntegrityError, models, transaction
+from rest_framework.serializers import Serializer
 
 from core6.database.timestamps import with_timestamps
-from core6.provisioning.world import WorldError
+from core6.provisioning.errors import WorldError, error_line, with_suggestion
 
 M = TypeVar("M", bound=models.Model)
 
@@ -20,13 +21,15 @@ def get_unique(rows: "models.QuerySet[M]", path: str) -> M | None:
     return found[0] if found else None
 
 
-def check(instance: models.Model, path: str, *, but: Collection[str] = ()) -> None:
-    """Raise WorldError for an invalid value of a field of the instance, except the fields in `but`."""
+def check(instance: models.Model, path: str) -> None:
+    """Raise WorldError for invalid values of fields of the instance."""
     try:
-        instance.clean_fields(exclude=but)
+        instance.clean_fields()
     except ValidationError as error:
-        name, messages = next(iter(error.message_dict.items()))
-        raise WorldError(f"{path}.{name}: {messages[0]}") from error
+        lines = [
+            error_line(f"{path}.{name}", each) for name, messages in error.message_dict.items() for each in messages
+        ]
+        raise WorldError(*lines) from error
 
 
 def save(instance: M, given: Mapping[str, Any], path: str) -> M:
@@ -36,12 +39,40 @@ def save(instance: M, given: Mapping[str, Any], path: str) -> M:
     for name in changed:
         setattr(instance, name, given[name])
     check(instance, path)
+    if not (is_new or changed):
+        return instance
     try:
-        if is_new:
-            instance.save(force_insert=True)
-        elif changed:
-            instance.save(update_fields=with_timestamps(instance, changed))
+        with transaction.atomic():  # after an error the other entries are still looked at
+            if is_new:
+                instance.save(force_insert=True)
+            elif changed:
+                instance.save(update_fields=with_timestamps(instance, changed))
     except IntegrityError as error:
         cause = getattr(error.__cause__, "diag", None)
-        raise WorldError(f"{path}: {getattr(cause, 'message_detail', None) or error}") from error
+        raise WorldError(error_line(path, str(getattr(cause, "message_detail", None) or error))) from error
     return instance
+
+
+def check_valid(serializer: Serializer[Any], path: str, names: Mapping[str, str] | None = None) -> None:
+    """Raise WorldError with all errors of a serializer; `names` are the keys of the file by the names of its fields."""
+    if serializer.is_valid():
+        return
+    lines = []
+    for name, errors in serializer.errors.items():
+        at = path if name == "non_field_errors" else f"{path}.{(names or {}).get(name, name)}"
+        field = serializer.fields.get(name)
+        given = serializer.initial_data.get(name)
+        choices = getattr(field, "choices", ())
+        for error in dict.fromkeys(_leaves(errors)):
+            known = map(str, choices) if getattr(error, "code", "") == "invalid_choice" else ()
+            lines.append(error_line(at, with_suggestion(str(error), given, known)))
+    raise WorldError(*lines)
+
+
+def _leaves(errors: Any) -> Iterator[Any]:
+    """Yield the messages of a serializer's errors, at any depth."""
+    if isinstance(errors, list | dict):
+        for part in errors if isinstance(errors, list) else errors.values():
+            yield from _leaves(part)
+    else:
+        yield errors

@@ -1,168 +1,145 @@
-"""The schema of a provisioning file, which is validated before the database is used."""
+"""Reads a provisioning file: YAML or JSON to a validated World. The database is not used."""
 
 import json
 import math
 import re
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from typing import Any, Final, Self
+from itertools import count, islice
+from typing import Any, Final, get_args
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from core6.accounts import scopes
-from core6.accounts.models import Level
+from core6.provisioning.entries import World
+from core6.provisioning.entry import Entry
+from core6.provisioning.errors import Flaw, Location, WorldError, dotted
+from core6.provisioning.explanations import explained
+
+__all__ = ["InvalidWorld", "World", "WorldError", "read"]
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MOST_REPEATED: Final = 100_000
-LEVELS = {level.name.lower(): level for level in Level}
 
 
-class WorldError(Exception):
-    """The file is invalid; the message is one line with the path of the property."""
+class InvalidWorld(WorldError):
+    """The file has errors; the rest of it, which may have further ones, is in `rest`, or None if nothing is left.
 
+    `lost` has the names that are only in the invalid parts.
+    """
 
-class Entry(BaseModel):
-    """A mapping in the file; unknown properties are an error."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    def given(self, *names: str) -> dict[str, Any]:
-        """Return the named properties that are set in the file."""
-        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
-
-
-class UserEntry(Entry):
-    """A user, found by email."""
-
-    email: str
-    first_name: str = ""
-    last_name: str = ""
-    is_active: bool = True
-    is_email_verified: bool | None = None
-    role_at_organization: str | None = None
-    hedgehog_config: dict[str, Any] | None = None
-    is_staff: bool = False
-    password: str | None = None
-
-
-class DashboardEntry(Entry):
-    """A dashboard, found by name."""
-
-    name: str
-
-
-class InsightEntry(Entry):
-    """An insight, found by name."""
-
-    name: str
-    derived_name: str | None = None
-
-
-class GroupTypeEntry(Entry):
-    """A group type, found by its name; its index is its position in the list."""
-
-    group_type: str
-    name_singular: str | None = None
-    name_plural: str | None = None
-
-
-class ProjectEntry(Entry):
-    """A project, found by name in its organization; it may also have any writable field of a project."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-    name: str
-    api_token: str = Field("", pattern=r"^phc_\S+$")
-    dashboards: list[DashboardEntry] = []
-    insights: list[InsightEntry] = []
-    group_types: list[GroupTypeEntry] = []
-    # Records, or the path of a file of records; core6.analytics checks each while loading.
-    persons: list[Any] | str = []
-    events: list[Any] | str = []
-
-    @field_validator("persons", "events", mode="before")
-    @classmethod
-    def is_a_list_or_a_path(cls, value: Any) -> Any:
-        if not isinstance(value, list | str):
-            raise ValueError("expected a list, or the path of an NDJSON file")  # noqa: TRY004  # as pydantic requires
-        return value
-
-
-class RoleEntry(Entry):
-    """A role, found by name; its members are emails of the organization's members."""
-
-    name: str
-    members: list[str] = []
-
-
-class OrganizationEntry(Entry):
-    """An organization, found by name."""
-
-    name: str
-    members: dict[str, str] = {}
-    roles: list[RoleEntry] = []
-    default_role: str | None = None
-    projects: list[ProjectEntry] = []
-
-    @field_validator("members")
-    @classmethod
-    def are_levels(cls, value: dict[str, str]) -> dict[str, str]:
-        for email, level in value.items():
-            if level not in LEVELS:
-                raise ValueError(f"{email}: {level!r} is no level, expected one of {', '.join(LEVELS)}")
-        return value
-
-
-class KeyEntry(Entry):
-    """A personal API key, found by user and label."""
-
-    label: str
-    user: str
-    scopes: list[str]
-    scoped_organizations: list[str] = []
-    scoped_projects: list[str] = []
-    value: str = Field("", min_length=16, pattern=r"^\S+$")
-
-    @field_validator("scopes")
-    @classmethod
-    def are_known(cls, value: list[str]) -> list[str]:
-        for scope in value:
-            if not scopes.is_valid(scope):
-                raise ValueError(f"there is no scope {scope!r}")
-        return value
-
-
-class World(Entry):
-    """The whole file: `users`, `organizations` with their contents, `api_keys`."""
-
-    users: list[UserEntry] = []
-    organizations: list[OrganizationEntry] = []
-    api_keys: list[KeyEntry] = []
-
-    @model_validator(mode="after")
-    def has_unique_labels(self) -> Self:
-        labels = [key.label for key in self.api_keys]
-        for index, label in enumerate(labels):
-            if label in labels[:index]:
-                raise ValueError(f"api_keys[{index}].label: {label!r} stands twice, labels are unique in a file")
-        return self
+    def __init__(self, *lines: str, rest: World | None, lost: Collection[str]) -> None:
+        super().__init__(*lines)
+        self.rest = rest
+        self.lost = lost
 
 
 def read(text: str) -> World:
-    """Return the world in a YAML or JSON text; raises WorldError."""
+    """Return the world in a YAML or JSON text; raises WorldError with a line for each error."""
     data = _parsed(text)
-    _check_storable(data)
+    data = {} if data is None else data
+    found = list(_unstorable(data))
+    reported = {flaw.location for flaw in found}
+    world, more = _validated(data)
+    found += [flaw for flaw in more if flaw.location not in reported]
+    if world and not found:
+        return world
+    lines: list[str] = []
+    invalid: set[Location] = set()
+    # Again and again, since some rules are only checked where all parts are valid by themselves.
+    while found:
+        lines += [flaw.line for flaw in found]
+        parts = {_smallest_part(flaw.location) for flaw in found}
+        if () in parts or parts <= invalid:
+            world = None
+            break
+        invalid |= parts
+        world, more = _validated(_without(data, invalid))
+        found = [flaw._replace(location=_original(flaw.location, invalid)) for flaw in more]
+    if world:
+        world.locate(invalid={dotted(location) for location in invalid})
+    lost = {text for location in invalid for text in _texts(_part(data, location))}
+    raise InvalidWorld(*dict.fromkeys(lines), rest=world, lost=lost)
+
+
+def _validated(data: Any) -> tuple[World | None, list[Flaw]]:
     try:
-        return World.model_validate({} if data is None else data)
+        return World.model_validate(data), []
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        path = dotted(first["loc"])
-        message = {
-            "extra_forbidden": "unknown property",
-            "missing": "this property is required",
-        }.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise WorldError(" ".join(f"{path}: {message}".removeprefix(": ").split())) from error
+        return None, list(explained(error, _PROPERTIES))
+
+
+def _entries_in(entry: type[Entry], key: str = "") -> Iterator[tuple[str, type[Entry]]]:
+    """Yield the types of all mappings in the file, by the keys of the lists that hold them."""
+    yield key, entry
+    for name, field in entry.model_fields.items():
+        for part in get_args(field.annotation):
+            if isinstance(part, type) and issubclass(part, Entry):
+                yield from _entries_in(part, name)
+
+
+_ENTRIES: Final = dict(_entries_in(World))
+_PROPERTIES: Final = {key: tuple(entry.model_fields) for key, entry in _ENTRIES.items()}
+
+
+def _smallest_part(location: Location) -> Location:
+    """Return the location of the smallest part without which the rest of the file can be valid.
+
+    That is a property of a mapping, or the mapping if it requires the property. Of a required list, and of texts by
+    name, it is only a part.
+    """
+    end = 0
+    while len(location) > end + 1 and location[end] in _ENTRIES and isinstance(location[end + 1], int):
+        end += 2
+    if len(location) == end:
+        return location
+    field = _ENTRIES[str(location[end - 2]) if end else ""].model_fields.get(str(location[end]))
+    is_required = bool(field and field.is_required())
+    if len(location) > end + 1 and (is_required or (field and field.annotation == dict[str, str])):
+        return location[: end + 2]
+    return location[:end] if is_required else location[: end + 1]
+
+
+def _without(value: Any, invalid: Collection[Location], at: Location = ()) -> Any:
+    """Return the file, or a part of it, without its invalid parts."""
+    if isinstance(value, dict):
+        kept = {key: part for key, part in value.items() if (*at, key) not in invalid}
+        return {key: _without(part, invalid, (*at, key)) for key, part in kept.items()}
+    if isinstance(value, list):
+        return [_without(part, invalid, (*at, i)) for i, part in enumerate(value) if (*at, i) not in invalid]
+    return value
+
+
+def _original(location: Location, invalid: Collection[Location]) -> Location:
+    """Return the location in the file of a location in what is left without its invalid parts."""
+    found: Location = ()
+    for part in location:
+        if isinstance(part, int):
+            kept = (index for index in count() if (*found, index) not in invalid)
+            found = (*found, next(islice(kept, part, None)))
+        else:
+            found = (*found, part)
+    return found
+
+
+def _part(data: Any, location: Location) -> Any:
+    """Return what is at a location; None for that of a key that cannot be stored."""
+    with suppress(LookupError):
+        for key in location:
+            data = data[key]
+        return data
+
+
+def _texts(value: Any) -> Iterator[str]:
+    rest = [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            rest += [*part, *part.values()]
+        elif isinstance(part, list):
+            rest += part
 
 
 def _parsed(text: str) -> Any:
@@ -200,25 +177,17 @@ def _check_aliases(root: yaml.Node | None) -> None:
             rest += [part for pair in node.value for part in pair]
 
 
-def _check_storable(data: Any) -> None:
-    """Refuse texts and numbers, at any depth, that the database cannot store."""
-    rest: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
+def _unstorable(data: Any) -> Iterator[Flaw]:
+    """Yield the texts and numbers, at any depth, that the database cannot store."""
+    rest: list[tuple[Location, Any]] = [((), data)]
     while rest:
-        path, value = rest.pop()
+        location, value = rest.pop()
         if isinstance(value, dict):
-            rest += [((*path, str(key)), each) for key, each in value.items()]
-            rest += [((*path, repr(key)), key) for key in value if isinstance(key, str)]
+            rest += reversed([((*location, str(key)), each) for key, each in value.items()])
+            rest += [((*location, repr(key)), key) for key in value if isinstance(key, str)]
         elif isinstance(value, list):
-            rest += [((*path, index), each) for index, each in enumerate(value)]
+            rest += reversed([((*location, index), each) for index, each in enumerate(value)])
         elif isinstance(value, float) and not math.isfinite(value):
-            raise WorldError(f"{dotted(path)}: {value} is no number that can be stored")
+            yield Flaw(location, f"{value} is no number that can be stored")
         elif isinstance(value, str) and _UNSTORABLE.search(value):
-            raise WorldError(f"{' '.join(dotted(path).split())}: the text has a character that cannot be stored")
-
-
-def dotted(location: tuple[str | int, ...]) -> str:
-    """Return a path as text: `organizations[0].projects[1].timezone`."""
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.removeprefix(".")
+            yield Flaw(location, "the text has a character that cannot be stored")

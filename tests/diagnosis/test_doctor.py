@@ -30,7 +30,7 @@ from tests.conftest import Cast
 from tests.support.cohorts.people import all_of, leaf, person, work
 from tests.support.key_text import lines_with_keys
 from tests.support.places import connect, place
-from tests.support.serving import LIGHT, manage, serving, started_place, wait_until
+from tests.support.serving import manage, serving, started_place, wait_until
 
 NAMES = [question.name for question in doctor.QUESTIONS]
 #: Which most servers do without, so that there is no finding of them.
@@ -299,7 +299,7 @@ def test_a_failing_cohort_is_named_with_its_cause_and_what_to_do(world: Cast):
     made = failing(world, "Power users", "invalid regular expression: brackets [] not balanced", "invalid_regex")
     execute("UPDATE cohorts_cohort SET last_error_at = now() - interval '5 min'")
     found = only("failing cohorts")
-    assert found.state == "bad"
+    assert found.state == "warning"
     assert found.message == (
         f"cohort {made.pk} “Power users” of project {world.web.pk} failed once, last 5 min ago:"
         " invalid regular expression: brackets [] not balanced"
@@ -308,19 +308,43 @@ def test_a_failing_cohort_is_named_with_its_cause_and_what_to_do(world: Cast):
 
 
 @pytest.mark.parametrize(
-    ("code", "advice"),
+    ("code", "state", "advice"),
     [
-        ("timeout", "Use fewer conditions or shorter times."),
-        ("memory_limit", "Use fewer conditions."),
-        ("query_size", "Use fewer conditions or shorter lists."),
-        ("capacity", "The server will automatically retry."),
-        ("validation_error", "Check its conditions and save it again."),
-        ("unknown", "Check its conditions and save it again."),
+        ("timeout", "bad", "Use fewer conditions or shorter times."),
+        ("memory_limit", "bad", "Use fewer conditions."),
+        ("capacity", "bad", "The server will automatically retry."),
+        ("interrupted", "bad", "The server will automatically retry."),
+        ("unknown", "bad", "Check its conditions and save it again."),
+        ("query_size", "warning", "Use fewer conditions or shorter lists."),
+        ("invalid_regex", "warning", "Correct it and save the cohort."),
+        ("no_properties", "warning", "Add a condition."),
+        ("incompatible_types", "warning", "Check its conditions and save it again."),
+        ("validation_error", "warning", "Check its conditions and save it again."),
     ],
 )
-def test_the_advice_is_that_of_the_kind_of_failure(world: Cast, code: str, advice: str):
+def test_state_and_advice_are_those_of_the_kind_of_failure(world: Cast, code: str, state: str, advice: str):
+    """A cohort that fails by its own definition is a matter of its author: the server is well."""
     failing(world, code=code)
-    assert only("failing cohorts").advice == advice
+    found = only("failing cohorts")
+    assert (found.state, found.advice) == (state, advice)
+
+
+def test_those_that_fail_by_their_definition_hide_none_that_fails_otherwise(world: Cast):
+    failing(world, "slow", "timed out", "timeout")
+    execute("UPDATE cohorts_cohort SET last_error_at = now() - interval '3 d'")
+    for number in range(6):
+        failing(world, f"wrong {number}", "invalid regular expression", "invalid_regex")
+    found = ask("failing cohorts")
+    assert [each.state for each in found] == ["bad", *["warning"] * 6]
+    assert "“slow”" in found[0].message
+    assert found[1].message == "6 cohorts fail by their definition; the latest 5 follow"
+
+
+def test_cohorts_that_fail_by_their_definition_do_not_end_the_command_badly(world: Cast):
+    failing(world, "Power users", "invalid regular expression", "invalid_regex")
+    out = io.StringIO()
+    call_command("doctor", stdout=out)
+    assert "“Power users”" in out.getvalue()
 
 
 def test_a_cohort_with_a_bad_expression_that_was_calculated_shows_its_message(world: Cast):
@@ -331,7 +355,7 @@ def test_a_cohort_with_a_bad_expression_that_was_calculated_shows_its_message(wo
     assert only("failing cohorts").state == "ok"
     work()
     found = only("failing cohorts")
-    assert found.state == "bad"
+    assert found.state == "warning"
     assert f"cohort {made} “of a bad expression” of project {world.web.pk} failed once" in found.message
     assert "A bracket in a regular expression is not closed: [" in found.message
     assert found.advice == "Correct it and save the cohort."
@@ -347,6 +371,7 @@ def test_the_latest_message_counts(world: Cast):
 def test_a_failure_without_a_calculation_is_reported(world: Cast):
     cohort(world, errors_calculating=2)
     found = only("failing cohorts")
+    assert found.state == "bad"
     assert "failed 2 times: its calculation ended without a word" in found.message
     assert found.advice
 
@@ -878,7 +903,8 @@ def test_the_address_follows_from_the_command_line(world: Cast, settings: Any, m
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
-    with started_place() as directory, serving(directory, *LIGHT, "--host", host) as server:
+    with started_place() as directory, serving(directory, "--workers", "1", "--host", host) as server:
+        wait_until(lambda: workers_of(server.directory), "worker")
         assert f"The server listens on {host} without a proxy" in server.stderr
         rows = named(rows_of(server.directory, 0), "web server")
         assert [row["state"] for row in rows] == ["warning", "ok", "ok"]
@@ -1045,7 +1071,7 @@ def test_times_are_said_as_people_do(seconds: float, text: str):
 
 
 def test_the_table_names_the_trouble_and_its_advice_and_the_command_ends_badly(world: Cast):
-    failing(world, "Power users", "invalid regular expression", "invalid_regex")
+    failing(world, "Power users", "timed out", "timeout")
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"^1 of \d+ findings is bad$") as raised:
         call_command("doctor", stdout=out)
@@ -1053,7 +1079,7 @@ def test_the_table_names_the_trouble_and_its_advice_and_the_command_ends_badly(w
     shown = " ".join(out.getvalue().replace("│", " ").split())
     assert "failing cohorts" in shown
     assert "“Power users”" in shown
-    assert "→ Correct it and save the cohort." in shown
+    assert "→ Use fewer conditions or shorter times." in shown
 
 
 def test_a_warning_is_shown_and_nothing_bad(world: Cast, deployed: Any):
@@ -1137,20 +1163,23 @@ def rows_of(directory: Path, code: int) -> list[dict[str, Any]]:
 
 
 def test_beside_a_running_server(directory: Path):
-    """A cohort with a bad expression, computed by the real worker, and then migrations that are missing."""
+    """The demo world, a cohort with a bad expression, computed by the real worker, and then missing migrations."""
     with serving(directory, "--workers", "1") as server:
         cohorts = server.path("cohorts")
         wait_until(lambda: workers_of(directory), "worker")
-        assert {row["state"] for row in rows_of(directory, 0)} == {"ok"}
+        server.settle()
+        (row,) = [row for row in rows_of(directory, 0) if row["state"] != "ok"]
+        assert (row["name"], row["state"]) == ("failing cohorts", "warning")
+        assert "“Fails on purpose”" in row["message"]
         filters = all_of(leaf("plan", "regex", "["))
         began = time.monotonic()
         status, body = server.call("POST", cohorts, {"name": "stuck", "filters": filters})
         assert status == 201, body
         wait_until(lambda: server.call("GET", f"{cohorts}{body['id']}/")[1]["errors_calculating"], "failure")
-        rows = rows_of(directory, 1)
+        rows = rows_of(directory, 0)
         assert time.monotonic() - began < 60
-        (row,) = [row for row in rows if row["state"] != "ok"]
-        assert row["name"] == "failing cohorts"
+        row, _ = [row for row in rows if row["state"] != "ok"]
+        assert (row["name"], row["state"]) == ("failing cohorts", "warning")
         assert f"cohort {body['id']} “stuck” of project {server.printed('project')}" in row["message"]
         assert "A bracket in a regular expression is not closed" in row["message"]
         assert named(rows, "serve")[0]["message"].startswith(f"process {server.process.pid}, for ")
@@ -1164,7 +1193,9 @@ def test_beside_a_running_server(directory: Path):
             )
             applied = gone.fetchone()
         key = server.printed("API key")
-        shown = manage(directory, "doctor").stdout
+        done = manage(directory, "doctor")
+        shown = done.stdout
+        assert done.returncode == 1
         assert "“stuck”" in shown
         assert "not applied: idempotency." in shown
         assert key not in shown

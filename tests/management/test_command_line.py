@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import CommandParser, get_commands, load_command_class
 
 from core6.cli import COMMANDS
 from core6.management import environment
@@ -19,7 +19,7 @@ from tests.support.settings import SECRET, python
 DJANGO: set[str] = {"migrate"}
 
 
-class Recorder(argparse.ArgumentParser):
+class Recorder(CommandParser):
     """Keeps the arguments that a command adds."""
 
     def __init__(self) -> None:
@@ -27,8 +27,9 @@ class Recorder(argparse.ArgumentParser):
         self.added: list[argparse.Action] = []
 
     def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
-        self.added.append(super().add_argument(*args, **kwargs))
-        return self.added[-1]
+        added = super().add_argument(*args, **kwargs)
+        self.added.append(added)
+        return added
 
 
 def test_every_command_of_ours_is_listed_and_no_other(tmp_path: Path):

@@ -144,6 +144,18 @@ def test_a_world_with_a_mistake_is_refused_with_one_line(server: Serve, tmp_path
     assert ask(server.directory, "SELECT count(*) FROM accounts_organization WHERE name IN ('A', 'New')") == (0,)
 
 
+def test_all_mistakes_of_a_world_are_a_line_each(server: Serve):
+    text = "users: [{emial: a@x.io}]\norganizations: [{name: New, members: {zoe@x.io: owner}}]"
+    done = manage(server.directory, "provision", "-", stdin=text)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "CommandError: users[0].email: this property is required",
+        "users[0].emial: unknown property, did you mean email?",
+        "organizations[0].members.zoe@x.io: there is no user 'zoe@x.io': add one to users",
+    ]
+    assert ask(server.directory, "SELECT count(*) FROM accounts_organization WHERE name = 'New'") == (0,)
+
+
 def test_a_file_that_is_not_there_is_refused_with_one_line(server: Serve):
     assert "none.yaml cannot be read: No such file" in refusal(server.directory, "provision", "none.yaml")
 

@@ -87,6 +87,7 @@ class Logged:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Logged]:
     with started_place() as directory, serving(directory, "--workers", "1", LOG_LEVEL="INFO") as running:
+        running.settle()  # what the worker writes makes cached pages invalid
         logged_server = Logged(running)
         logged_server.call("GET", running.annotations, **logged_server.bearer())  # notes the use of the key, once
         yield logged_server

@@ -97,7 +97,9 @@ def test_a_web_worker_that_is_killed_takes_no_count_with_it(counting: Counting):
 def test_the_metrics_of_the_job_worker_are_there_too(counting: Counting):
     name = 'core6_cohort_calculation_seconds_count{outcome="success"}'
     path = counting.server.annotations.replace("annotations", "cohorts")
-    for number in (1, 2):
+    counting.server.settle()
+    before = counting.scrape()[name]
+    for number in (before + 1, before + 2):
         assert counting.server.call("POST", path, {"name": "n", "filters": all_of(leaf("a", value="b"))})[0] == 201
         wait_until(lambda: counting.scrape().get(name) == number, "calculation that is counted", 20)  # noqa: B023
         worker = child(counting.server, "worker")
@@ -117,9 +119,8 @@ def test_at_the_default_level_only_what_fails_is_logged(counting: Counting):
     filters = all_of(leaf("plan", "regex", value="["))
     status, made = counting.server.call("POST", path, {"name": "n", "filters": filters})
     assert status == 201
-    lines = wait_until(
-        lambda: re.findall(r"^.*cohort_calculation_failed.*$", counting.server.stderr, re.MULTILINE), "line"
-    )
+    pattern = rf'^.*cohort_calculation_failed","cohort_id":{made["id"]},.*$'
+    lines = wait_until(lambda: re.findall(pattern, counting.server.stderr, re.MULTILINE), "line")
     assert len(lines) == 1
     for part in (
         '"level":"warning"',

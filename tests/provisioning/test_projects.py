@@ -5,7 +5,6 @@ import pytest
 from core6.analytics.models import GroupType
 from core6.provisioning import provision as provisioning
 from core6.provisioning import world
-from core6.serving.demo_world import DEMO_WORLD
 from projects.models import Project
 from projects.serializers import ProjectSerializer
 
@@ -127,8 +126,3 @@ def test_what_is_wrong_is_named_and_nothing_is_written(project: dict, message: s
         provision(**project)
     assert str(refusal.value) == message
     assert not Project.objects.exists()
-
-
-def test_the_demo_world_is_a_world():
-    made = provisioning.provision(world.read(DEMO_WORLD.read_text()))
-    assert list(made["organizations"]["Acme"]["projects"]) == ["Web"]

@@ -21,11 +21,10 @@ from core6.accounts.models import User
 from core6.database import embedded, processes
 from core6.database.data_directory import Unusable
 from core6.management.base import CommandBase
-from core6.management.commands.provision import directory_of, read_text
+from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
 from core6.management.environment import shown
-from core6.provisioning import world
-from core6.provisioning.provision import provision
+from core6.provisioning.errors import WorldError
 from core6.security import exposure
 from core6.serving.children import STOP_SECONDS, own, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
@@ -168,7 +167,7 @@ class Command(CommandBase):
             with unlimited():
                 prepare()
                 if file:
-                    return first_of(provision(world.read(read_text(file)), base=directory_of(file)))
+                    return first_of(provision_file(file))
                 if not User.objects.exists():
                     make_demo_world()
                 return known_world()
@@ -198,7 +197,7 @@ class Command(CommandBase):
 
 def _readable(error: Exception) -> Exception:
     """Return the error as one line where people can do something about it."""
-    if isinstance(error, Unusable | world.WorldError):
+    if isinstance(error, Unusable | WorldError):
         return CommandError(str(error))
     if isinstance(error, OperationalError):
         return CommandError(f"the database cannot be reached: {' '.join(str(error).split())}")
