@@ -30,7 +30,7 @@ from projects.models import Project
 from tests.support import cluster
 from tests.support.key_text import lines_with_keys
 
-#: The example of the pytest plugin needs the plugin: tests/docs/test_ci_recipe.py runs it.
+#: The example of the pytest plugin needs the plugin: `make wheel-test` runs it.
 collect_ignore = ["plugin"]
 
 

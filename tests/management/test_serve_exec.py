@@ -38,20 +38,14 @@ def served(directory: Path, command: str, *options: str) -> Serve:
     return server
 
 
-@pytest.mark.parametrize("code", [0, 7])
-def test_exec_runs_a_command_beside_the_server_and_ends_as_it_did(code: int):
+def test_exec_runs_a_command_beside_the_server_and_ends_as_it_did():
+    """The command brings the saved state back first."""
     with started_place() as directory:
-        server = served(directory, f'{sys.executable} -c "{CALL}"; exit {code}')
-        assert server.process.returncode == code, server.stderr
+        server = served(directory, f'{sys.executable} manage.py reset; {sys.executable} -c "{CALL}"; exit 7')
+        assert server.process.returncode == 7, server.stderr
+        assert "Reset core6 in" in server.stdout
         assert "status 200" in server.stdout
         assert survivors(directory) == []
-
-
-def test_exec_saves_a_state_that_reset_brings_back():
-    with started_place() as directory:
-        server = served(directory, f"{sys.executable} manage.py reset")
-        assert server.process.returncode == 0, server.stderr
-        assert "Reset core6 in" in server.stdout
 
 
 def test_a_signal_ends_the_command_and_the_server():

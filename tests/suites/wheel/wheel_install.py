@@ -108,10 +108,12 @@ def test_it_serves_beside_a_project_that_has_an_app_of_the_same_name(wheels: Pat
     shown = passed(str(programs / "core6"), "serve", "--fresh", "--port", "0", "--exec", CURL, cwd=theirs, **given)
     assert '"results":[' in shown
     assert not (theirs / ".core6").exists()
-    other = new_environment(theirs / "environment", "django==4.2.*", str(next(wheels.glob("pytest_core6-*.whl"))))
+    other = new_environment(
+        theirs / "environment", "django==4.2.*", "pytest-xdist", str(next(wheels.glob("pytest_core6-*.whl")))
+    )
     check = "import django; django.setup(); from projects.models import Theirs; print(django.VERSION[:2])"
     assert passed(str(other / "python"), "-c", check, cwd=theirs, **given) == "(4, 2)\n"
-    example = (str(PLUGIN / "example"), "--rootdir", str(theirs), "-c", os.devnull, "--noconftest", "-q")
+    example = (str(PLUGIN / "example"), "--rootdir", str(theirs), "-c", os.devnull, "--noconftest", "-q", "-n", "2")
     server = f"--core6-command={programs / 'core6'}"
     shown = passed(
         str(other / "python"), "-m", "pytest", "-p", "no:cacheprovider", server, *example, cwd=theirs, **given
