@@ -54,4 +54,6 @@ class Column:
         except ValidationError as error:
             messages = [with_suggestion(message, value, self._choices) for message in error.messages]
             raise several(Flaw((), message) for message in messages) from error
+        except RecursionError as error:
+            raise several([Flaw((), "is nested too deeply")]) from error
         return value

@@ -36,6 +36,8 @@ _TYPES: Final[dict[str, type[pydantic.BaseModel]]] = {
     "event": EventFilter,
     "hogql": HogQLFilter,
 }
+#: More than 64 groups within each other, which the grammar refuses.
+_DEEPEST: Final = 150
 _PROPERTIES: Final = {name: tuple(found.model_fields) for name, found in _TYPES.items()}
 
 
@@ -69,13 +71,15 @@ def _without_tags(location: Location) -> Location:
     )
 
 
-def with_ids(filters: Any, id_of: Callable[[str], int]) -> Any:
+def with_ids(filters: Any, id_of: Callable[[str], int], depth: int = 0) -> Any:
     """Return the criteria with the ids of cohorts that they refer to by name."""
+    if depth == _DEEPEST:
+        return filters
     if isinstance(filters, list):
-        return [with_ids(part, id_of) for part in filters]
+        return [with_ids(part, id_of, depth + 1) for part in filters]
     if not isinstance(filters, dict):
         return filters
     if filters.get("type") not in LEAF_TYPES:
-        return {key: with_ids(part, id_of) for key, part in filters.items()}
+        return {key: with_ids(part, id_of, depth + 1) for key, part in filters.items()}
     value = filters.get("value")
     return {**filters, "value": id_of(value)} if filters["type"] == "cohort" and isinstance(value, str) else filters

@@ -21,9 +21,10 @@ class WorldError(Exception):
     """
 
     def __init__(self, *lines: str) -> None:
-        self.lines = lines
+        # Names in the file may have line ends.
+        self.lines = tuple(" ".join(line.splitlines()) for line in lines)
         rest = len(lines) - _MOST_SHOWN
-        super().__init__("\n".join([*lines[:_MOST_SHOWN], *([f"and {rest} more errors"] if rest > 0 else [])]))
+        super().__init__("\n".join([*self.lines[:_MOST_SHOWN], *([f"and {rest} more errors"] if rest > 0 else [])]))
 
 
 class Problems:
@@ -84,8 +85,8 @@ def dotted(location: Location) -> str:
 
 
 def error_line(path: str, message: str) -> str:
-    """Return the line of an error; the path may be empty. Line ends in names and messages become spaces."""
-    return " ".join(f"{path}: {message}".removeprefix(": ").splitlines())
+    """Return the line of an error; the path may be empty."""
+    return f"{path}: {message}".removeprefix(": ")
 
 
 def with_suggestion(message: str, given: object, known: Iterable[str]) -> str:

@@ -10,6 +10,14 @@ from core6.provisioning.columns import SEVERAL
 from core6.provisioning.errors import Flaw, with_suggestion
 
 _QUOTED: Final = re.compile("'([^']*)'")
+_EXPECTED: Final = {
+    "string_type": "expected a text",
+    "bool_type": "expected true or false",
+    "list_type": "expected a list",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "expected a mapping"),
+    "union_tag_not_found": "the property 'type' is required",
+    "missing": "this property is required",
+}
 
 
 def explained(error: pydantic.ValidationError, properties: Mapping[str, Iterable[str]]) -> Iterator[Flaw]:
@@ -28,8 +36,6 @@ def explained(error: pydantic.ValidationError, properties: Mapping[str, Iterable
 
 def _message(error: Any, properties: Mapping[str, Iterable[str]]) -> str:
     match error["type"]:
-        case "missing":
-            return "this property is required"
         case "extra_forbidden":
             *before, name = error["loc"]
             holder = next((part for part in reversed(before) if isinstance(part, str)), "")
@@ -39,4 +45,4 @@ def _message(error: Any, properties: Mapping[str, Iterable[str]]) -> str:
             return with_suggestion(f"{str(tag)[:100]!r} is none of {expected}", tag, _QUOTED.findall(expected))
         case "literal_error":
             return with_suggestion(error["msg"], error["input"], _QUOTED.findall(error["ctx"]["expected"]))
-    return str(error["msg"]).removeprefix("Value error, ")
+    return _EXPECTED.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")

@@ -101,7 +101,9 @@ def _smallest_part(location: Location) -> Location:
 
 
 def _without(value: Any, invalid: Collection[Location], at: Location = ()) -> Any:
-    """Return the file, or a part of it, without its invalid parts."""
+    """Return the file, or a part of it, without its invalid parts; the others are not copied."""
+    if not any(location[: len(at)] == at for location in invalid):
+        return value
     if isinstance(value, dict):
         kept = {key: part for key, part in value.items() if (*at, key) not in invalid}
         return {key: _without(part, invalid, (*at, key)) for key, part in kept.items()}
@@ -123,11 +125,9 @@ def _original(location: Location, invalid: Collection[Location]) -> Location:
 
 
 def _part(data: Any, location: Location) -> Any:
-    """Return what is at a location; None for that of a key that cannot be stored."""
-    with suppress(LookupError):
-        for key in location:
-            data = data[key]
-        return data
+    for key in location:
+        data = data[key]
+    return data
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -183,8 +183,11 @@ def _unstorable(data: Any) -> Iterator[Flaw]:
     while rest:
         location, value = rest.pop()
         if isinstance(value, dict):
-            rest += reversed([((*location, str(key)), each) for key, each in value.items()])
-            rest += [((*location, repr(key)), key) for key in value if isinstance(key, str)]
+            rest += reversed([((*location, key), each) for key, each in value.items()])
+            for key in value:
+                if isinstance(key, str) and _UNSTORABLE.search(key):
+                    message = f"the key {key!r} has a character that cannot be stored"
+                    yield Flaw((*location, key), message, named=1)
         elif isinstance(value, list):
             rest += reversed([((*location, index), each) for index, each in enumerate(value)])
         elif isinstance(value, float) and not math.isfinite(value):

@@ -1,14 +1,24 @@
 """Every error of a file is a line, and what was probably meant stands beside it."""
 
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
+import yaml
 
 from core6.accounts.models import Organization, User
 from core6.analytics.models import Event
 from core6.provisioning.provision import provision_text
 from core6.provisioning.world import WorldError, read
+from core6.settings import BASE_DIR
 from projects.models import Project
+from tests.support.documents import files
 
 LEVELS = "expected one of member, admin, owner"
 P = "organizations[0].projects[0]"
@@ -183,3 +193,48 @@ def test_what_was_probably_meant_is_named(text: str, line: str):
     with pytest.raises(WorldError) as refusal:
         read(text)
     assert line in refusal.value.lines
+
+
+WORLD = yaml.safe_load(files(BASE_DIR / "core6" / "docs" / "provisioning.md")["world.yaml"])
+VALUES: list[Any] = [None, 5, -1.5, True, "", "x", "x" * 9_000, [], {}, [[]], [None], {"a": 1}, "\0", "\ud800"]
+VALUES += [float("nan"), 10**400, "-3d", {"type": "cohort"}, {"type": "cohort", "key": "id", "value": "x"}]
+
+
+def places(value: Any, *at: Any) -> Iterator[tuple[Any, ...]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield (*at, key)
+        yield from places(part, *at, key)
+
+
+def spoil(random: Random, world: Any) -> None:
+    """Replace, remove, rename or repeat one part of a world."""
+    *way, key = random.choice(list(places(world)))
+    holder = reduce(getitem, way, world)
+    what = random.random()
+    if what < 0.6:
+        holder[key] = random.choice(VALUES)
+    elif what < 0.75:
+        del holder[key]
+    elif isinstance(holder, list):
+        holder.append(deepcopy(holder[key]))
+    else:
+        holder[f"{key}{random.choice(['x', chr(10), chr(0)])}"] = holder.pop(key)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_wrong_is_named_in_lines(seed: int, tmp_path: Path, settings: Any):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    random, world = Random(seed), deepcopy(WORLD)
+    for _ in range(random.randint(1, 6)):
+        spoil(random, world)
+    refusal = None
+    try:
+        provision_text(json.dumps(world), base=tmp_path)
+    except WorldError as error:
+        refusal = error
+    if refusal:
+        assert refusal.lines
+        assert str(refusal).splitlines() == list(refusal.lines)
+        assert not Organization.objects.exists()
