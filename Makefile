@@ -24,7 +24,7 @@ define install
 endef
 
 .PHONY: help run test clone-test contract-test lint bench chaos schema lock install install-dev install-bench \
-	install-browser browser-test install-sdk sdk-test require-node client-test scale-test attack-test wheel wheel-test
+	install-browser browser-test install-sdk sdk-test require-node client-test scale-test attack-test wheel wheel-test whole-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,6 +53,9 @@ wheel: ## build the wheels of the server and of pytest-core6 into DIST
 wheel-test: install-dev ## install the wheels outside of the checkout and run them (needs curl; ARGS: options of pytest)
 	@command -v curl >/dev/null || { echo "error: curl is missing: install the package 'curl' (apt-get install curl)" >&2; exit 1; }
 	PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/suites/wheel/wheel_*.py -n 0 $(ARGS)
+
+whole-test: install-dev ## run the suite with every case and every test of a server (40 minutes; ARGS: options of pytest)
+	EVERY_CASE=1 $(BIN)/python -m pytest $(ARGS)
 
 lint: install-dev ## formatter, linter, types, import contracts, migrations check, schema check
 	$(BIN)/ruff format --check --quiet .

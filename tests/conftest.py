@@ -29,9 +29,18 @@ from core6.security.masking import mask_key
 from projects.models import Project
 from tests.support import cluster
 from tests.support.key_text import lines_with_keys
+from tests.support.sampling import IS_EVERY_CASE
 
 #: The example of the pytest plugin needs the plugin: `make wheel-test` runs it.
 collect_ignore = ["plugin"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long, and whose kind other tests see as well, unless every case is wanted."""
+    if not IS_EVERY_CASE:
+        long = [item for item in items if item.get_closest_marker("whole")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
 
 
 class KeyWatch(logging.Handler):

@@ -189,6 +189,7 @@ def test_restore_brings_everything_back(scene: Stage, dump: Dump, parent: Path):
         assert made["id"] > max(row["id"] for row in dump.annotations)
 
 
+@pytest.mark.whole
 def test_a_backup_under_load_is_whole(scene: Stage, parent: Path):
     own = [scene.projects[f"Client {number}"] for number in range(4)]
     crowd = Crowd(scene.address, KEY, own, scene.organization, PERSONS)
@@ -208,6 +209,7 @@ def test_a_backup_under_load_is_whole(scene: Stage, parent: Path):
     assert "checks hold" in done.stdout
 
 
+@pytest.mark.whole
 def test_a_real_server_has_it_all(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
     assert contents(real_server) == dump.contents
     file = parent / "from-real.dump"
@@ -262,6 +264,7 @@ def test_a_damaged_backup_changes_nothing(dump: Dump, moved: dict[str, str], rea
             connected.execute("DROP TABLE of_somebody_else")
 
 
+@pytest.mark.whole
 def test_tables_of_a_newer_release_go(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
     with connect(real_server) as connected:
         connected.execute("CREATE TABLE newer (project_id bigint REFERENCES projects_project)")
@@ -270,6 +273,7 @@ def test_tables_of_a_newer_release_go(dump: Dump, moved: dict[str, str], real_se
     assert contents(real_server) == dump.contents
 
 
+@pytest.mark.whole
 def test_a_backup_of_an_older_release_is_brought_up_to_date(
     dump: Dump, moved: dict[str, str], real_server: Path, parent: Path
 ):
@@ -318,6 +322,7 @@ def test_an_account_without_rights_changes_nothing(
     assert contents(real_server) == before
 
 
+@pytest.mark.whole
 def test_an_owner_of_a_database_needs_no_more_rights(
     dump: Dump, moved: dict[str, str], real_server: Path, parent: Path, password: str
 ):
@@ -346,6 +351,7 @@ def pg_dump_of(parent: int) -> psutil.Process | None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+@pytest.mark.whole
 def test_an_interrupted_backup_leaves_no_file(
     dump: Dump, moved: dict[str, str], real_server: Path, password: str, number: signal.Signals, code: int
 ):
@@ -378,6 +384,7 @@ def test_an_interrupted_backup_leaves_no_file(
     assert part.exists() == (number == signal.SIGKILL)
 
 
+@pytest.mark.whole
 def test_what_a_killed_backup_left_is_begun_anew(dump: Dump, moved: dict[str, str]):
     file, part, nowhere = (dump.file.with_name(name) for name in ("anew.dump", "anew.dump.part", "none"))
     file.write_text("something else")

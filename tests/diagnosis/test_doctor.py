@@ -30,6 +30,7 @@ from tests.conftest import Cast
 from tests.support.cohorts.people import all_of, leaf, person, work
 from tests.support.key_text import lines_with_keys
 from tests.support.places import connect, place
+from tests.support.sampling import sampled
 from tests.support.serving import manage, serving, started_place, wait_until
 
 NAMES = [question.name for question in doctor.QUESTIONS]
@@ -901,7 +902,7 @@ def test_the_address_follows_from_the_command_line(world: Cast, settings: Any, m
     assert [each.message for each in of_web(None)] == ["process 7 has no web server"]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("host", sampled(["0.0.0.0", "::"], 2))
 def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
     with started_place() as directory, serving(directory, "--workers", "1", "--host", host) as server:
         wait_until(lambda: workers_of(server.directory), "worker")

@@ -466,6 +466,7 @@ def test_the_demo_world_is_sound(directory: Path):
     assert (done.returncode, done.stdout, done.stderr) == (0, f"All {len(NAMES)} checks hold.\n", "")
 
 
+@pytest.mark.whole
 def test_beside_a_running_server(directory: Path):
     with serving(directory, *LIGHT) as server:
         assert manage(directory, "verify", "--json").returncode == 0
@@ -481,6 +482,7 @@ def test_beside_a_running_server(directory: Path):
         assert server.is_answering()
 
 
+@pytest.mark.whole
 def test_a_database_of_another_release_is_left_alone(directory: Path):
     with serving(directory, *LIGHT):
         with connect(directory) as connected:

@@ -55,6 +55,7 @@ def test_the_recipe_works_as_it_is_pasted_and_leaves_nothing(suite: Path):
         assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.whole
 def test_a_failure_is_shown_and_the_server_stopped(suite: Path):
     (suite / "tests" / "world.yaml").write_text("users: [{mail: nobody}]")
     with place() as temporary:

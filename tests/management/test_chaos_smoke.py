@@ -16,6 +16,7 @@ def scene() -> Iterator[Stage]:
         yield made
 
 
+@pytest.mark.whole
 def test_a_web_worker_and_then_everything_is_killed(scene: Stage):
     with scene.survive("SIGKILL", Allowed(resets=True, absence=True, doubtful_503=True), clients=4):
         scene.child("core6.serving").children()[0].kill()
@@ -23,6 +24,7 @@ def test_a_web_worker_and_then_everything_is_killed(scene: Stage):
         scene.start_again()
 
 
+@pytest.mark.whole
 def test_a_server_ends_on_a_signal(scene: Stage):
     with scene.survive("SIGTERM", Allowed(absence=True, only_idle_resets=True), clients=4):
         assert scene.server.stop() == 0

@@ -45,6 +45,7 @@ def test_the_server_ends_cleanly_on_a_signal(server: Serve, number: int):
     assert server.complaints() == []
 
 
+@pytest.mark.whole
 def test_three_signals_end_the_server_as_one_does(server: Serve):
     for _ in range(3):
         server.process.send_signal(signal.SIGTERM)
@@ -52,6 +53,7 @@ def test_three_signals_end_the_server_as_one_does(server: Serve):
     assert survivors(server.directory) == []
 
 
+@pytest.mark.whole
 def test_a_restart_keeps_everything(web_server: Serve):
     web_server.note("kept")
     before = [web_server.printed(name) for name in ("organization", "project", "API key")]
@@ -102,6 +104,7 @@ def test_a_request_in_flight_is_finished(web_server: Serve):
     assert web_server.process.wait(10) == 0
 
 
+@pytest.mark.whole
 def test_clients_that_send_nothing_do_not_hold_it(web_server: Serve):
     address = urlsplit(web_server.url)
     with socket.create_connection((address.hostname, address.port)) as idle:
@@ -122,6 +125,7 @@ def test_nothing_outlives_a_killed_one(server: Serve):
         assert "acknowledged before the kill" in again.contents()
 
 
+@pytest.mark.whole
 def test_nothing_outlives_one_that_is_killed_with_its_web_server(server: Serve):
     for process in psutil.Process(server.process.pid).children():
         process.kill()
@@ -130,6 +134,7 @@ def test_nothing_outlives_one_that_is_killed_with_its_web_server(server: Serve):
 
 
 @pytest.mark.parametrize("delay", sampled([0.0, 0.05, 0.2], 3))
+@pytest.mark.whole
 def test_no_web_worker_outlives_one_that_is_killed_while_it_starts(directory: Path, delay: float):
     server = Serve(directory)
     try:
@@ -142,6 +147,7 @@ def test_no_web_worker_outlives_one_that_is_killed_while_it_starts(directory: Pa
 
 
 @pytest.mark.parametrize("delay", sampled([0.0, 0.1], 2))
+@pytest.mark.whole
 def test_a_web_worker_that_starts_does_not_hold_the_end(directory: Path, delay: float):
     server = Serve(directory)
     try:

@@ -42,6 +42,7 @@ def test_a_world_is_applied_at_every_start(directory: Path, world: Path):
         assert "phx_" not in server.stderr
 
 
+@pytest.mark.whole
 def test_a_command_starts_and_stops_the_database_where_nothing_runs(directory: Path):
     text = WORLD.format(timezone="UTC", key=FIXED_KEY)
     first, second = (manage(directory, "provision", "-", stdin=text) for _ in range(2))
@@ -50,6 +51,7 @@ def test_a_command_starts_and_stops_the_database_where_nothing_runs(directory: P
     assert survivors(directory) == []
 
 
+@pytest.mark.whole
 def test_commands_that_run_at_once_share_the_database(directory: Path):
     text = WORLD.format(timezone="UTC", key=FIXED_KEY)
     with ThreadPoolExecutor() as pool:

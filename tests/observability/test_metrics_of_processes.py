@@ -152,6 +152,7 @@ def alone(counting: Counting) -> Iterator[Any]:
         process.stdout.close()
 
 
+@pytest.mark.whole
 def test_a_worker_alone_has_the_same_metrics_for_the_same_callers(counting: Counting, alone: str):
     place = urlsplit(alone).netloc
     assert "is no HOST:PORT" in refusal(counting.server.directory, "worker", "--metrics", "9100", METRICS_TOKEN=TOKEN)

@@ -264,6 +264,7 @@ finally:
 """
 
 
+@pytest.mark.whole
 def test_200000_events_need_less_than_300_megabytes(directory: Path, tmp_path: Path):
     write_many(tmp_path / "events.ndjson", 200_000)
     (tmp_path / "world.json").write_text(json.dumps(declared(events="events.ndjson")))

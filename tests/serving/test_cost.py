@@ -208,6 +208,7 @@ def test_the_bodies_are_what_they_are_called():
 
 @pytest.mark.parametrize("kind", ["one text", "as many texts"])
 @pytest.mark.parametrize("key", ["unknown", "valid"])
+@pytest.mark.whole
 def test_what_was_answered_leaves_no_memory(server: Serve, kind: str, key: str):
     make, content_type = BODIES[kind]
     body, given = make(), server.printed("API key") if key == "valid" else "phx_unknown"

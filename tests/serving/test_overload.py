@@ -73,6 +73,7 @@ def test_the_server_says_within_2_s_that_its_database_is_frozen(server: Serve):
     assert call(server, server.annotations)[0] == 200
 
 
+@pytest.mark.whole
 def test_more_requests_than_it_can_keep_are_refused(server: Serve):
     server.call("GET", server.annotations)
     with connect(server.directory) as holder:

@@ -21,6 +21,7 @@ from core6.terminal import progress
 from core6.terminal.progress import Work
 from tests.provisioning.test_people import Terminal
 from tests.support.places import connect, place
+from tests.support.sampling import sampled
 from tests.support.serving import MANAGE, PATIENCE, environment, manage, wait_until
 
 _MIGRATION = f"SELECT pg_advisory_lock({locks.MIGRATION.key})"
@@ -89,11 +90,14 @@ def held_up(directory: Path, lock: str, text: str, *command: str, is_terminal: b
 
 @pytest.mark.parametrize(
     ("lock", "text", "command"),
-    [
-        (_COHORTS, "Checking: cohort_counts", ["verify", "--json"]),
-        (_COHORTS, "Writing the backup", ["backup", "FILE"]),
-        (_MIGRATION, "Bringing the database up to date: waiting for another", ["reencrypt_secrets"]),
-    ],
+    sampled(
+        [
+            (_COHORTS, "Checking: cohort_counts", ["verify", "--json"]),
+            (_COHORTS, "Writing the backup", ["backup", "FILE"]),
+            (_MIGRATION, "Bringing the database up to date: waiting for another", ["reencrypt_secrets"]),
+        ],
+        3,
+    ),
 )
 def test_a_terminal_sees_what_a_command_is_at(
     directory: Path, tmp_path: Path, lock: str, text: str, command: list[str]

@@ -1,5 +1,6 @@
 """Responses are counted in memory, and added to the minutes of the table."""
 
+import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -46,6 +47,7 @@ def test_what_the_database_does_not_take_is_written_later(db: None):
     assert sums() == (2, 1, 0)
 
 
+@pytest.mark.whole
 def test_a_server_counts_the_calls_of_its_api():
     with place() as parent, serving(parent / "data", *LIGHT) as server:
         for _ in range(3):

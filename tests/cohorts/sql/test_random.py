@@ -16,6 +16,7 @@ from cohorts.sql.fragments import Sql
 from cohorts.sql.property_values import CompileError
 from tests.support.cohorts.evaluator import NoConditions, Refused, evaluate
 from tests.support.cohorts.populations import COHORTS, EVENTS, KEYS, NOW, Population, make_populations, store
+from tests.support.sampling import IS_EVERY_CASE
 
 #: How many trees are tried; a number of one's own tries other ones than the last time.
 TREES = os.environ.get("CORE6_RANDOM_TREES", "")
@@ -185,7 +186,7 @@ def _populations(db: None) -> None:
 
 @pytest.mark.usefixtures("_populations")
 @settings(
-    max_examples=int(TREES or 1500),
+    max_examples=int(TREES or (1500 if IS_EVERY_CASE else 600)),
     derandomize=not TREES,
     database=None,
     deadline=None,
