@@ -55,16 +55,16 @@ WITH_IDS: Final = [name for name, each in OPERATIONS.items() if "id}" in each.te
 #: One of so many of each kind is sent, unless IS_EVERY_CASE.
 SHARES: Final = {
     "methods": 30,
-    "bodies": 10,
+    "bodies": 16,
     "with_fields": 16,
-    "ids": 12,
-    "queries": 12,
-    "criteria": 20,
-    "inside_of_settings": 9,
-    "narrowing": 13,
+    "ids": 18,
+    "queries": 20,
+    "criteria": 30,
+    "inside_of_settings": 14,
+    "narrowing": 20,
     "files": 1,
     "keys": 2,
-    "headers": 5,
+    "headers": 7,
 }
 #: For the module's own fixture, too: without the mark no database is made.
 pytestmark = pytest.mark.django_db

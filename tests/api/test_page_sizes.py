@@ -10,6 +10,7 @@ from cohorts.models import Calculation, Cohort, CohortMember
 from core6.activity.models import ActivityLog
 from core6.analytics.models import Person
 from tests.conftest import Caller, Cast
+from tests.support.sampling import sampled
 
 MB = 2**20
 LARGEST = 20 * MB
@@ -45,7 +46,7 @@ def cohorts(cast: Cast) -> list[int]:
     return made[::-1]
 
 
-@pytest.mark.parametrize("query", ["", "?limit=20", "?is_static=true", "?search=", "?limit=1000&offset=0"])
+@pytest.mark.parametrize("query", sampled(["", "?limit=20", "?is_static=true", "?search=", "?limit=1000&offset=0"], 3))
 def test_pages_of_large_cohorts_hold_each_once(cast: Cast, alice: Caller, cohorts: list[int], query: str):
     found = pages(alice, f"/api/projects/{cast.web.pk}/cohorts/{query}")
     assert [row["id"] for page in found for row in page] == cohorts
@@ -69,7 +70,7 @@ def test_one_row_is_always_shown(cast: Cast, alice: Caller):
     assert alice.get(body["next"]).json()["next"] is None
 
 
-@pytest.mark.parametrize("query", ["?limit=5", "?limit=10", "?limit=30", "?limit=1000"])
+@pytest.mark.parametrize("query", sampled(["?limit=5", "?limit=10", "?limit=30", "?limit=1000"], 2))
 def test_pages_of_large_changes_hold_each_once(cast: Cast, alice: Caller, query: str):
     owner = {"organization": cast.acme, "project": cast.web, "user": cast.alice, "scope": "Cohort"}
     for number in range(30):
@@ -90,7 +91,7 @@ def test_pages_of_large_calculations_hold_each_once(cast: Cast, alice: Caller):
     assert len(found) == 3
 
 
-@pytest.mark.parametrize("query", ["", "?limit=7", "?search=person"])
+@pytest.mark.parametrize("query", sampled(["", "?limit=7", "?search=person"], 2))
 def test_pages_of_large_persons_hold_each_once(cast: Cast, alice: Caller, query: str):
     cohort = Cohort.objects.create(project=cast.web, is_static=True)
     now = timezone.now()

@@ -332,7 +332,7 @@ CALLERS: dict[str, tuple[Callable[[Operation, Cast], Caller], Callable[[Operatio
 
 #: Environments are the same views at another address: fewer of the callers will do.
 CASES = [
-    *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS not in row.path for caller in CALLERS], 4),
+    *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS not in row.path for caller in CALLERS], 6),
     *sampled([(each, caller) for each, row in MATRIX.items() if ENVIRONMENTS in row.path for caller in CALLERS], 12),
 ]
 

@@ -113,7 +113,7 @@ CASES: Final = sampled(
         for name, method, within in product(CHUNKED, METHODS, ("the length", "a chunk"))
         if within == "the length" or name not in OF_NO_MEANING
     ],
-    9,
+    18,
 )
 
 
@@ -160,7 +160,7 @@ LENGTHS: Final = {
 CLEAR_LENGTHS: Final = ("noughts", "a tab behind it", "the same twice", "behind a line feed")
 
 
-@pytest.mark.parametrize(("name", "method"), sampled(product(LENGTHS, ("GET", "POST", "PATCH")), 4))
+@pytest.mark.parametrize(("name", "method"), sampled(product(LENGTHS, ("GET", "POST", "PATCH")), 8))
 def test_a_length_that_can_be_read_otherwise(server: Serve, name: str, method: str):
     body = b'{"scope": "project"}'
     header = LENGTHS[name]
@@ -201,7 +201,7 @@ ENDS: Final = {
 }
 
 
-@pytest.mark.parametrize(("size", "end"), sampled(product(SIZES, ENDS), 5))
+@pytest.mark.parametrize(("size", "end"), sampled(product(SIZES, ENDS), 10))
 def test_a_size_of_a_chunk_that_can_be_read_otherwise(server: Serve, size: str, end: str):
     """What is hidden is within the chunk for one reader and behind the last chunk for another."""
     inner = hidden(server)

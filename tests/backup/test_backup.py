@@ -232,6 +232,7 @@ def test_triggers_come_back_as_they_were_enabled(scene: Stage, moved: dict[str, 
     assert ("roles_role", "revise_on_truncate", "A") in expected
 
 
+@pytest.mark.whole
 def test_restore_replaces_nothing_without_force(
     dump: Dump, moved: dict[str, str], real_server: Path, parent: Path, scene: Stage
 ):
@@ -246,6 +247,7 @@ def test_restore_replaces_nothing_without_force(
     assert scene.server.is_answering()
 
 
+@pytest.mark.whole
 def test_a_damaged_backup_changes_nothing(dump: Dump, moved: dict[str, str], real_server: Path, parent: Path):
     file = parent / "cut.dump"
     whole = dump.file.read_bytes()

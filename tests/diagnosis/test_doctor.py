@@ -903,6 +903,7 @@ def test_the_address_follows_from_the_command_line(world: Cast, settings: Any, m
 
 
 @pytest.mark.parametrize("host", sampled(["0.0.0.0", "::"], 2))
+@pytest.mark.whole
 def test_a_server_that_others_reach_without_a_proxy_is_a_warning(host: str):
     with started_place() as directory, serving(directory, "--workers", "1", "--host", host) as server:
         wait_until(lambda: workers_of(server.directory), "worker")

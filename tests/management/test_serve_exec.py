@@ -61,6 +61,7 @@ def test_a_signal_ends_the_command_and_the_server():
             server.end()
 
 
+@pytest.mark.whole
 def test_fresh_serves_a_new_directory_and_removes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with place() as temporary:
         monkeypatch.setenv("TMPDIR", str(temporary))

@@ -89,6 +89,7 @@ def test_no_acknowledged_write_is_lost_under_load(web_server: Serve):
         assert set(acknowledged) - again.contents() == set()
 
 
+@pytest.mark.whole
 def test_a_request_in_flight_is_finished(web_server: Serve):
     with connect(web_server.directory) as connection, ThreadPoolExecutor() as pool:
         connection.execute("LOCK TABLE annotations_annotation IN EXCLUSIVE MODE")

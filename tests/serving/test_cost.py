@@ -197,6 +197,7 @@ def test_a_body_of_a_stranger_costs_no_more_than_its_limits(server: Serve, kind:
 
 
 @pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.whole
 def test_a_body_of_a_caller_costs_no_more_than_its_limits(server: Serve, kind: str):
     assert excess(server, kind, server.printed("API key"), TO_CALLERS) == []
 

@@ -186,7 +186,7 @@ def _populations(db: None) -> None:
 
 @pytest.mark.usefixtures("_populations")
 @settings(
-    max_examples=int(TREES or (1500 if IS_EVERY_CASE else 600)),
+    max_examples=int(TREES or (1500 if IS_EVERY_CASE else 300)),
     derandomize=not TREES,
     database=None,
     deadline=None,
