@@ -60,7 +60,7 @@ SHARES: Final = {
     "ids": 18,
     "queries": 20,
     "criteria": 30,
-    "inside_of_settings": 14,
+    "inside_of_settings": 11,
     "narrowing": 20,
     "files": 1,
     "keys": 2,
