@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, CommandParser, call_command, get_commands, load_command_class
+from django.db import connection
 from django.test import override_settings
 
 from core6.accounts.models import User
 from core6.cli import COMMANDS
+from core6.database.ownership import refuse_foreign_database
 from core6.management import environment
 from core6.settings import BASE_DIR
 from tests.support.places import connect, place, somebody_elses_postgres, url_of
@@ -118,6 +120,13 @@ def test_a_database_of_another_application_is_refused(theirs: Path, name: str):
         with connect(theirs) as connected:
             tables = connected.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         assert tables == (1,)
+
+
+def test_a_database_of_an_application_with_an_app_called_accounts_is_refused(db: None):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE accounts_personalapikey RENAME TO accounts_profile")
+    with pytest.raises(CommandError, match="belongs to another application"):
+        refuse_foreign_database()
 
 
 @pytest.mark.parametrize("name", ["create_user", "createsuperuser"])
