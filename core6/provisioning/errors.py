@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Final, NamedTuple
+
+from core6.terminal.suggestions import most_similar
 
 #: The place of a value in the file: keys, and indexes from 0.
 Location = tuple[str | int, ...]
 
 _MOST_SHOWN: Final = 100
-_LONGEST_NAME: Final = 100
-#: Of two texts, as `difflib` measures it: at 0.6, its default, some suggestions are only confusing.
-_LEAST_SIMILARITY: Final = 0.7
 
 
 class WorldError(Exception):
@@ -90,7 +88,6 @@ def error_line(path: str, message: str) -> str:
 
 
 def with_suggestion(message: str, given: object, known: Iterable[str]) -> str:
-    """Return the message with `, did you mean …?`: the known name that is most similar, ignoring case, if any is."""
-    by_folded = {name.casefold(): name for name in known}
-    close = get_close_matches(str(given)[:_LONGEST_NAME].casefold(), by_folded, 1, _LEAST_SIMILARITY)
-    return f"{message.removesuffix('.')}, did you mean {by_folded[close[0]]}?" if close else message
+    """Return the message with `, did you mean …?`, if a known name is similar."""
+    similar = most_similar(given, known)
+    return f"{message.removesuffix('.')}, did you mean {similar}?" if similar else message

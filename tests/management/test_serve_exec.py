@@ -74,8 +74,10 @@ def test_fresh_serves_a_new_directory_and_removes_it(tmp_path: Path, monkeypatch
 
 
 def test_fresh_is_refused_beside_a_real_database(tmp_path: Path):
-    message = refusal(tmp_path / "none", "serve", "--fresh", SECRET_KEY=SECRET, **URL)
+    given = {"SECRET_KEY": SECRET, "TMPDIR": str(tmp_path), **URL}
+    message = refusal(tmp_path / "none", "serve", "--fresh", **given)
     assert "unset DATABASE_URL, or leave --fresh out" in message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wait_returns_when_the_server_answers():

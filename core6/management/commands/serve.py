@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import tempfile
 import time
@@ -84,8 +83,6 @@ class Command(CommandBase):
         finally:
             ignore_signals()
             self._end()
-            if options["fresh"]:
-                shutil.rmtree(settings.DATA_DIRECTORY, ignore_errors=True)
         if self.executed and self.executed.code:
             raise SystemExit(self.executed.code)
 
