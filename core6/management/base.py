@@ -33,7 +33,17 @@ def running_database() -> Iterator[None]:
                 with progress("Waiting for the database"):
                     stack.enter_context(attached(settings.DATA_DIRECTORY))
             yield
-    except (WorldError, Unusable) as error:
-        raise CommandError(str(error)) from error
-    except OperationalError as error:
-        raise CommandError(f"the database cannot be reached: {' '.join(str(error).split())}") from error
+    except (WorldError, Unusable, OperationalError) as error:
+        raise readable(error) from error
+
+
+def readable(error: Exception) -> Exception:
+    """Return the error as CommandError, which is shown in one line, where people can do something about it."""
+    if isinstance(error, Unusable | WorldError):
+        return CommandError(str(error))
+    return CommandError(unreachable(error)) if isinstance(error, OperationalError) else error
+
+
+def unreachable(error: BaseException) -> str:
+    """Return the sentence for a database that cannot be reached."""
+    return f"the database cannot be reached: {' '.join(str(error).split())}"

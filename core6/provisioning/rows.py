@@ -45,7 +45,7 @@ def save(instance: M, given: Mapping[str, Any], path: str) -> M:
         with transaction.atomic():  # after an error the other entries are still looked at
             if is_new:
                 instance.save(force_insert=True)
-            elif changed:
+            else:
                 instance.save(update_fields=with_timestamps(instance, changed))
     except IntegrityError as error:
         cause = getattr(error.__cause__, "diag", None)

@@ -3,8 +3,6 @@
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +10,7 @@ from django.conf import settings
 
 from core6.database import data_directory, embedded, processes
 from core6.database.data_directory import Unusable
+from core6.serving.readiness import is_ready
 from core6.terminal import program
 
 _OWNER_SECONDS = 5.0
@@ -75,9 +74,7 @@ def wait_until_ready(url: str, web: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline:
         if web.poll() is not None:
             raise Unusable("the web server did not start: its reason stands above")
-        try:
-            with urllib.request.urlopen(f"{url}/_readyz", timeout=2):  # noqa: S310  # our own http address
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.03)
+        if is_ready(url):
+            return
+        time.sleep(0.03)
     raise Unusable(f"the web server did not answer {url}/_readyz within {_READY_SECONDS:g} s")

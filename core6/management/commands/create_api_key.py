@@ -6,8 +6,8 @@ from typing import Any
 
 from core6.accounts.models import PersonalAPIKey, User
 from core6.management.database_command import AttachedCommand
-from core6.provisioning import world
-from core6.provisioning.provision import provision
+from core6.provisioning.errors import WorldError
+from core6.provisioning.provision import provision_text
 
 
 class Command(AttachedCommand):
@@ -28,7 +28,7 @@ class Command(AttachedCommand):
     def run(self, options: dict[str, Any]) -> str:
         user, label = options["user"], options["label"]
         if PersonalAPIKey.objects.filter(user__in=User.objects.filter(email__iexact=user), label=label).exists():
-            raise world.WorldError(f"{user} has a key with the label {label!r} already: choose another label")
+            raise WorldError(f"{user} has a key with the label {label!r} already: choose another label")
         entry = {
             "user": user,
             "label": label,
@@ -36,5 +36,5 @@ class Command(AttachedCommand):
             "scoped_organizations": options["organization"],
             "scoped_projects": options["project"],
         }
-        made = provision(world.read(json.dumps({"api_keys": [entry]})))["api_keys"][label]
+        made = provision_text(json.dumps({"api_keys": [entry]}))["api_keys"][label]
         return json.dumps(made) if options["json"] else str(made["value"])

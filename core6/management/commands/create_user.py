@@ -12,8 +12,7 @@ from django.core.management import CommandError
 
 from core6.accounts.models import User
 from core6.management.database_command import AttachedCommand
-from core6.provisioning import world
-from core6.provisioning.provision import provision
+from core6.provisioning.provision import provision_text
 
 
 class Command(AttachedCommand):
@@ -31,7 +30,7 @@ class Command(AttachedCommand):
         if User.objects.filter(email__iexact=email).exists():
             raise CommandError(f"{email} is a user already: choose another address, or change the user in the console")
         entry = {"email": email, "is_staff": options["staff"], "password": _password(options, email)}
-        made = provision(world.read(json.dumps({"users": [entry]})))
+        made = provision_text(json.dumps({"users": [entry]}))
         found = next(iter(made["users"].values()))
         return f"Created {email} (id {found['id']})."
 

@@ -14,16 +14,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import connections
 
 from core6.accounts.models import User
 from core6.database import embedded, processes
 from core6.database.data_directory import Unusable
-from core6.management.base import CommandBase
+from core6.management.base import CommandBase, readable
 from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
 from core6.management.environment import shown
-from core6.provisioning.errors import WorldError
 from core6.security import exposure
 from core6.serving.children import STOP_SECONDS, own, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
@@ -79,7 +78,7 @@ class Command(CommandBase):
         except Exception as error:
             # A stop in the middle of a statement shows as an error of the driver.
             if not Stopped.is_requested:
-                raise _readable(error) from error
+                raise readable(error) from error
         finally:
             ignore_signals()
             self._end()
@@ -190,15 +189,6 @@ class Command(CommandBase):
             self.stdout.write(f'Try it:\n  curl -H "Authorization: Bearer {key}" {named}{url}{path}')
         self.stdout.write("Ctrl-C stops it.")
         self.stdout.flush()
-
-
-def _readable(error: Exception) -> Exception:
-    """Return the error as one line where people can do something about it."""
-    if isinstance(error, Unusable | WorldError):
-        return CommandError(str(error))
-    if isinstance(error, OperationalError):
-        return CommandError(f"the database cannot be reached: {' '.join(str(error).split())}")
-    return error
 
 
 def _write(path: Path, text: str) -> None:

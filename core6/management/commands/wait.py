@@ -2,8 +2,6 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from django.core.management import CommandError
 
 from core6.management.base import CommandBase
+from core6.serving.readiness import is_ready
 
 _PAUSE_SECONDS = 0.05
 
@@ -31,7 +30,7 @@ class Command(CommandBase):
         deadline = time.monotonic() + options["timeout"]
         while True:
             url = _url_in(Path(options["ready_file"])) if options["ready_file"] else options["url"].rstrip("/")
-            if url and _is_ready(url):
+            if url and is_ready(url):
                 return str(url)
             if time.monotonic() > deadline:
                 what = url or f"{options['ready_file']}, which is not there yet,"
@@ -44,11 +43,3 @@ def _url_in(file: Path) -> str | None:
         return str(json.loads(file.read_text())["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/_readyz", timeout=2) as answer:  # noqa: S310  # the user names the address
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False

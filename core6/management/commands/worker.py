@@ -19,7 +19,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg_pool import AsyncNullConnectionPool
 
 from core6.jobs import with_usable_connection
-from core6.management.base import CommandBase
+from core6.management.base import CommandBase, unreachable
 from core6.observability.job_log import count_statements
 from core6.observability.logs import logger_of
 
@@ -56,7 +56,7 @@ class Command(CommandBase):
             with app.replace_connector(_connector()):
                 asyncio.run(self._work())
         except ConnectorException as error:
-            lost = f"the database cannot be reached: {' '.join(str(error.__cause__ or error).split())}"
+            lost = unreachable(error.__cause__ or error)
             if not self.has_begun:
                 raise CommandError(lost) from error
             self.lost_since = self.lost_since or time.monotonic()
