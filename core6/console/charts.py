@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-#: Colours that can be told apart on light and dark ground, by what they stand for.
+#: The colours of charts, which differ clearly on light and on dark ground.
 BLUE: Final = "#3b82f6"
 RED: Final = "#dc2626"
 ORANGE: Final = "#f59e0b"

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, expect
 
+from core6.api.openapi.documents import titles
 from tests.suites.browser.watching import PUBLIC_NAME, Watched, watching
 from tests.support.serving import PATIENCE, Serve
 
@@ -105,7 +106,7 @@ def test_redoc_shows_samples_of_the_host_that_it_is_read_from(watched: Watched, 
 def test_every_link_of_the_first_page_works(watched: Watched, server: Serve):
     watched.page.goto(server.url)
     links = watched.page.locator("a")
-    assert links.count() == 9
+    assert links.count() == 11 + len(titles())
     for link in links.all():
         answer = watched.page.request.get(server.url + (link.get_attribute("href") or ""))
         assert answer.ok, answer.url
@@ -122,13 +123,20 @@ def test_the_schemas_that_the_first_page_links_are_the_same(watched: Watched, se
     assert read["info"]["title"] == "Core6"
 
 
-def test_the_line_of_the_first_page_works_when_it_is_pasted(watched: Watched, server: Serve):
-    server.note("seen by the pasted line")
+def paste(watched: Watched, server: Serve, name: str) -> Any:
+    """Run a line of the first page in a shell, with the key in its environment; return the JSON."""
     watched.page.goto(server.url)
-    line = watched.page.locator("pre").inner_text()
+    line = watched.page.locator(f"#{name}").inner_text()
     assert server.url in line
     environment = {**os.environ, "POSTHOG_PERSONAL_API_KEY": server.printed("API key")}
     done = subprocess.run(
         ["bash", "-c", line], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
-    assert "seen by the pasted line" in {row["content"] for row in json.loads(done.stdout)["results"]}
+    return json.loads(done.stdout)
+
+
+def test_the_lines_of_the_first_page_work_when_they_are_pasted(watched: Watched, server: Serve):
+    server.note("seen by the pasted line")
+    assert "seen by the pasted line" in {row["content"] for row in paste(watched, server, "get")["results"]}
+    made = paste(watched, server, "post")
+    assert server.call("GET", f"{server.annotations}{made['id']}/") == (200, made)
