@@ -30,5 +30,7 @@ def logging_settings(level: str) -> dict[str, Any]:
             "procrastinate.worker": {"level": "INFO", "filters": ["job_ends"]},
             "procrastinate.worker.worker": {"level": "WARNING", "filters": ["lost_connections"]},
             "procrastinate.utils": {"filters": ["lost_connections"]},
+            # Of a task of the library that nobody awaits.
+            "asyncio": {"filters": ["lost_connections"]},
         },
     }
