@@ -201,21 +201,22 @@ class Cast:
 
 def make_cast() -> Cast:
     users = {
-        name: User.objects.create(email=f"{name}@example.com", first_name=name.capitalize(), password="!")
+        name: User(email=f"{name}@example.com", first_name=name.capitalize(), password="!")
         for name in ("alice", "bob", "carol", "dave")
     }
-    acme, globex = Organization.objects.create(name="Acme"), Organization.objects.create(name="Globex")
-    for organization, name, level in (
-        (acme, "alice", Level.OWNER),
-        (acme, "bob", Level.ADMIN),
-        (acme, "carol", Level.MEMBER),
-        (globex, "dave", Level.OWNER),
-    ):
-        Membership.objects.create(organization=organization, user=users[name], level=level)
-    web, app, globex_web, globex_app = (
-        Project.objects.create(organization=organization, name=name)
-        for organization in (acme, globex)
-        for name in ("Web", "App")
+    User.objects.bulk_create(users.values())
+    acme, globex = Organization.objects.bulk_create([Organization(name="Acme"), Organization(name="Globex")])
+    Membership.objects.bulk_create(
+        Membership(organization=organization, user=users[name], level=level)
+        for organization, name, level in (
+            (acme, "alice", Level.OWNER),
+            (acme, "bob", Level.ADMIN),
+            (acme, "carol", Level.MEMBER),
+            (globex, "dave", Level.OWNER),
+        )
+    )
+    web, app, globex_web, globex_app = Project.objects.bulk_create(
+        Project(organization=organization, name=name) for organization in (acme, globex) for name in ("Web", "App")
     )
     return Cast(**users, acme=acme, globex=globex, web=web, app=app, globex_web=globex_web, globex_app=globex_app)
 

@@ -78,18 +78,20 @@ def build(cast: Cast, *, is_full: bool) -> None:
         )
         _cohort(cast, creator, is_full=is_full)
     Cohort.objects.create(project=cast.web)
-    for scope, item in (("Annotation", Annotation), ("Cohort", Cohort), ("Team", Project)):
-        for number in range(3):
-            for each in item.objects.all():
-                ActivityLog.objects.create(
-                    organization=cast.acme,
-                    project=cast.web,
-                    user=creator,
-                    scope=scope,
-                    item_id=each.pk,
-                    activity="updated",
-                    detail={"name": str(number)},
-                )
+    ActivityLog.objects.bulk_create(
+        ActivityLog(
+            organization=cast.acme,
+            project=cast.web,
+            user=creator,
+            scope=scope,
+            item_id=each.pk,
+            activity="updated",
+            detail={"name": str(number)},
+        )
+        for scope, item in (("Annotation", Annotation), ("Cohort", Cohort), ("Team", Project))
+        for number in range(3)
+        for each in item.objects.all()
+    )
 
 
 def _of_organizations(cast: Cast, creator: Any, *, is_full: bool) -> None:
