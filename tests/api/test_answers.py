@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
-from drf_spectacular.generators import SchemaGenerator
 
 from annotations.models import Annotation
 from cohorts.models import Cohort
@@ -20,10 +19,10 @@ from roles.models import Role, RoleMembership
 from tests.api.test_permission_matrix import MATRIX, Operation
 from tests.conftest import Caller, Cast
 from tests.support.api.answers_world import build, key
+from tests.support.api.schema import SCHEMA
 from tests.support.api.strict_schema import Answers, components_of_answers
 from tests.support.sampling import sampled
 
-SCHEMA: Final = SchemaGenerator().get_schema(request=None, public=True)
 ANSWERS: Final = Answers(SCHEMA)
 #: Environments are projects by another name.
 OPERATIONS: Final = {name: row for name, row in MATRIX.items() if not row.path.startswith(ENVIRONMENTS)}

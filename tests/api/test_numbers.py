@@ -5,7 +5,6 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 
 from annotations.models import Annotation
 from cohorts.models import Cohort
@@ -14,6 +13,7 @@ from core6.api.ids import parse_uuid
 from core6.api.openapi.schema import ENVIRONMENTS
 from tests.api.test_permission_matrix import MATRIX
 from tests.conftest import Caller, Cast
+from tests.support.api.schema import SCHEMA
 from tests.support.sampling import sampled
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -27,7 +27,6 @@ SCRIPTS: Final = {
     "superscript": str.maketrans(DIGITS, "⁰¹²³⁴⁵⁶⁷⁸⁹"),
     "one of them Arabic": {ord("1"): 0x661},
 }
-SCHEMA: Final = SchemaGenerator().get_schema(request=None, public=True)
 SCHEMAS: Final = SCHEMA["components"]["schemas"]
 OPERATIONS: Final = {each["operationId"]: each for path in SCHEMA["paths"].values() for each in path.values()}
 

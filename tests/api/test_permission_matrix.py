@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
 
 from annotations.models import Annotation
 from cohorts.models import Cohort
@@ -13,6 +12,7 @@ from core6.accounts.models import Level, Membership, PersonalAPIKey
 from core6.analytics.models import Person
 from roles.models import Role, RoleMembership
 from tests.conftest import Caller, Cast, error, missing, refused
+from tests.support.api.schema import SCHEMA
 from tests.support.routes import METHODS, api_routes
 from tests.support.sampling import sampled
 
@@ -212,10 +212,9 @@ MATRIX |= {
 
 
 def schema_operations() -> dict[str, tuple[str, str]]:
-    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     return {
         operation["operationId"]: (method.upper(), path)
-        for path, methods in paths.items()
+        for path, methods in SCHEMA["paths"].items()
         for method, operation in methods.items()
     }
 

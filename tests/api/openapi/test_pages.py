@@ -6,15 +6,12 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-import yaml
 from django.test import Client
 
 from core6.api.openapi.documents import titles
 from core6.api.openapi.page_operations import PAGE_OPERATIONS
-from core6.settings import BASE_DIR
+from tests.support.api.schema import SCHEMA
 from tests.support.documents import OPERATION
-
-SCHEMA = yaml.safe_load((BASE_DIR / "tests" / "openapi.yml").read_text())
 
 
 def page(client: Client, path: str, status: int = 200) -> str:

@@ -54,6 +54,7 @@ def test_an_empty_static_cohort_counts_nought(cast: Cast, alice: Caller):
     assert not Calculation.objects.exists()
 
 
+@pytest.mark.whole
 def test_a_hundred_thousand_ids_in_one_request(cast: Cast, alice: Caller):
     uuids = [uuid.UUID(int=i) for i in range(1, 100_001)]
     Person.objects.bulk_create([Person(project_id=cast.web.pk, uuid=each) for each in uuids], batch_size=20_000)

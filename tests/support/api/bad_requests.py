@@ -11,8 +11,7 @@ from itertools import islice, product
 from typing import Any, Final
 from urllib.parse import quote
 
-from drf_spectacular.generators import SchemaGenerator
-
+from tests.support.api.schema import SCHEMA
 from tests.support.routes import METHODS, Route
 
 KEY: Final = "phx_" + "b" * 48
@@ -111,14 +110,13 @@ class Operation:
 @cache
 def operations() -> dict[str, Operation]:
     """Return every operation of the schema by its operationId."""
-    schema = SchemaGenerator().get_schema(public=True)
     found = {}
-    for path, methods in schema["paths"].items():
+    for path, methods in SCHEMA["paths"].items():
         for method, described in methods.items():
             fields = {}
             if "requestBody" in described:
                 component = described["requestBody"]["content"][JSON]["schema"]["$ref"].rpartition("/")[2]
-                fields = schema["components"]["schemas"][component]["properties"]
+                fields = SCHEMA["components"]["schemas"][component]["properties"]
             queries = [each["name"] for each in described.get("parameters", ()) if each["in"] == "query"]
             found[described["operationId"]] = Operation(described["operationId"], method.upper(), path, fields, queries)
     return found
