@@ -100,7 +100,7 @@ def target() -> Iterator[Target]:
         yield made
 
 
-@pytest.mark.parametrize(("made", "removed", "named"), sampled(_FOREIGN, 7))
+@pytest.mark.parametrize(("made", "removed", "named"), sampled(_FOREIGN, 14))
 def test_what_is_not_ours_is_refused(target: Target, made: str, removed: str, named: str):
     target.execute(made)
     try:

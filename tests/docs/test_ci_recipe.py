@@ -47,6 +47,7 @@ def run(suite: Path, temporary: Path, *arguments: str) -> "subprocess.CompletedP
     )
 
 
+@pytest.mark.whole
 def test_the_recipe_works_as_it_is_pasted_and_leaves_nothing(suite: Path):
     with place() as temporary:
         done = run(suite, temporary, "-q", "tests")

@@ -64,6 +64,7 @@ def kept(crowd: Crowd) -> tuple[Client, str]:
     return client, next(name for name, outcome in client.known.notes.items() if outcome is Outcome.KEPT)
 
 
+@pytest.mark.whole
 def test_a_lost_write_is_seen(scene: Stage, crowd: Crowd):
     _, name = kept(crowd)
     execute(scene, f"DELETE FROM annotations_annotation WHERE content = '{name}'")
@@ -82,6 +83,7 @@ def test_a_write_that_was_refused_or_done_twice_is_seen(scene: Stage, crowd: Cro
     assert broken(scene, crowd) == [f"annotation {name!r} is there 2 times"]
 
 
+@pytest.mark.whole
 def test_an_old_state_is_seen(scene: Stage, crowd: Crowd):
     client = crowd.clients[0]
     scene.ask("PATCH", f"{client.at}/annotations/{client.counter}/", {"content": "counter x 987"})

@@ -63,6 +63,7 @@ def test_a_restart_keeps_everything(web_server: Serve):
         assert "kept" in again.contents()
 
 
+@pytest.mark.whole
 def test_no_acknowledged_write_is_lost_under_load(web_server: Serve):
     acknowledged: list[str] = []
     is_over = Event()

@@ -110,6 +110,7 @@ def test_a_terminal_sees_what_a_command_is_at(
         json.loads(seen.stdout)
 
 
+@pytest.mark.whole
 def test_what_is_no_terminal_sees_nothing(directory: Path):
     seen = held_up(directory, _COHORTS, "", "verify", is_terminal=False)
     assert (seen.code, seen.stderr) == (0, "")
