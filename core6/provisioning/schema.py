@@ -1,10 +1,11 @@
 """The JSON Schema of a provisioning file, by which editors complete and check it."""
 
+from copy import deepcopy
 from typing import Any, Final
 
-from drf_spectacular.generators import SchemaGenerator
 from pydantic.json_schema import GenerateJsonSchema
 
+from core6.api.openapi.api_schema import api_schema
 from core6.provisioning.entries import World
 from core6.provisioning.records import RECORDS
 from projects.models import Project
@@ -36,8 +37,7 @@ def json_schema() -> dict[str, Any]:
 
 def project_fields() -> dict[str, Any]:
     """Return the schemas of the writable fields of a project, by their names."""
-    api = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    components = api["components"]["schemas"]
+    components = deepcopy(api_schema()["components"]["schemas"])
     fields = {name: _as_json_schema(each, components) for name, each in components[_PROJECT]["properties"].items()}
     fields["primary_dashboard"] = {
         "type": ["string", "integer", "null"],

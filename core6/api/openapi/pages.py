@@ -13,7 +13,6 @@ from django.http.response import HttpResponseBase
 from django.urls import path, re_path
 from django.utils.decorators import decorator_from_middleware
 from django.views.generic import TemplateView, View
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -23,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core6.api import conditional
+from core6.api.openapi.api_schema import api_schema
 from core6.api.openapi.documents import DocumentView, titles
 from core6.api.openapi.page_operations import PAGE_OPERATIONS
 from core6.api.openapi.samples import HOST as PLACEHOLDER
@@ -66,8 +66,7 @@ class JSONErrors(APIView):
 @cache
 def _schema(renderer: type[BaseRenderer]) -> bytes:
     """Return the rendered schema, with a placeholder for the host; cached, since this takes half a second."""
-    made = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return cast("bytes", renderer().render(made, renderer.media_type, {}))
+    return cast("bytes", renderer().render(api_schema(), renderer.media_type, {}))
 
 
 class SchemaView(JSONErrors, SpectacularAPIView):
