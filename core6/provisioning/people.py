@@ -8,12 +8,12 @@ from typing import Any, BinaryIO, Final
 
 import orjson
 from django.db import transaction
-from django.utils import timezone
 
 from core6.analytics import loading
 from core6.analytics.models import Event, Person
 from core6.analytics.record_values import UNKNOWN_PROPERTY, BadRecord
 from core6.analytics.records import EVENT_KEYS, PERSON_KEYS
+from core6.database import timestamps
 from core6.provisioning.errors import WorldError, error_line, with_suggestion
 from core6.provisioning.project_entries import ProjectEntry
 from core6.provisioning.run import Run
@@ -28,7 +28,7 @@ def provision_people(run: Run, project_id: int, entry: ProjectEntry) -> dict[str
 
     Errors are collected in the run; then nothing is returned.
     """
-    now, before = timezone.now(), len(run.problems.lines)
+    now, before = timestamps.now(), len(run.problems.lines)
     for load, given, known, at in (
         (loading.load_persons, entry.persons, PERSON_KEYS, f"{entry.path}.persons"),
         (loading.load_events, entry.events, EVENT_KEYS, f"{entry.path}.events"),
@@ -68,10 +68,12 @@ def _explaining(given: list[Any] | str, path: str, known: Collection[str]) -> It
 
 
 @contextmanager
-def _records(given: list[Any] | str, path: str, base: Path) -> Iterator[loading.Records]:
+def _records(given: list[Any] | str, path: str, base: Path | None) -> Iterator[loading.Records]:
     if isinstance(given, list):
         yield enumerate(given)
         return
+    if base is None:
+        raise WorldError(error_line(path, "files cannot be read here: give a list"))
     try:
         file_path = base / given
         with file_path.open("rb") as file, progress(given, file_path.stat().st_size, is_bytes=True) as work:

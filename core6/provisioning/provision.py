@@ -26,6 +26,7 @@ def provision_text(text: str, *, base: Path | None = None) -> dict[str, Any]:
     """Do what `provision` does with a YAML or JSON text; raises WorldError with all errors.
 
     If the file itself has errors, the rest of it is tried, too, since the database may refuse further values.
+    Without `base`, which paths in the file are relative to, paths are errors.
     """
     try:
         world = read(text)
@@ -34,7 +35,7 @@ def provision_text(text: str, *, base: Path | None = None) -> dict[str, Any]:
         problems.add(error)
         with transaction.atomic():
             if error.rest:
-                _provision(error.rest, Run(problems, {}, base or Path()))
+                _provision(error.rest, Run(problems, {}, base))
             transaction.set_rollback(True)
         raise WorldError(*problems.lines) from error
     return provision(world, base=base)
@@ -44,10 +45,10 @@ def provision(world: World, *, values: Mapping[str, str] | None = None, base: Pa
     """Create missing objects, update the properties in the file, delete nothing.
 
     `values` are fixed values of keys by their label, like `value` in the file; paths in the file are relative to
-    `base`, or else to the working directory. Returns the ids in the command's output format;
+    `base`; without it they are errors. Returns the ids in the command's output format;
     raises WorldError with all errors, and writes nothing, if the file is invalid.
     """
-    run = Run(Problems(), values or {}, base or Path())
+    run = Run(Problems(), values or {}, base)
     with transaction.atomic():
         made = _provision(world, run)
         run.problems.check()

@@ -13,11 +13,14 @@ from core6.provisioning.project_entries import AnnotationEntry, CohortEntry
 
 @dataclass(frozen=True)
 class Run:
-    """The errors so far, fixed values of keys by their labels, and what paths in the file are relative to."""
+    """The errors so far, fixed values of keys by their labels, and what paths in the file are relative to.
+
+    Without `base` paths are refused: the file comes from somebody who may not read files here.
+    """
 
     problems: Problems
     values: Mapping[str, str]
-    base: Path
+    base: Path | None
     _users: dict[str, User] = field(default_factory=dict)
 
     def user(self, email: str, path: str) -> User:

@@ -16,7 +16,7 @@ from core6.provisioning.entry import Entry
 from core6.provisioning.errors import Flaw, Location, WorldError, dotted
 from core6.provisioning.explanations import explained
 
-__all__ = ["InvalidWorld", "World", "WorldError", "read"]
+__all__ = ["InvalidWorld", "World", "WorldError", "parse", "read"]
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MOST_REPEATED: Final = 100_000
@@ -36,7 +36,7 @@ class InvalidWorld(WorldError):
 
 def read(text: str) -> World:
     """Return the world in a YAML or JSON text; raises WorldError with a line for each error."""
-    data = _parsed(text)
+    data = parse(text)
     data = {} if data is None else data
     found = list(_unstorable(data))
     reported = {flaw.location for flaw in found}
@@ -142,7 +142,8 @@ def _texts(value: Any) -> Iterator[str]:
             rest += part
 
 
-def _parsed(text: str) -> Any:
+def parse(text: str) -> Any:
+    """Return the values of a YAML or JSON text; raises WorldError with one line."""
     # JSON is YAML, but PyYAML decodes the surrogate pair of an emoji in JSON to two invalid characters.
     with suppress(ValueError, RecursionError):
         return json.loads(text)

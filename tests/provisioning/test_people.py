@@ -88,10 +88,11 @@ def test_files_are_relative_to_the_base_and_name_no_persons(tmp_path: Path):
 
 
 @pytest.mark.django_db
-def test_without_a_base_files_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_base_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_lines(tmp_path / "events.ndjson", *EVENTS)
     monkeypatch.chdir(tmp_path)
-    assert provision(events="events.ndjson")["event_count"] == 2
+    with pytest.raises(world.WorldError, match="files cannot be read here: give a list"):
+        provision(events="events.ndjson")
 
 
 @pytest.mark.django_db
