@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
+
+from core6.database import timestamps
 
 
 class Annotation(models.Model):
@@ -33,8 +34,8 @@ class Annotation(models.Model):
         "analytics.Dashboard", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, null=True, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(default=timestamps.now, null=True, editable=False)
+    updated_at = timestamps.ChangedAtField()
     deleted = models.BooleanField(default=False)
     scope = models.CharField(max_length=24, choices=Scope, default=Scope.INSIGHT)
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Final
 from django.conf import settings
 from django.db import models
 from django.db.models.expressions import RawSQL
-from django.utils import timezone
 
 from cohorts.criteria.legacy_groups import from_groups
 from cohorts.criteria.references import ids_in
 from core6.accounts.ids import uuid7
+from core6.database import timestamps
 
 DEFAULT_FOLDER = "Unfiled/Cohorts"
 _REFERENCED: Final = (
@@ -50,7 +50,7 @@ class Cohort(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(default=timezone.now, null=True, editable=False)
+    created_at = models.DateTimeField(default=timestamps.now, null=True, editable=False)
     last_calculation = models.DateTimeField(null=True, blank=True)
     errors_calculating = models.IntegerField(default=0)
     last_error_at = models.DateTimeField(null=True, blank=True)
@@ -126,7 +126,7 @@ class Calculation(models.Model):
     #: The criteria of a run without a definition, made by an earlier release.
     filters = models.JSONField(default=dict)
     count = models.BigIntegerField(null=True)
-    started_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(default=timestamps.now)
     finished_at = models.DateTimeField(null=True)
     #: Its statements with their statistics; an empty text stands for the statement of the definition.
     queries = models.JSONField(null=True)

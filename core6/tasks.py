@@ -14,6 +14,7 @@ from procrastinate.jobs import Status
 from core6 import jobs
 from core6.activity.models import ActivityLog
 from core6.api import idempotency
+from core6.database import timestamps
 from core6.rate_limits.models import Window
 from core6.traffic.models import Minute
 
@@ -44,7 +45,7 @@ def forget_answers(timestamp: int) -> None:  # noqa: ARG001  # passed by procras
 @app.task(queueing_lock="forget_activity")
 def forget_activity(timestamp: int) -> None:  # noqa: ARG001  # passed by procrastinate
     """Delete the changes that are older than ACTIVITY_DAYS."""
-    ActivityLog.objects.filter(created_at__lt=timezone.now() - timedelta(days=settings.ACTIVITY_DAYS)).delete()
+    ActivityLog.objects.filter(created_at__lt=timestamps.now() - timedelta(days=settings.ACTIVITY_DAYS)).delete()
 
 
 @app.periodic(cron="23 * * * *")

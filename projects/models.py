@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils.timezone import now
 
 from core6.accounts.ids import uuid7
 from core6.accounts.models import Organization
+from core6.database import timestamps
 from core6.security.encryption import EncryptedField
 from projects.token_formats import api_token
 
@@ -49,8 +49,8 @@ class Project(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="projects")
     name = models.CharField(max_length=200, default="Default project")
     product_description = optional(models.CharField, max_length=1000)
-    created_at = models.DateTimeField(default=now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
+    updated_at = timestamps.ChangedAtField()
     api_token = models.CharField(max_length=200, unique=True, default=api_token)
 
     app_urls = ArrayField(models.CharField(max_length=200), default=list, db_default=[], blank=True)
@@ -130,8 +130,8 @@ class ProductIntent(models.Model):
     product_type = models.CharField(max_length=255)
     contexts = models.JSONField(default=dict)
     onboarding_completed_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
+    updated_at = timestamps.ChangedAtField()
 
     class Meta:
         ordering: ClassVar = ["pk"]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import transaction
-from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
 
@@ -12,6 +11,7 @@ from core6.accounts.models import Organization, User
 from core6.analytics.models import Dashboard
 from core6.api.errors import ErrorSerializer
 from core6.api.exceptions import LegacyFieldError
+from core6.database import timestamps
 from core6.database.timestamps import with_timestamps
 from projects.activity import log_created
 from projects.demo import has_demo_project, request_demo_data
@@ -122,5 +122,5 @@ def complete_onboarding(project: Project, product_type: str, context: str | None
     counted = "null" if context is None else context
     if counted in intent.contexts or len(intent.contexts) < MOST_CONTEXTS:
         intent.contexts[counted] = intent.contexts.get(counted, 0) + 1
-    intent.onboarding_completed_at = timezone.now()
+    intent.onboarding_completed_at = timestamps.now()
     intent.save(update_fields=with_timestamps(intent, ["contexts", "onboarding_completed_at"]))

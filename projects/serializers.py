@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import JSONField as JSONColumn
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
@@ -17,6 +16,7 @@ from core6.analytics.models import Dashboard
 from core6.api.echo import is_same, without_echoes
 from core6.api.repeatable import repeatable
 from core6.api.serializers import ModelSerializer
+from core6.database import timestamps
 from projects import demo, settings_rules
 from projects.activity import change, log_updated
 from projects.documentation import FIELDS
@@ -179,7 +179,7 @@ class ProjectSerializer(ModelSerializer[Project]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "autocapture_exceptions_errors_to_ignore" in attrs:
             settings_rules.check_errors_to_ignore(attrs["autocapture_exceptions_errors_to_ignore"])
-        return settings_rules.merge(self.instance or Project(), attrs, timezone.now())
+        return settings_rules.merge(self.instance or Project(), attrs, timestamps.now())
 
     def update(self, instance: Project, validated_data: dict[str, Any]) -> Project:
         """Save and log the fields that differ from the stored project; write nothing if none differs."""

@@ -5,9 +5,9 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils import timezone
 
 from core6.accounts.ids import uuid7
+from core6.database import timestamps
 
 
 class Role(models.Model):
@@ -16,7 +16,7 @@ class Role(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="roles")
     name = models.CharField(max_length=200)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -46,8 +46,8 @@ class RoleMembership(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="members")
     organization_member = models.ForeignKey("accounts.Membership", on_delete=models.CASCADE, related_name="+")
-    joined_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    joined_at = models.DateTimeField(default=timestamps.now, editable=False)
+    updated_at = timestamps.ChangedAtField()
 
     class Meta:
         constraints: ClassVar = [

@@ -9,13 +9,13 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
 from cohorts.calculation import outcomes
 from cohorts.calculation.dependencies import lock_definitions, reachable, references_in
 from cohorts.calculation.queue import enqueue, has_job
 from cohorts.members.store import count_members
 from cohorts.models import Cohort
+from core6.database import timestamps
 from core6.observability.logs import logger_of
 
 logger = logger_of(__name__)
@@ -27,7 +27,7 @@ _AT_ONCE: Final = 20
 
 def refresh_cohorts() -> None:
     """Request the calculation of cohorts that are due, oldest first; count a failure for cohorts that hang."""
-    now = timezone.now()
+    now = timestamps.now()
     _free_hanging(now)
     is_due = Q(last_calculation=None) | Q(
         last_calculation__lte=now - timedelta(minutes=settings.COHORT_REFRESH_MINUTES)

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from cohorts.calculation import outcomes
 from cohorts.calculation.clock import clock_of
@@ -25,6 +24,7 @@ from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 from cohorts.sql.property_values import CompileError
 from core6.analytics.moving import are_moving, prevent_moving
+from core6.database import timestamps
 from core6.jobs import is_unreachable
 from core6.observability import metrics
 from core6.observability.logs import logger_of
@@ -116,7 +116,7 @@ def _claim(cohort_id: int) -> Cohort | None:
         lock_definitions(found)
         # Runs of one cohort never overlap: one that has not ended belongs to a worker that is considered dead.
         Calculation.objects.filter(cohort=cohort_id, finished_at=None).update(
-            finished_at=timezone.now(), error="The worker ended in the midst of it", error_code="interrupted"
+            finished_at=timestamps.now(), error="The worker ended in the midst of it", error_code="interrupted"
         )
         cohort = Cohort.objects.filter(pk=cohort_id).first()
         if cohort is None or cohort.is_static or cohort.deleted or cohort.pending_version is None:
@@ -169,7 +169,7 @@ def _finish(cohort: Cohort, run: Calculation, *, count: int, changes: int, **fie
     """Record a success in the transaction that wrote the members, so that both become visible together."""
     lock_definitions(cohort.project_id)
     version = cohort.pending_version
-    now = timezone.now()
+    now = timestamps.now()
     still_wanted = Cohort.objects.filter(pk=cohort.pk, is_static=False, deleted=False)
     if _is_taken_over(run) or not still_wanted.update(version=version, **outcomes.success(count, now)):
         raise Superseded
@@ -190,7 +190,7 @@ def _fail(cohort: Cohort, run: Calculation, error: str, code: str) -> None:
         lock_definitions(cohort.project_id)
         if _is_taken_over(run):
             return
-        now = timezone.now()
+        now = timestamps.now()
         rows = Cohort.objects.filter(pk=cohort.pk)
         if code != Superseded.code:
             rows.update(**outcomes.failure(now))

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.db import DataError, OperationalError, transaction
-from django.utils import timezone
 
 from cohorts.calculation import outcomes
 from cohorts.calculation.dependencies import known, lock_definitions
@@ -19,6 +18,7 @@ from cohorts.sql.fragments import Sql
 from cohorts.sql.property_values import CompileError
 from core6.analytics.moving import are_moving
 from core6.api.ids import parse_uuid
+from core6.database import timestamps
 
 #: Seconds until a cohort is tried again that waits for another one, or for persons that are being moved.
 _PAUSE: Final = 1
@@ -34,7 +34,7 @@ def add_persons(cohort: Cohort, persons: Sql) -> list[uuid.UUID]:
 def record_members(cohort: Cohort, *, is_changed: bool) -> None:
     """Store the number of members of a static cohort after a change. Needs lock_definitions."""
     count = count_members(project_id=cohort.project_id, cohort_id=cohort.pk)
-    recorded = outcomes.success(count, timezone.now())
+    recorded = outcomes.success(count, timestamps.now())
     for name, value in recorded.items():
         setattr(cohort, name, value)
     cohort.save(update_fields=recorded)
@@ -76,7 +76,7 @@ def populate(cohort_id: int, source: dict[str, Any]) -> None:
     except OperationalError:
         raise  # the job is tried again
     except Exception as error:
-        Cohort.objects.filter(pk=cohort_id).update(**outcomes.failure(timezone.now()))
+        Cohort.objects.filter(pk=cohort_id).update(**outcomes.failure(timestamps.now()))
         if not isinstance(error, CompileError | CriteriaError | DataError):
             _end(cohort_id)
             raise

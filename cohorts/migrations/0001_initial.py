@@ -2,7 +2,7 @@
 
 import core6.accounts.ids
 import django.db.models.deletion
-import django.utils.timezone
+import core6.database.timestamps
 from django.db import migrations, models
 
 
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('version', models.IntegerField(blank=True, null=True)),
                 ('pending_version', models.IntegerField(blank=True, null=True)),
                 ('is_calculating', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, null=True)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False, null=True)),
                 ('last_calculation', models.DateTimeField(blank=True, null=True)),
                 ('errors_calculating', models.IntegerField(default=0)),
                 ('last_error_at', models.DateTimeField(blank=True, null=True)),
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=core6.accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('filters', models.JSONField(default=dict)),
                 ('count', models.BigIntegerField(null=True)),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('started_at', models.DateTimeField(default=core6.database.timestamps.now)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('queries', models.JSONField(null=True)),
                 ('error', models.TextField(null=True)),

@@ -7,10 +7,10 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils import timezone
 
 from core6.accounts import keys
 from core6.accounts.ids import uuid7
+from core6.database import timestamps
 
 
 def distinct_id() -> str:
@@ -28,7 +28,7 @@ class Organization(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=64)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
     default_role = models.ForeignKey("roles.Role", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class User(AbstractBaseUser):
     role_at_organization = models.CharField(max_length=64, choices=RoleAtOrganization, null=True, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May use the admin console.")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
     # The targets of `@current` in a path.
     current_organization = models.ForeignKey(
         Organization, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -115,8 +115,8 @@ class Membership(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     level = models.PositiveSmallIntegerField(choices=Level, default=Level.MEMBER)
-    joined_at = models.DateTimeField(default=timezone.now, editable=False)
-    updated_at = models.DateTimeField(auto_now=True)
+    joined_at = models.DateTimeField(default=timestamps.now, editable=False)
+    updated_at = timestamps.ChangedAtField()
     #: Two-factor authentication and social login are not supported.
     is_2fa_enabled = False
     has_social_auth = False
@@ -148,7 +148,7 @@ class PersonalAPIKey(models.Model):
     # Empty or null: no restriction.
     scoped_organizations = ArrayField(models.UUIDField(), null=True, blank=True)
     scoped_teams = ArrayField(models.BigIntegerField(), null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:

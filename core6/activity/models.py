@@ -8,9 +8,9 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.utils import timezone
 
 from core6.accounts.ids import uuid7
+from core6.database import timestamps
 
 
 class Change(TypedDict):
@@ -56,7 +56,7 @@ class ActivityLog(models.Model):
     item_id = models.CharField(max_length=72)
     activity = models.CharField(max_length=79, help_text="What happened: created, updated, …")
     detail = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timestamps.now)
 
     class Meta:
         verbose_name = "change"

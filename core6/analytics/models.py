@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils import timezone
 
 from core6.accounts import keys
 from core6.accounts.ids import uuid7
+from core6.database import timestamps
 
 MOST_GROUP_TYPES = 5
 
@@ -55,7 +55,7 @@ class GroupType(models.Model):
     name_plural = models.CharField(max_length=400, null=True, blank=True)
     default_columns = ArrayField(models.TextField(), null=True, blank=True)
     detail_dashboard = models.ForeignKey(Dashboard, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(default=timestamps.now, editable=False)
 
     class Meta:
         constraints: ClassVar = [
@@ -87,7 +87,7 @@ class Person(models.Model):
     uuid = models.UUIDField(default=uuid7)
     properties = models.JSONField(default=dict)
     is_identified = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=timezone.now)
+    created_at = models.DateTimeField(default=timestamps.now)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["project_id", "-created_at", "-uuid"], name="person_newest_first")]
@@ -114,7 +114,7 @@ class Event(models.Model):
     event = models.CharField(max_length=400)
     distinct_id = models.CharField(max_length=400)
     person_uuid = models.UUIDField()
-    timestamp = models.DateTimeField(default=timezone.now)
+    timestamp = models.DateTimeField(default=timestamps.now)
     properties = models.JSONField(default=dict)
 
     class Meta:

@@ -7,6 +7,7 @@ else to the person of the first earlier record that has one of them, or else to 
 from typing import Any, Final
 
 from core6.analytics.record_values import BadRecord
+from core6.database import timestamps
 
 STAGE: Final = """
 CREATE TEMPORARY TABLE staged_person (
@@ -59,7 +60,7 @@ ORDER BY n.position, n.distinct_id NULLS FIRST LIMIT 1"""
 
 _INSERT = """
 INSERT INTO analytics_person (project_id, uuid, properties, is_identified, created_at)
-SELECT %s, o.owner, coalesce(s.properties, '{}'), coalesce(s.is_identified, false), coalesce(s.created_at, now())
+SELECT %s, o.owner, coalesce(s.properties, '{}'), coalesce(s.is_identified, false), coalesce(s.created_at, %s)
 FROM staged_person s JOIN staged_owner o USING (position) WHERE o.is_new AND o.first = o.position"""
 
 # The last record with a field wins.
@@ -96,7 +97,7 @@ def merge(cursor: Any, project_id: int) -> int:
     _find_owners(cursor, project_id)
     changed = 0
     for statement, parameters in (
-        (_INSERT, [project_id]),
+        (_INSERT, [project_id, timestamps.now()]),
         (_UPDATE, [project_id, project_id]),
         (_INSERT_NAMES, [project_id]),
     ):

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest
-from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,6 +17,7 @@ from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey, User
 from core6.api import access
 from core6.api.parsers import LARGEST_WITH_KEY, UNREADABLE
+from core6.database import timestamps
 
 BEARER = re.compile(r"Bearer\s+(\S.+)")
 #: `last_used_at` is written at most this often.
@@ -26,7 +26,7 @@ USE_RECORDED_EVERY = timedelta(hours=1)
 
 def record_use(api_key: str) -> None:
     """Record that a key, by its id, is used now."""
-    PersonalAPIKey.objects.filter(pk=api_key).update(last_used_at=timezone.now())
+    PersonalAPIKey.objects.filter(pk=api_key).update(last_used_at=timestamps.now())
 
 
 def caller_of(request: HttpRequest) -> tuple[int | None, str | None]:
@@ -59,7 +59,7 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
         if facts is None:
             raise AuthenticationFailed(f"Personal API key found in request {place} is invalid.")
         used_at = facts.key.last_used_at
-        if used_at is None or used_at < timezone.now() - USE_RECORDED_EVERY:
+        if used_at is None or used_at < timestamps.now() - USE_RECORDED_EVERY:
             record_use(facts.key.pk)
         return facts.key.user, facts
 

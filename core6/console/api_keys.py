@@ -10,7 +10,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectMultipleWidget
 
@@ -19,6 +18,7 @@ from core6.accounts.models import Organization, PersonalAPIKey
 from core6.accounts.scopes import ACTIONS, ALL
 from core6.console.site import ConsoleAdmin
 from core6.console.times import when
+from core6.database import timestamps
 from core6.security.masking import mask_key
 from projects.models import Project
 
@@ -73,7 +73,7 @@ class UseFilter(SimpleListFilter):
         return [("month", "within 30 days"), ("old", "not within 30 days"), ("never", "never")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        month = timezone.now() - timedelta(days=30)
+        month = timestamps.now() - timedelta(days=30)
         match self.value():
             case "month":
                 return queryset.filter(last_used_at__gte=month)

@@ -9,12 +9,14 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from unfold.decorators import display
 
+from core6.database import timestamps
+
 _UNITS: Final = ((365 * 86400, "year"), (30 * 86400, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def distance(moment: datetime) -> str:
     """Return how long ago a moment was, or in how long it will be, in its largest unit."""
-    seconds = (timezone.now() - moment).total_seconds()
+    seconds = (timestamps.now() - moment).total_seconds()
     for size, unit in _UNITS:
         if count := int(abs(seconds) // size):
             text = f"{count} {unit}{'' if count == 1 else 's'}"

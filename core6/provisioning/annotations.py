@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.utils import timezone
-
 from annotations.models import Annotation
 from annotations.serializers import AnnotationSerializer
 from core6.analytics.models import Dashboard, Insight
 from core6.analytics.records import moment
+from core6.database import timestamps
 from core6.provisioning.project_entries import AnnotationEntry
 from core6.provisioning.rows import check_valid, get_unique
 from core6.provisioning.run import Run
@@ -21,7 +20,7 @@ def provision_annotation(run: Run, project: Project, entry: AnnotationEntry) -> 
     """Create or update the annotation; return its id. Raises WorldError."""
     given = entry.given("content", "date_marker", "scope", "creation_type")
     if entry.date_marker is not None:
-        given["date_marker"], _ = moment(entry.date_marker, "date_marker", timezone.now())
+        given["date_marker"], _ = moment(entry.date_marker, "date_marker", timestamps.now())
     found = _find(project, entry, given.get("date_marker"))
     if found is None:
         given = {"scope": entry.scope, **given}

@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import Annotated, Any, Final, Literal, Self
 
-from django.utils import timezone
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from annotations.models import Annotation
@@ -11,6 +10,7 @@ from cohorts.models import Cohort
 from core6.analytics.models import Dashboard, GroupType, Insight
 from core6.analytics.record_values import BadRecord
 from core6.analytics.records import moment
+from core6.database import timestamps
 from core6.provisioning.columns import Column, several
 from core6.provisioning.criteria import Filters, check_filters
 from core6.provisioning.entry import CREATOR, Entry
@@ -76,7 +76,7 @@ def _checked_moment(value: Any) -> Any:
     if value is None:
         return None
     try:
-        moment(value, "date_marker", timezone.now())
+        moment(value, "date_marker", timestamps.now())
     except BadRecord as error:
         raise ValueError(error.why) from error
     return value

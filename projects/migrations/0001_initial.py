@@ -2,7 +2,7 @@
 
 import core6.accounts.ids
 import django.db.models.deletion
-import django.utils.timezone
+import core6.database.timestamps
 import projects.models
 from django.db import migrations, models
 
@@ -24,8 +24,8 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(default='Default project', max_length=200)),
                 ('api_token', models.CharField(default=projects.models.api_token, max_length=200, unique=True)),
                 ('timezone', models.CharField(default='UTC', max_length=240)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
+                ('updated_at', core6.database.timestamps.ChangedAtField()),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='projects', to='accounts.organization')),
             ],
         ),

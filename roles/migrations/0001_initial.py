@@ -3,7 +3,7 @@
 import core6.accounts.ids
 import django.db.models.deletion
 import django.db.models.functions.text
-import django.utils.timezone
+import core6.database.timestamps
 from django.db import migrations, models
 
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core6.accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
                 ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.user')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='roles', to='accounts.organization')),
             ],
@@ -30,8 +30,8 @@ class Migration(migrations.Migration):
             name='RoleMembership',
             fields=[
                 ('id', models.UUIDField(default=core6.accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('joined_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('joined_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
+                ('updated_at', core6.database.timestamps.ChangedAtField()),
                 ('organization_member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.membership')),
                 ('role', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='roles.role')),
             ],

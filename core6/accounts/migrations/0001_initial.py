@@ -3,7 +3,7 @@
 import core6.accounts.ids
 import core6.accounts.models
 import django.contrib.postgres.fields
-import django.utils.timezone
+import core6.database.timestamps
 from django.db import migrations, models
 
 
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('role_at_organization', models.CharField(blank=True, choices=[('engineering', 'Engineering'), ('data', 'Data'), ('product', 'Product'), ('founder', 'Founder'), ('leadership', 'Leadership'), ('marketing', 'Marketing'), ('sales', 'Sales'), ('other', 'Other')], max_length=64, null=True)),
                 ('is_active', models.BooleanField(default=True)),
                 ('is_staff', models.BooleanField(default=False, help_text='May use the admin console.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
@@ -39,8 +39,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core6.accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('level', models.PositiveSmallIntegerField(choices=[(1, 'Member'), (8, 'Admin'), (15, 'Owner')], default=1)),
-                ('joined_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('joined_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
+                ('updated_at', core6.database.timestamps.ChangedAtField()),
             ],
         ),
         migrations.CreateModel(
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=core6.accounts.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
             ],
         ),
         migrations.CreateModel(
@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), null=True, size=None)),
                 ('scoped_organizations', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), blank=True, null=True, size=None)),
                 ('scoped_teams', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, null=True, size=None)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now, editable=False)),
                 ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
             ],
         ),

@@ -2,7 +2,7 @@
 
 import core6.accounts.ids
 import django.db.models.deletion
-import django.utils.timezone
+import core6.database.timestamps
 from django.db import migrations, models
 
 
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('item_id', models.CharField(max_length=72)),
                 ('activity', models.CharField(help_text='What happened: created, updated, …', max_length=79)),
                 ('detail', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('created_at', models.DateTimeField(default=core6.database.timestamps.now)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
                 ('project', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.user')),
