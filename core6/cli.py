@@ -48,6 +48,8 @@ def _environment(arguments: list[str]) -> Iterator[None]:
     else:
         # The environment may be that of another Django project.
         os.environ["DJANGO_SETTINGS_MODULE"] = "core6.settings"
+    if arguments[:1] == ["serve"] and "--lab" in arguments:
+        os.environ["CORE6_IN_LAB"] = "true"
     if arguments[:1] == ["serve"] and "--fresh" in arguments:
         with TemporaryDirectory(prefix="core6-fresh-", ignore_cleanup_errors=True) as directory:
             os.environ["CORE6_DATA_DIR"] = directory

@@ -163,38 +163,44 @@ def _without_empty(detail: Any) -> Any:
     return detail
 
 
-def _answer(status: int, code: str, detail: str, kind: str = "invalid_request") -> JsonResponse:
-    return JsonResponse({"type": kind, "code": code, "detail": detail, "attr": None}, status=status)
+def answer(status: int, code: str, detail: str, kind: str = "invalid_request", attr: str | None = None) -> JsonResponse:
+    """Return an error that comes from no view."""
+    return JsonResponse({"type": kind, "code": code, "detail": shortened(detail), "attr": attr}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
     """Answer what is refused before any view: a Host that is not allowed, too many fields."""
     if isinstance(exception, RequestDataTooBig):
-        return _answer(413, RequestTooLarge.default_code, str(RequestTooLarge.default_detail))
+        return too_large()
     detail = "Invalid Host header: add the host to ALLOWED_HOSTS." if "HTTP_HOST" in str(exception) else "Bad request."
-    return _answer(400, BadRequestError.default_code, detail)
+    return answer(400, BadRequestError.default_code, detail)
+
+
+def too_large() -> JsonResponse:
+    """Return the answer to a body that is larger than the server takes."""
+    return answer(413, RequestTooLarge.default_code, str(RequestTooLarge.default_detail))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return _answer(
+    return answer(
         403, "permission_denied", str(exceptions.PermissionDenied.default_detail), kind="authentication_error"
     )
 
 
 def unauthorized(detail: str) -> JsonResponse:
     """Return the 401 of a page outside the API; `detail` says which token to send."""
-    response = _answer(401, "not_authenticated", detail, kind="authentication_error")
+    response = answer(401, "not_authenticated", detail, kind="authentication_error")
     response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
-    return _answer(404, "not_found", endpoint_not_found(request.path_info))
+    return answer(404, "not_found", endpoint_not_found(request.path_info))
 
 
 def unavailable() -> JsonResponse:
     """Return the answer of a server whose database takes too long."""
-    response = _answer(
+    response = answer(
         503, ServiceUnavailable.default_code, str(ServiceUnavailable.default_detail), ServiceUnavailable.default_type
     )
     response.headers["Retry-After"] = str(ServiceUnavailable.wait)
@@ -203,7 +209,7 @@ def unavailable() -> JsonResponse:
 
 def request_timeout() -> JsonResponse:
     """Return the answer to a client that sends its body too slowly (D79); the connection ends with it."""
-    response = _answer(408, "request_timeout", "The body came too slowly: send it faster.")
+    response = answer(408, "request_timeout", "The body came too slowly: send it faster.")
     response.headers["Connection"] = "close"
     return response
 
@@ -211,13 +217,13 @@ def request_timeout() -> JsonResponse:
 def overloaded() -> JsonResponse:
     """Return the answer of a server that has too many requests already."""
     detail = "The server has too many requests at the moment: try again."
-    response = _answer(503, ServiceUnavailable.default_code, detail, ServiceUnavailable.default_type)
+    response = answer(503, ServiceUnavailable.default_code, detail, ServiceUnavailable.default_type)
     response.headers["Retry-After"] = str(ServiceUnavailable.wait)
     return response
 
 
 def server_error(request: HttpRequest | None = None) -> JsonResponse:
-    return _answer(500, "error", "A server error occurred.", kind="server_error")
+    return answer(500, "error", "A server error occurred.", kind="server_error")
 
 
 class NoDebugPagesMiddleware:

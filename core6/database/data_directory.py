@@ -1,8 +1,8 @@
 """The directory for data that must survive a restart: the embedded database and the generated secrets.
 
 It contains `postgres/` (the database), `run/` (its socket), `pgpass` (its password, which every command reads only
-from there), `secret_key`, `demo_key`, `demo_password`, the locks `owner.lock`, `users.lock` and `secret_key.lock`, and
-`postgres.log`.
+from there), `secret_key`, `demo_key`, `demo_password`, `lab` (if `serve --lab` made the directory; the seconds that
+its clock is ahead), the locks `owner.lock`, `users.lock` and `secret_key.lock`, and `postgres.log`.
 """
 
 import fcntl
@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Final, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import SimpleLazyObject
 
 from core6.terminal.program import IS_CHECKOUT, ROOT
+
+LAB: Final = "lab"
 
 
 class Unusable(Exception):
@@ -72,6 +74,22 @@ def prepare(directory: Path) -> None:
         raise Unusable(
             f"the data directory {directory} cannot be written ({error.strerror}): set CORE6_DATA_DIR to one that can"
         ) from error
+
+
+def is_lab(directory: Path) -> bool:
+    """Return whether `serve --lab` made the directory."""
+    return (directory / LAB).exists()
+
+
+def mark_as_lab(directory: Path) -> None:
+    """Note that `serve --lab` makes the directory; raises Unusable for one that is there already without a lab."""
+    if not is_lab(directory) and (directory / "postgres").exists():
+        raise Unusable(
+            f"{directory} has a database that was made without a lab, which could lose its data:"
+            " use --fresh, or set CORE6_DATA_DIR to another directory"
+        )
+    prepare(directory)
+    write_private(directory / LAB, "0\n")  # each start begins with the time of the machine
 
 
 def write_private(path: Path, text: str) -> None:

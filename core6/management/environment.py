@@ -61,6 +61,7 @@ ENVIRONMENT: Final[dict[str, tuple[Any, str]]] = {
     "IDEMPOTENCY_MB": (_positive, "50"),
     "LOG_LEVEL": (_level, "WARNING"),
     "METRICS_TOKEN": (str, ""),
+    "LAB_TOKEN": (str, ""),
 }
 
 

@@ -51,13 +51,20 @@ def own(server: embedded.Server) -> None:
             time.sleep(0.1)
 
 
-def start_web(options: dict[str, Any], port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start_web(options: dict[str, Any], host: str, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start the web server on a free port."""
     command = [
         *program.python("-m", "core6.serving", "core6.wsgi:application"),
-        *("--host", options["host"], "--port", str(port)),
+        *("--host", host, "--port", str(port)),
         *("--workers", str(options["workers"]), "--threads", str(_THREADS), "--stop-seconds", str(STOP_SECONDS)),
     ]
+    environment = {**environment, "DJANGO_SETTINGS_MODULE": "core6.settings"}
+    return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=program.ROOT, env=environment)
+
+
+def start_lab(host: str, port: int, target: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start the process that listens for the web server at `target`, with the operations of the lab."""
+    command = [*program.python("-m", "core6.lab"), "--host", host, "--port", str(port), "--target", target]
     environment = {**environment, "DJANGO_SETTINGS_MODULE": "core6.settings"}
     return processes.spawn(command, on_parent_death=signal.SIGKILL, cwd=program.ROOT, env=environment)
 

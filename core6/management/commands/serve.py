@@ -17,14 +17,14 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from core6.accounts.models import User
-from core6.database import embedded, processes
+from core6.database import data_directory, embedded, processes
 from core6.database.data_directory import Unusable
 from core6.management.base import CommandBase, readable
 from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
 from core6.management.environment import shown
 from core6.security import exposure
-from core6.serving.children import STOP_SECONDS, own, start_web, start_worker, stop, wait_until_ready
+from core6.serving.children import STOP_SECONDS, own, start_lab, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
 from core6.serving.executed import Executed
 from core6.serving.ports import free_port
@@ -33,6 +33,8 @@ from core6.terminal import program
 from core6.terminal.progress import progress
 
 _DATABASE = "the database"
+_LOCAL = "127.0.0.1"
+_SHORTEST_TOKEN = 32
 _STOPPING = "Stopping: requests in flight are finished first."
 
 
@@ -58,6 +60,7 @@ class Command(CommandBase):
             metavar="COMMAND",
             help="save a state, run this with CORE6_URL and CORE6_API_KEY set, then stop",
         )
+        parser.add_argument("--lab", action="store_true", help="for tests of clients: faults, journal, clock, reset")
         parser.add_argument("--fresh", action="store_true", help="a new data directory, which is removed at the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,8 +68,12 @@ class Command(CommandBase):
         self.children: list[processes.Child] = []
         self.is_ready = False
         self.executed: Executed | None = None
-        if options["fresh"] and not settings.IS_EMBEDDED:
-            raise CommandError("--fresh makes a database of its own: unset DATABASE_URL, or leave --fresh out")
+        for option in ("fresh", "lab"):
+            if options[option] and not settings.IS_EMBEDDED:
+                url = shown("DATABASE_URL")
+                raise CommandError(f"--{option} makes a database of its own: unset {url}, or leave --{option} out")
+        if settings.IS_LAB:
+            _check_lab(options)
         #: Where the processes that count for Prometheus write what the others read.
         self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
         raise_stopped_on_signals()
@@ -119,6 +126,8 @@ class Command(CommandBase):
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
+                if settings.IS_LAB:
+                    data_directory.mark_as_lab(settings.DATA_DIRECTORY)
                 own(self.server)
                 self._keep(_DATABASE, self.server.launch, self.server.process)
             work.now = options["provision"] or "the data"
@@ -129,7 +138,7 @@ class Command(CommandBase):
                 "CORE6_DATA_DIR": str(settings.DATA_DIRECTORY),
                 **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {}),
             }
-            web = self._keep("the web server", lambda: start_web(options, port, environment))
+            web = self._listen(options, url, port, environment)
             if not options["no_worker"]:
                 self._keep("the job worker", lambda: start_worker(environment))
             wait_until_ready(url, web.process)
@@ -139,11 +148,22 @@ class Command(CommandBase):
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, start, options["host"])
-        if options["exec"]:
+        if options["exec"] or options["lab"]:
             with progress("Saving a state for `reset`"):
                 call_command("reset", "--save", "--yes", stdout=StringIO())
+        if options["exec"]:
             with held():
                 self.executed = Executed(options["exec"], url, start["key"])
+
+    def _listen(self, options: dict[str, Any], url: str, port: int, environment: dict[str, str]) -> processes.Child:
+        """Start the web server at `port`; in the lab, start the process that listens there in front of it."""
+        if not options["lab"]:
+            return self._keep("the web server", lambda: start_web(options, options["host"], port, environment))
+        inner = free_port(_LOCAL, 0)
+        web = self._keep("the web server", lambda: start_web(options, _LOCAL, inner, environment))
+        target = f"http://{_LOCAL}:{inner}"
+        wait_until_ready(target, web.process)
+        return self._keep("the lab", lambda: start_lab(options["host"], port, target, environment))
 
     def _keep(
         self,
@@ -178,6 +198,9 @@ class Command(CommandBase):
             self.stdout.write(f"  names         {', '.join(settings.ALLOWED_HOSTS)} (add others to {name})")
         if settings.IS_EMBEDDED:
             self.stdout.write(f"  data          {settings.DATA_DIRECTORY}")
+        if settings.IS_LAB:
+            needs = f"with {shown('LAB_TOKEN')} as bearer token" if settings.LAB_TOKEN else "without a key"
+            self.stdout.write(f"  lab           {url}/_lab/, {needs}")
         self.stdout.write(f"  organization  {start['organization'] or '-'}")
         self.stdout.write(f"  project       {project or '-'}")
         new = f"{program.NAME} create_api_key --help"
@@ -189,6 +212,17 @@ class Command(CommandBase):
             self.stdout.write(f'Try it:\n  curl -H "Authorization: Bearer {key}" {named}{url}{path}')
         self.stdout.write("Ctrl-C stops it.")
         self.stdout.flush()
+
+
+def _check_lab(options: dict[str, Any]) -> None:
+    """Refuse a lab that its own directory does not belong to, or that strangers could reach without a token."""
+    if not options["lab"]:
+        raise CommandError(f"{settings.DATA_DIRECTORY} was made by `serve --lab`: add --lab, or set CORE6_DATA_DIR")
+    token, name = settings.LAB_TOKEN, shown("LAB_TOKEN")
+    if token and len(token) < _SHORTEST_TOKEN:
+        raise CommandError(f"{name} is too short: use {_SHORTEST_TOKEN} random characters or more")
+    if not token and (settings.IS_BEHIND_PROXY or not exposure.is_loopback(options["host"])):
+        raise CommandError(f"others can reach this lab, and could wipe it: set {name}, or listen on {_LOCAL} alone")
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,0 +1,87 @@
+"""Computes all cohorts, so that a test need not poll `is_calculating`."""
+
+import time
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from cohorts.calculation.dependencies import lock_definitions, references_in, related
+from cohorts.calculation.queue import enqueue
+from cohorts.models import Calculation, Cohort
+from core6.lab.refusals import Refused
+
+#: In seconds.
+_PATIENCE: Final = 60.0
+_PAUSE: Final = 0.005
+#: Jobs that somebody requested have a lock; periodic ones have none.
+_WAITING: Final = """
+SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock IS NOT NULL)"""
+
+
+def settle() -> dict[str, Any]:
+    """Wait for all jobs, compute every dynamic cohort, and return how many, and the errors.
+
+    All are computed, also those whose inputs are as before: that takes milliseconds, and an error shows each time.
+    Raises Refused (503) if that takes longer than 60 s.
+    """
+    started = time.monotonic()
+    deadline = started + _PATIENCE
+    _wait(deadline)
+    rows = Cohort.objects.filter(is_static=False, deleted=False)
+    for project in rows.values_list("project_id", flat=True).distinct().order_by("project_id"):
+        _request(project)
+    _wait(deadline)
+    return {
+        "cohorts": rows.count(),
+        "errors": _errors(),
+        "milliseconds": round((time.monotonic() - started) * 1000),
+    }
+
+
+def _request(project_id: int) -> None:
+    """Request the calculation of all dynamic cohorts of a project, what others refer to first."""
+    with transaction.atomic():
+        lock_definitions(project_id)
+        rows = Cohort.objects.filter(project=project_id, is_static=False, deleted=False)
+        keys = set(rows.values_list("pk", flat=True))
+        rows.update(is_calculating=True, pending_version=Coalesce(F("pending_version"), 0) + 1)
+        graph = references_in(project_id)
+        ordered = dict.fromkeys(each for key in sorted(keys) for each in related(key, graph) if each in keys)
+        for key in ordered:
+            enqueue("calculate_cohort", cohort_id=key)
+
+
+def _wait(deadline: float) -> None:
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_WAITING)
+            (is_waiting,) = cursor.fetchone()
+        if not is_waiting:
+            return
+        if time.monotonic() > deadline:
+            detail = f"The jobs are not done after {_PATIENCE:g} s: look at the log, and whether a job worker runs."
+            raise Refused(detail, status=503, code="service_unavailable")
+        time.sleep(_PAUSE)
+
+
+def _errors() -> list[dict[str, Any]]:
+    """Return the cohorts whose last calculation failed."""
+    last = (
+        Calculation.objects.filter(cohort__is_static=False, cohort__deleted=False)
+        .order_by("cohort", "-pk")
+        .distinct("cohort")
+        .select_related("cohort")
+    )
+    return [
+        {
+            "cohort": run.cohort_id,
+            "name": run.cohort.name,
+            "project": run.cohort.project_id,
+            "code": run.error_code,
+            "error": run.error,
+        }
+        for run in last
+        if run.error
+    ]
