@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "core6.idempotency",
     "core6.rate_limits",
     "core6.traffic",
+    "core6.capture",
     "projects",
     "roles",
     "annotations",

@@ -18,7 +18,10 @@ from core6.database import timestamps
 from core6.rate_limits.models import Window
 from core6.traffic.models import Minute
 
-PERSON_TABLES = ("analytics_event", "analytics_distinctid", "analytics_person", "cohorts_cohortmember")
+PERSON_TABLES = (
+    *("analytics_event", "analytics_personoverride", "analytics_distinctid", "analytics_person"),
+    "cohorts_cohortmember",
+)
 
 
 @app.periodic(cron="* * * * * */10")  # the sixth field is seconds

@@ -20,6 +20,7 @@ urlpatterns = [
     *(path("api/environments/<str:project_id>/", include(each)) for each in _BELOW_PROJECTS),
     path("api/", include(projects.urls.root_patterns("environments"))),
     path("", include("core6.api.openapi.pages")),
+    path("", include("core6.capture.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     # Not include(), which would load the console at every start: this loads it with the first request for it.
     URLResolver(RoutePattern("admin/"), "core6.console.urls", app_name="admin", namespace="admin"),

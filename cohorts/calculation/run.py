@@ -23,6 +23,7 @@ from cohorts.models import NOTHING, Calculation, Cohort
 from cohorts.sql.compile import NoCriteria, compile_criteria
 from cohorts.sql.fragments import Sql
 from cohorts.sql.property_values import CompileError
+from core6.analytics.models import PersonOverride
 from core6.analytics.moving import are_moving, prevent_moving
 from core6.database import timestamps
 from core6.jobs import is_unreachable
@@ -133,7 +134,13 @@ def compile_for_project(criteria: Criteria, project_id: int) -> Sql:
     """Return the statement that selects the persons of a project who meet the criteria now; raises CompileError."""
     named = known(project_id, {leaf.value for leaf in leaves(criteria.properties) if isinstance(leaf, CohortFilter)})
     live = set(Cohort.objects.filter(pk__in=named, deleted=False).values_list("pk", flat=True))
-    return compile_criteria(criteria, project_id=project_id, clock=clock_of(project_id), cohorts=live)
+    return compile_criteria(
+        criteria,
+        project_id=project_id,
+        clock=clock_of(project_id),
+        cohorts=live,
+        has_overrides=PersonOverride.objects.filter(project_id=project_id).exists(),
+    )
 
 
 def _compute(cohort: Cohort, run: Calculation) -> None:

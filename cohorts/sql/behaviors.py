@@ -17,22 +17,45 @@ _LARGEST_COUNT = 2**62
 _LONGEST_SPAN = 10_000 * SECONDS["y"]
 
 
-def compile_behavior(leaf: BehavioralFilter, *, project_id: int, clock: Clock) -> Sql:
-    """Return `SELECT person_uuid` of the persons who meet the criterion now; raises CompileError."""
+def compile_behavior(leaf: BehavioralFilter, *, project_id: int, clock: Clock, has_overrides: bool = False) -> Sql:
+    """Return `SELECT person_uuid` of the persons who meet the criterion now; raises CompileError.
+
+    With `has_overrides` there are merged persons whose events do not name their new person yet (E13).
+    """
     compile_kind = _KINDS.get(leaf.value)
     if compile_kind is None:
         raise CompileError(f"unknown behaviour {leaf.value!r}")
-    return compile_kind(_Behavior(leaf, project_id, clock))
+    return compile_kind(_Behavior(leaf, project_id, clock, has_overrides=has_overrides))
 
 
 class _Behavior:
     """The parts that the kinds share: the matching events, and the time spans of the criterion."""
 
-    def __init__(self, leaf: BehavioralFilter, project_id: int, clock: Clock) -> None:
+    def __init__(self, leaf: BehavioralFilter, project_id: int, clock: Clock, *, has_overrides: bool) -> None:
         self.leaf = leaf
         self.project_id = project_id
         self.clock = clock
         self.now = clock.now
+        self.has_overrides = has_overrides
+
+    @property
+    def person(self) -> str:
+        """The person of event e."""
+        return self._person("e")
+
+    def _person(self, name: str) -> str:
+        return f"coalesce({name}_o.new_uuid, {name}.person_uuid)" if self.has_overrides else f"{name}.person_uuid"
+
+    def _from(self, name: str) -> str:
+        """Return the events, with their overrides if there are any."""
+        table = f"analytics_event {name}"
+        if not self.has_overrides:
+            return table
+        other = f"{name}_o"
+        return (
+            f"{table} LEFT JOIN analytics_personoverride {other} ON {other}.project_id = {name}.project_id"
+            f" AND {other}.old_uuid = {name}.person_uuid"
+        )
 
     def events(self, since: datetime | None, until: datetime | None = None, *, are_all: bool = False) -> Sql:
         """Return `FROM … WHERE` of the matching events in (since, until]; `until` is now by default.
@@ -45,7 +68,7 @@ class _Behavior:
         if not are_all and self.leaf.event_filters:
             parts.append(self.conditions())
         where = all_of(parts)
-        return Sql(f"FROM analytics_event e WHERE {where.text}", where.values)
+        return Sql(f"FROM {self._from('e')} WHERE {where.text}", where.values)
 
     def conditions(self) -> Sql:
         """Return the condition that an event meets all `event_filters`."""
@@ -62,7 +85,7 @@ class _Behavior:
         other = self._event("f", leaf.seq_event, leaf.seq_event_type)
         span = self.span(leaf.seq_time_value, leaf.seq_time_interval)
         return Sql(
-            f"EXISTS (SELECT 1 FROM analytics_event f WHERE {other.text} AND f.person_uuid = e.person_uuid"
+            f"EXISTS (SELECT 1 FROM {self._from('f')} WHERE {other.text} AND {self._person('f')} = {self.person}"
             " AND f.timestamp > e.timestamp AND f.timestamp <= e.timestamp + %s AND f.timestamp <= %s)",
             (*other.values, span, self.now),
         )
@@ -136,18 +159,18 @@ def positive(name: str, value: Any) -> int:
 
 def _once(behavior: _Behavior) -> Sql:
     events = behavior.events(*behavior.main_span())
-    return Sql(f"SELECT DISTINCT e.person_uuid {events.text}", events.values)
+    return Sql(f"SELECT DISTINCT {behavior.person} AS person_uuid {events.text}", events.values)
 
 
-def _grouped(events: Sql, having: Sql) -> Sql:
+def _grouped(behavior: _Behavior, events: Sql, having: Sql) -> Sql:
     return Sql(
-        f"SELECT e.person_uuid {events.text} GROUP BY e.person_uuid HAVING {having.text}",
+        f"SELECT {behavior.person} AS person_uuid {events.text} GROUP BY 1 HAVING {having.text}",
         (*events.values, *having.values),
     )
 
 
 def _several_times(behavior: _Behavior) -> Sql:
-    return _grouped(behavior.events(*behavior.main_span()), behavior.counted())
+    return _grouped(behavior, behavior.events(*behavior.main_span()), behavior.counted())
 
 
 def _first_time(behavior: _Behavior) -> Sql:
@@ -156,17 +179,21 @@ def _first_time(behavior: _Behavior) -> Sql:
     if behavior.leaf.event_filters:
         meets = behavior.conditions()
         parts.append(Sql(f"min(e.timestamp) FILTER (WHERE {meets.text}) = min(e.timestamp)", meets.values))
-    return _grouped(behavior.events(None, are_all=True), all_of(parts))
+    return _grouped(behavior, behavior.events(None, are_all=True), all_of(parts))
 
 
 def _sequence(behavior: _Behavior) -> Sql:
     events, followed = behavior.events(*behavior.main_span()), behavior.followed()
-    return Sql(f"SELECT DISTINCT e.person_uuid {events.text} AND {followed.text}", (*events.values, *followed.values))
+    return Sql(
+        f"SELECT DISTINCT {behavior.person} AS person_uuid {events.text} AND {followed.text}",
+        (*events.values, *followed.values),
+    )
 
 
 def _stopped(behavior: _Behavior) -> Sql:
     start, end = behavior.main_span()
     return _grouped(
+        behavior,
         behavior.events(start),
         Sql("min(e.timestamp) <= %s AND max(e.timestamp) <= %s", (end, behavior.later_start())),
     )
@@ -175,6 +202,7 @@ def _stopped(behavior: _Behavior) -> Sql:
 def _restarted(behavior: _Behavior) -> Sql:
     (start, end), later = behavior.main_span(), behavior.later_start()
     return _grouped(
+        behavior,
         behavior.events(None),
         Sql(
             "max(e.timestamp) > %s AND min(e.timestamp) <= %s AND NOT bool_or(e.timestamp > %s AND e.timestamp <= %s)",
@@ -196,8 +224,8 @@ def _regularly(behavior: _Behavior) -> Sql:
         raise CompileError("the time lies too far back") from error
     events, counted = behavior.events(start, end), behavior.counted()
     periods = (
-        f"SELECT e.person_uuid, floor(extract(epoch FROM %s - e.timestamp) / %s) AS period {events.text}"
-        f" GROUP BY 1, 2 HAVING {counted.text}"
+        f"SELECT {behavior.person} AS person_uuid, floor(extract(epoch FROM %s - e.timestamp) / %s) AS period"
+        f" {events.text} GROUP BY 1, 2 HAVING {counted.text}"
     )
     return Sql(
         f"SELECT person_uuid FROM ({periods}) r GROUP BY person_uuid HAVING count(*) >= %s",

@@ -35,11 +35,14 @@ class NoCriteria(CompileError):
     message = "Cohort has no properties defined"
 
 
-def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohorts: Collection[int]) -> Sql:
+def compile_criteria(
+    criteria: Criteria, *, project_id: int, clock: Clock, cohorts: Collection[int], has_overrides: bool = False
+) -> Sql:
     """Return `SELECT uuid` of the persons who meet the criteria now.
 
-    `cohorts` are the ids of the project's cohorts that are not deleted: any other cohort matches nobody. Raises
-    CompileError for invalid criteria, such as negated ones only, NoCriteria for empty criteria, and TooLarge.
+    `cohorts` are the ids of the project's cohorts that are not deleted: any other cohort matches nobody. With
+    `has_overrides` events of merged persons are read through the table of overrides (E13). Raises CompileError for
+    invalid criteria, such as negated ones only, NoCriteria for empty criteria, and TooLarge.
     """
     root = criteria.properties
     if not root.values:
@@ -47,7 +50,7 @@ def compile_criteria(criteria: Criteria, *, project_id: int, clock: Clock, cohor
     check_number_of_expressions(leaves(root))
     if _is_negated(root):
         raise CompileError("Top level condition cannot be negated")
-    compiler = _Compiler(project_id, clock, cohorts)
+    compiler = _Compiler(project_id, clock, cohorts, has_overrides=has_overrides)
     compiler.join_shared_numbers(root)
     where = compiler.node(root)
     sets, joins = compiler.sets, compiler.joins
@@ -72,7 +75,7 @@ def _is_negated(node: Node) -> bool:
 
 
 class _Compiler:
-    def __init__(self, project_id: int, clock: Clock, cohorts: Collection[int]) -> None:
+    def __init__(self, project_id: int, clock: Clock, cohorts: Collection[int], *, has_overrides: bool) -> None:
         self.sets: list[Sql] = []
         self.joins: list[Sql] = []
         self._behaviors: dict[str, Sql] = {}
@@ -80,6 +83,7 @@ class _Compiler:
         self._project_id = project_id
         self._clock = clock
         self._cohorts = cohorts
+        self._has_overrides = has_overrides
 
     def join_shared_numbers(self, root: Group) -> None:
         """Join properties that are compared as numbers several times, to read each only once from its JSON."""
@@ -109,7 +113,11 @@ class _Compiler:
             prop = self._properties.get(leaf.key) or Property.of("p.properties", leaf.key)
             return condition(prop, leaf.operator, leaf.value, self._clock)
         if isinstance(leaf, BehavioralFilter):
-            return self._behaved(compile_behavior(leaf, project_id=self._project_id, clock=self._clock))
+            return self._behaved(
+                compile_behavior(
+                    leaf, project_id=self._project_id, clock=self._clock, has_overrides=self._has_overrides
+                )
+            )
         if leaf.value not in self._cohorts:
             return FALSE
         return self._joined(

@@ -105,6 +105,15 @@ class DistinctId(models.Model):
         indexes: ClassVar = [models.Index(fields=["project_id", "person_uuid"], name="distinct_id_of_a_person")]
 
 
+class PersonOverride(models.Model):
+    """Events of a merged person belong to another one (E13), until a job has written that into the events."""
+
+    pk = models.CompositePrimaryKey("project_id", "old_uuid")
+    project_id = models.BigIntegerField()
+    old_uuid = models.UUIDField()
+    new_uuid = models.UUIDField()
+
+
 class Event(models.Model):
     """An event of a person; append-only."""
 

@@ -11,6 +11,7 @@ from django.middleware.security import SecurityMiddleware
 from django.utils.module_loading import import_string
 
 from core6.api import error_pages
+from core6.api.paths import is_for_programs
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -43,7 +44,7 @@ class ApiMiddleware:
         except DisallowedHost as error:
             response: HttpResponse = error_pages.bad_request(request, error)
         else:
-            response = (self._api if request.path_info.startswith("/api/") else self._pages)(request)
+            response = (self._api if is_for_programs(request.path_info) else self._pages)(request)
         if request.path_info.startswith("/api/"):
             # A response with a tag may be stored, but must be revalidated: the key may have been revoked since.
             response.headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")

@@ -17,7 +17,10 @@ from core6.terminal import program
 #: The others are colocated with the first: all rows of a project are on one node.
 #: Requests join the first three, and are slow between the distribution of the first and of the third, so the largest of
 #: them comes first. Only calculations read events, and these wait meanwhile.
-PEOPLE: Final = ("analytics_person", "analytics_distinctid", "cohorts_cohortmember", "analytics_event")
+PEOPLE: Final = (
+    *("analytics_person", "analytics_distinctid", "cohorts_cohortmember", "analytics_personoverride"),
+    "analytics_event",
+)
 COLUMN: Final = "project_id"
 #: The small tables that a statement joins with persons: only `verify` does, over all projects.
 JOINED: Final = ("projects_project", "cohorts_cohort", "procrastinate_jobs")

@@ -15,9 +15,10 @@ from core6.lab.refusals import Refused
 #: In seconds.
 _PATIENCE: Final = 60.0
 _PAUSE: Final = 0.005
-#: Jobs that somebody requested have a lock; periodic ones have none.
+#: Jobs that somebody requested have a lock; periodic ones have none. Those for later are not waited for.
 _WAITING: Final = """
-SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock IS NOT NULL)"""
+SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock IS NOT NULL
+    AND (status = 'doing' OR status = 'todo' AND coalesce(scheduled_at, now()) <= now()))"""
 
 
 def settle() -> dict[str, Any]:

@@ -23,10 +23,11 @@ from granian.rsgi import Scope
 from core6.api import errors
 from core6.api.middleware import protective_headers
 from core6.api.parsers import ENDED_EARLY
+from core6.api.paths import is_ingestion
 from core6.observability import request_id
 from core6.observability.health import Health
 from core6.serving.bodies import Body, Receiver, TooMuchHeld, TooSlow
-from core6.serving.limits import MOST_HELD, MOST_WAITING
+from core6.serving.limits import LARGEST_OF_EVENTS, MOST_HELD, MOST_WAITING
 from core6.serving.readers import cut_stalled_readers
 from core6.serving.threads import Overloaded, Threads
 from core6.traffic.counter import PERIOD, Counter
@@ -49,7 +50,7 @@ class Application:
         self._wsgi, self._count = wsgi, threads
         self._silent_until = 0.0
         self._counter = Counter()
-        self._bodies = Receiver(largest=settings.DATA_UPLOAD_MAX_MEMORY_SIZE, most_held=MOST_HELD)
+        self._bodies = Receiver(largest=_largest_body, most_held=MOST_HELD)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the threads; they must not exist before the fork."""
@@ -113,6 +114,10 @@ class Application:
     def _store_counts(self) -> None:
         connection.close_if_unusable_or_obsolete()
         self._counter.write()
+
+
+def _largest_body(path: str) -> int:
+    return LARGEST_OF_EVENTS if is_ingestion(path) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def _respond(wsgi: WSGIApplication, scope: Scope, protocol: "RSGIHTTPProtocol", body: Body) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Receiving request bodies: complete (D68), limited in size, and not slower than D79 allows."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from granian.rsgi import Scope
@@ -34,9 +35,9 @@ class Body(NamedTuple):
 
 
 class Receiver:
-    """Receives bodies of at most `largest` bytes, and of at most `most_held` bytes in total."""
+    """Receives bodies of at most `largest(path)` bytes, and of at most `most_held` bytes in total."""
 
-    def __init__(self, *, largest: int, most_held: int) -> None:
+    def __init__(self, *, largest: Callable[[str], int], most_held: int) -> None:
         self._largest, self._most_held = largest, most_held
         self._held = 0
 
@@ -52,7 +53,7 @@ class Receiver:
         length = int(announced) if announced else None
         if not length and "transfer-encoding" not in headers:
             return Body(length=length)
-        most = self._largest if _may_have_key(scope) else LARGEST_WITH_KEY
+        most = self._largest(scope.path) if _may_have_key(scope) else LARGEST_WITH_KEY
         if length is not None and length > most and ("expect" in headers or length > MOST_DRAINED):
             return Body(length=length)  # a client that waits for "100 Continue" has not sent it
         kept: list[bytes] = []

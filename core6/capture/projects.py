@@ -1,0 +1,23 @@
+"""The project that a token belongs to."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from projects.models import Project
+
+
+class Target(NamedTuple):
+    """A project, as far as ingestion needs it."""
+
+    id: int
+    organization_id: UUID
+    anonymize_ips: bool
+    ingested_event: bool
+
+
+def project_of(token: str) -> Target | None:
+    """Return the project of a token; None for an unknown one, and for one that was reset."""
+    if "\0" in token:
+        return None
+    found = Project.objects.filter(api_token=token).values_list(*Target._fields).first()
+    return Target(*found) if found else None
