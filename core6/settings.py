@@ -40,6 +40,10 @@ CALCULATION_HISTORY: int = read("CALCULATION_HISTORY")
 ACTIVITY_DAYS: int = read("ACTIVITY_DAYS")
 IDEMPOTENCY_HOURS: int = read("IDEMPOTENCY_HOURS")
 IDEMPOTENCY_MB: int = read("IDEMPOTENCY_MB")
+#: Limits of ingestion (E14); 0 is none. Events of a project, and of an address, in a minute; events of a project.
+EVENTS_PER_MINUTE: int = read("EVENTS_PER_MINUTE")
+MOST_EVENTS: int = read("MOST_EVENTS")
+EVENT_RETENTION_DAYS: int = read("EVENT_RETENTION_DAYS")
 LOG_LEVEL: str = read("LOG_LEVEL")
 #: The bearer token that reads /metrics; without one there are none.
 METRICS_TOKEN: str = read("METRICS_TOKEN")

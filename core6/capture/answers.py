@@ -41,8 +41,10 @@ def _run(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpRes
     try:
         return view(request, *args, **kwargs)
     except Refused as refused:
-        kind = "authentication_error" if refused.status == 401 else "validation_error"
-        return errors.answer(refused.status, refused.code, refused.detail, kind)
+        response = errors.answer(refused.status, refused.code, refused.detail, refused.kind)
+        if refused.retry_after is not None:
+            response.headers["Retry-After"] = str(refused.retry_after)
+        return response
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Events were refused with 503: %s", masked(f"{type(error).__name__}: {error}"))
         return errors.unavailable()

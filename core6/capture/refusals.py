@@ -4,9 +4,17 @@
 class Refused(Exception):
     """The whole request is refused, and nothing of it is stored (E3)."""
 
-    def __init__(self, detail: str, *, status: int = 400, code: str = "invalid_input") -> None:
+    def __init__(
+        self, detail: str, *, status: int = 400, code: str = "invalid_input", retry_after: int | None = None
+    ) -> None:
         super().__init__(detail)
-        self.detail, self.status, self.code = detail, status, code
+        self.detail, self.status, self.code, self.retry_after = detail, status, code, retry_after
+
+    @property
+    def kind(self) -> str:
+        """The `type` of the error."""
+        kinds = {401: "authentication_error", 429: "throttled_error", 503: "server_error"}
+        return kinds.get(self.status, "validation_error" if self.status == 400 else "invalid_request")
 
 
 def unauthorized(detail: str) -> Refused:

@@ -11,6 +11,7 @@ from core6.api.parsers import ENDED_EARLY
 from core6.capture import envelope, moments
 from core6.capture.answers import answered
 from core6.capture.decoding import Received, decode
+from core6.capture.limits import check_space, count_events
 from core6.capture.projects import Target, project_of
 from core6.capture.refusals import Refused, too_large, unauthorized
 from core6.capture.store import Moved, store
@@ -45,10 +46,14 @@ def capture(request: HttpRequest, *, path: str) -> HttpResponse:
     now = timestamps.now()
     text = decode(received, largest=largest, is_legacy=path != "batch")
     batch = envelope.read(text, now=now, sent_at=_sent_at(request.GET.get("_")), is_engage=path == "engage")
+    address = request.META.get("REMOTE_ADDR", "")
+    count_events(f"address {address}", len(batch.events))
     target = project_of(batch.token)
     if target is None:
         raise unauthorized("Project API key invalid. You can find your project API key in PostHog project settings.")
-    _store(target, batch.events, request.META.get("REMOTE_ADDR", ""))
+    count_events(f"project {target.id}", len(batch.events))
+    check_space(target.id)
+    _store(target, batch.events, address)
     return HttpResponse(status=204) if request.GET.get("beacon") == "1" else JsonResponse({"status": 1})
 
 
@@ -61,7 +66,7 @@ def _store(target: Target, events: list[envelope.Incoming], address: str) -> Non
     try:
         stored = store(target.id, events, on_merge=partial(_fold_later, target))
     except Moved:
-        raise Refused("transient error, please retry", status=503, code="service_unavailable") from None
+        raise Refused("transient error, please retry", status=503, code="service_unavailable", retry_after=1) from None
     if stored.events and not target.ingested_event:
         Project.objects.filter(pk=target.id, ingested_event=False).update(ingested_event=True)
     for warning in stored.warnings:

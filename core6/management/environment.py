@@ -28,6 +28,11 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    """Return a number; 0 is no limit."""
+    return 0 if text == "0" else _positive(text)
+
+
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
@@ -60,6 +65,9 @@ ENVIRONMENT: Final[dict[str, tuple[Any, str]]] = {
     "IDEMPOTENCY_HOURS": (_positive, "24"),
     "IDEMPOTENCY_MB": (_positive, "50"),
     "LOG_LEVEL": (_level, "WARNING"),
+    "EVENTS_PER_MINUTE": (_count, "0"),
+    "MOST_EVENTS": (_count, "0"),
+    "EVENT_RETENTION_DAYS": (_count, "0"),
     "METRICS_TOKEN": (str, ""),
     "LAB_TOKEN": (str, ""),
 }

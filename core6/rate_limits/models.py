@@ -41,21 +41,21 @@ class Use(NamedTuple):
 # for the lock may have the time of an earlier window than the row's, and is counted in the row's.
 _COUNT = """
 INSERT INTO rate_limits_window AS w (api_key, seconds, started, calls)
-SELECT %s, s, to_timestamp(floor(extract(epoch FROM clock_timestamp()) / s) * s), 1
+SELECT %s, s, to_timestamp(floor(extract(epoch FROM clock_timestamp()) / s) * s), %s
 FROM unnest(%s::int[]) s ORDER BY s
 ON CONFLICT (api_key, seconds) DO UPDATE SET
-    calls = CASE WHEN w.started >= excluded.started THEN w.calls + 1 ELSE 1 END,
+    calls = CASE WHEN w.started >= excluded.started THEN w.calls + excluded.calls ELSE excluded.calls END,
     started = greatest(w.started, excluded.started)
 RETURNING seconds, calls, ceil(extract(epoch FROM w.started) + seconds - extract(epoch FROM clock_timestamp()))::int
 """
 
 
-def count_call(api_key: str, limits: Mapping[int, int]) -> list[Use]:
-    """Count a call of a key; return its windows, the shortest first. `limits` are calls by seconds.
+def count_call(api_key: str, limits: Mapping[int, int], *, calls: int = 1) -> list[Use]:
+    """Count a call of a key, or several; return its windows, the shortest first. `limits` are calls by seconds.
 
     The windows are fixed, by the clock of the database. Not for use in a transaction, which would block other calls.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [api_key, list(limits)])
+        cursor.execute(_COUNT, [api_key, calls, list(limits)])
         rows = cursor.fetchall()
-    return sorted(Use(seconds, limits[seconds], calls, max(1, resets_in)) for seconds, calls, resets_in in rows)
+    return sorted(Use(seconds, limits[seconds], all_calls, max(1, resets_in)) for seconds, all_calls, resets_in in rows)

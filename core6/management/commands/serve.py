@@ -22,7 +22,7 @@ from core6.database.data_directory import Unusable
 from core6.management.base import CommandBase, readable
 from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
-from core6.management.environment import shown
+from core6.management.environment import names_of, shown
 from core6.security import exposure
 from core6.serving.children import STOP_SECONDS, own, start_lab, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
@@ -35,6 +35,8 @@ from core6.terminal.progress import progress
 _DATABASE = "the database"
 _LOCAL = "127.0.0.1"
 _SHORTEST_TOKEN = 32
+#: Of a project, and of an address.
+_EVENTS_PER_MINUTE = "100000"
 _STOPPING = "Stopping: requests in flight are finished first."
 
 
@@ -136,6 +138,7 @@ class Command(CommandBase):
             environment = {
                 **os.environ,
                 "CORE6_DATA_DIR": str(settings.DATA_DIRECTORY),
+                **_limits_of_events(options["host"]),
                 **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {}),
             }
             web = self._listen(options, url, port, environment)
@@ -223,6 +226,15 @@ def _check_lab(options: dict[str, Any]) -> None:
         raise CommandError(f"{name} is too short: use {_SHORTEST_TOKEN} random characters or more")
     if not token and (settings.IS_BEHIND_PROXY or not exposure.is_loopback(options["host"])):
         raise CommandError(f"others can reach this lab, and could wipe it: set {name}, or listen on {_LOCAL} alone")
+
+
+def _limits_of_events(host: str) -> dict[str, str]:
+    """Return the limit of events for a server that others can reach, unless one is set (E14)."""
+    if any(name in os.environ for name in names_of("EVENTS_PER_MINUTE")) or (
+        exposure.is_loopback(host) and not settings.IS_BEHIND_PROXY
+    ):
+        return {}
+    return {"CORE6_EVENTS_PER_MINUTE": _EVENTS_PER_MINUTE}
 
 
 def _write(path: Path, text: str) -> None:
