@@ -4,7 +4,9 @@ import re
 from typing import Final
 
 #: Ingestion (core6/capture/urls.py): its clients send no key, and any origin may call it.
-_INGESTION: Final = re.compile(r"/(?:batch|e|i/v0/e|capture|track|engage|s|flags|decide|array/[^/]+/config)/?")
+_INGESTION: Final = re.compile(
+    r"/(?:batch|e|i/v0/e|i/v1/analytics/events|capture|track|engage|s|flags|decide|array/[^/]+/config)/?"
+)
 
 
 def is_ingestion(path: str) -> bool:

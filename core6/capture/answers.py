@@ -19,7 +19,12 @@ View = Callable[..., HttpResponse]
 
 
 def answered(view: View) -> View:
-    """Return a view with CORS headers and an answer to OPTIONS, whose errors are JSON."""
+    """Return a view for GET, POST and OPTIONS with CORS headers, whose errors are the JSON of the API."""
+    return allowing_origins(unavailable_without_database(_with_refusals(view)))
+
+
+def allowing_origins(view: View) -> View:
+    """Return a view that any origin may call, and that answers OPTIONS (E8)."""
 
     @csrf_exempt
     @wraps(view)
@@ -27,7 +32,7 @@ def answered(view: View) -> View:
         if request.method == "OPTIONS":
             response: HttpResponse = HttpResponse()
         elif request.method in ("GET", "POST"):
-            response = _run(view, request, *args, **kwargs)
+            response = view(request, *args, **kwargs)
         else:
             response = errors.answer(405, "method_not_allowed", f'Method "{request.method}" not allowed.')
             response.headers["Allow"] = "GET, POST, OPTIONS"
@@ -37,17 +42,36 @@ def answered(view: View) -> View:
     return answer
 
 
-def _run(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    try:
-        return view(request, *args, **kwargs)
-    except Refused as refused:
-        response = errors.answer(refused.status, refused.code, refused.detail, refused.kind)
-        if refused.retry_after is not None:
-            response.headers["Retry-After"] = str(refused.retry_after)
-        return response
-    except (DatabaseError, InterfaceError) as error:
-        logger.warning("Events were refused with 503: %s", masked(f"{type(error).__name__}: {error}"))
-        return errors.unavailable()
+def unavailable_without_database(view: View) -> View:
+    """Return a view that answers 503 when the database does not: SDKs send the events again (fact 27)."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("Events were refused with 503: %s", masked(f"{type(error).__name__}: {error}"))
+            return errors.unavailable()
+
+    return answer
+
+
+def _with_refusals(view: View) -> View:
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Refused as refused:
+            return _refusal(refused)
+
+    return answer
+
+
+def _refusal(refused: Refused) -> HttpResponse:
+    response = errors.answer(refused.status, refused.code, refused.detail, refused.kind)
+    if refused.retry_after is not None:
+        response.headers["Retry-After"] = str(refused.retry_after)
+    return response
 
 
 def _allow_origin(request: HttpRequest, response: HttpResponse) -> None:

@@ -128,9 +128,9 @@ def _event(given: Any, now: datetime, sent_at: datetime | None, *, is_engage: bo
         name = "$identify"
     if not isinstance(name, str) or not name.strip():
         raise Refused("event submitted with an empty event name")
-    properties = _storable(properties)
+    properties = storable(properties)
     return Incoming(
-        event=_storable(name)[:_LONGEST],
+        event=storable(name)[:_LONGEST],
         distinct_id=_distinct_id(given, properties),
         uuid=_uuid(given.get("uuid")),
         timestamp=moments.event_time(
@@ -154,7 +154,7 @@ def _distinct_id(given: dict[str, Any], properties: dict[str, Any]) -> str:
         value = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     if value is None or not value.strip():
         raise Refused("event submitted without a distinct_id")
-    text: str = _storable(value)
+    text: str = storable(value)
     return text[:_LONGEST]
 
 
@@ -172,11 +172,11 @@ def _object(given: dict[str, Any], properties: dict[str, Any], name: str) -> dic
     for part in (properties.get(name), given.get(name)):
         if isinstance(part, dict):
             merged |= part
-    found: dict[str, Any] = _storable(merged)
+    found: dict[str, Any] = storable(merged)
     return found
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """Return JSON that the database can store: NUL becomes U+FFFD; raises Refused for what has no meaning."""
     if isinstance(value, str):
         value = value.replace("\0", "�")

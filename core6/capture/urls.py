@@ -4,7 +4,7 @@ from typing import Final
 
 from django.urls import re_path
 
-from core6.capture import stubs, views
+from core6.capture import stubs, v1, views
 
 _EVENTS: Final = {"batch": "batch", "e": "e", "i/v0/e": "e", "capture": "capture", "track": "track", "engage": "engage"}
 
@@ -13,6 +13,7 @@ urlpatterns = [
         re_path(rf"^{path}/?$", views.capture, {"path": kind}, name=f"capture-{path.replace('/', '-')}")
         for path, kind in _EVENTS.items()
     ),
+    re_path(r"^i/v1/analytics/events/?$", v1.events, name="capture-v1"),
     re_path(r"^(?:flags|decide)/?$", stubs.flags, name="flags"),
     re_path(r"^array/(?P<token>[^/]+)/config/?$", stubs.config, name="remote-config"),
     re_path(r"^s/?$", stubs.dropped, name="recordings"),

@@ -47,17 +47,19 @@ def capture(request: HttpRequest, *, path: str) -> HttpResponse:
     text = decode(received, largest=largest, is_legacy=path != "batch")
     batch = envelope.read(text, now=now, sent_at=_sent_at(request.GET.get("_")), is_engage=path == "engage")
     address = request.META.get("REMOTE_ADDR", "")
-    count_events(f"address {address}", len(batch.events))
     target = project_of(batch.token)
     if target is None:
+        count_events(f"address {address}", len(batch.events))
         raise unauthorized("Project API key invalid. You can find your project API key in PostHog project settings.")
-    count_events(f"project {target.id}", len(batch.events))
-    check_space(target.id)
-    _store(target, batch.events, address)
+    keep(target, batch.events, address)
     return HttpResponse(status=204) if request.GET.get("beacon") == "1" else JsonResponse({"status": 1})
 
 
-def _store(target: Target, events: list[envelope.Incoming], address: str) -> None:
+def keep(target: Target, events: list[envelope.Incoming], address: str) -> None:
+    """Store the events of a project that an address sent; raises Refused for more than is allowed."""
+    count_events(f"address {address}", len(events))
+    count_events(f"project {target.id}", len(events))
+    check_space(target.id)
     for event in events:
         if target.anonymize_ips:
             event.properties.pop("$ip", None)
