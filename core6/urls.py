@@ -24,6 +24,10 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     # Not include(), which would load the console at every start: this loads it with the first request for it.
     URLResolver(RoutePattern("admin/"), "core6.console.urls", app_name="admin", namespace="admin"),
+    *(
+        re_path(rf"^api/{parent}/(?P<project_id>[^/]+)/query/?$", errors.not_emulated)
+        for parent in ("projects", "environments")
+    ),
     # Django's 404 would be an HTML page in debug mode.
     re_path(r"^api(?:/|$)", errors.not_found, name=routes.UNMATCHED),
 ]

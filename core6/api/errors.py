@@ -198,6 +198,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonR
     return answer(404, "not_found", endpoint_not_found(request.path_info))
 
 
+def not_emulated(request: HttpRequest, **_: str) -> JsonResponse:
+    """Answer what the real service has and this server cannot do, whatever the method."""
+    detail = "Core6 runs no queries: read persons of a cohort, or make a cohort of what you look for."
+    return answer(501, "not_emulated", detail)
+
+
 def unavailable() -> JsonResponse:
     """Return the answer of a server whose database takes too long."""
     response = answer(

@@ -14,7 +14,7 @@ urlpatterns = [
         for path, kind in _EVENTS.items()
     ),
     re_path(r"^i/v1/analytics/events/?$", v1.events, name="capture-v1"),
-    re_path(r"^(?:flags|decide)/?$", stubs.flags, name="flags"),
+    *(re_path(rf"^{path}/?$", stubs.flags, name=path) for path in ("flags", "decide")),
     re_path(r"^array/(?P<token>[^/]+)/config/?$", stubs.config, name="remote-config"),
     re_path(r"^s/?$", stubs.dropped, name="recordings"),
 ]

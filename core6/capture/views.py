@@ -16,6 +16,7 @@ from core6.capture.projects import Target, project_of
 from core6.capture.refusals import Refused, too_large, unauthorized
 from core6.capture.store import Moved, store
 from core6.database import timestamps
+from core6.observability import metrics
 from core6.observability.logs import logger_of
 from projects.models import Project
 
@@ -69,6 +70,7 @@ def keep(target: Target, events: list[envelope.Incoming], address: str) -> None:
         stored = store(target.id, events, on_merge=partial(_fold_later, target))
     except Moved:
         raise Refused("transient error, please retry", status=503, code="service_unavailable", retry_after=1) from None
+    metrics.observe_events(received=len(events), stored=stored.events)
     if stored.events and not target.ingested_event:
         Project.objects.filter(pk=target.id, ingested_event=False).update(ingested_event=True)
     for warning in stored.warnings:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error, OperationalError, ProgrammingError, connection, transaction
 
 from core6.database.missing_migrations import missing_migrations
-from core6.diagnosis import activity, cohorts, jobs, machine, postgres
+from core6.diagnosis import activity, cohorts, jobs, machine, people, postgres
 from core6.diagnosis.findings import Finding, Question, Report
 from core6.diagnosis.machine import health_findings, serving_process
 from core6.diagnosis.queries import database_name
@@ -114,4 +114,7 @@ def _away(reason: str) -> Report:
 
 
 #: Every question, in the order of the report.
-QUESTIONS: Final = (*machine.QUESTIONS, *postgres.QUESTIONS, *jobs.QUESTIONS, *cohorts.QUESTIONS, *activity.QUESTIONS)
+QUESTIONS: Final = (
+    *(*machine.QUESTIONS, *postgres.QUESTIONS, *jobs.QUESTIONS),
+    *(*cohorts.QUESTIONS, *people.QUESTIONS, *activity.QUESTIONS),
+)

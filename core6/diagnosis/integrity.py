@@ -124,11 +124,21 @@ CHECKS: Final = (
         " WHERE p.uuid IS NULL",
     ),
     Check(
+        "person_overrides",
+        "Events of a merged person are given to one who is not there, or the merged one is there still.",
+        "SELECT 'person ' || o.old_uuid || ' of project ' || o.project_id FROM analytics_personoverride o"
+        " JOIN projects_project ON projects_project.id = o.project_id"
+        " LEFT JOIN analytics_person n ON n.project_id = o.project_id AND n.uuid = o.new_uuid"
+        " LEFT JOIN analytics_person p ON p.project_id = o.project_id AND p.uuid = o.old_uuid"
+        " WHERE n.uuid IS NULL OR p.uuid IS NOT NULL",
+    ),
+    Check(
         "people_of_gone_projects",
         "Persons or events are left of a project that is gone, and no job is left to delete them.",
         "SELECT 'project ' || project_id FROM ("
         "SELECT project_id FROM analytics_event UNION SELECT project_id FROM analytics_distinctid"
         " UNION SELECT project_id FROM analytics_person UNION SELECT project_id FROM cohorts_cohortmember"
+        " UNION SELECT project_id FROM analytics_personoverride"
         # No correlated subquery: workers of a cluster cannot read a table that is only on the coordinator.
         ") AS people WHERE project_id NOT IN (SELECT id FROM projects_project) AND project_id NOT IN ("
         "SELECT (args ->> 'project_id')::bigint FROM procrastinate_jobs WHERE task_name = 'core6.tasks.delete_people'"

@@ -24,6 +24,7 @@ class Families(NamedTuple):
     statements: "Counter"
     statement_seconds: "Counter"
     calculation_seconds: "Histogram"
+    events: "Counter"
 
 
 @cache
@@ -57,6 +58,7 @@ def families() -> Families:
             buckets=_CALCULATION_SECONDS,
             registry=registry,
         ),
+        Counter("core6_events_total", "Events received, by what became of them.", ["result"], registry=registry),
     )
 
 
@@ -71,3 +73,10 @@ def observe_calculation(outcome: str, seconds: float) -> None:
     """Count a calculation of a cohort by its outcome: success, or the code of its error."""
     if settings.METRICS_TOKEN:
         families().calculation_seconds.labels(outcome).observe(seconds)
+
+
+def observe_events(*, received: int, stored: int) -> None:
+    """Count the events of a request: stored ones, and those that were stored before."""
+    if settings.METRICS_TOKEN:
+        families().events.labels("stored").inc(stored)
+        families().events.labels("known").inc(received - stored)

@@ -197,6 +197,14 @@ BREAKS = [
         "distinct_ids",
         "distinct id ann of project {web}",
     ),
+    (
+        (
+            "INSERT INTO analytics_personoverride (project_id, old_uuid, new_uuid)"
+            " VALUES ({web}, '0195a0c0-0000-7000-8000-000000000000', '0195a0c0-0000-7000-8000-000000000001')"
+        ),
+        "person_overrides",
+        "of project {web}",
+    ),
     (_GONE, "people_of_gone_projects", "project 987654"),
     (
         f"{_GONE};{job('core6.tasks.delete_people', project_id=987653)}",
