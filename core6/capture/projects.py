@@ -19,5 +19,6 @@ def project_of(token: str) -> Target | None:
     """Return the project of a token; None for an unknown one, and for one that was reset."""
     if "\0" in token:
         return None
-    found = Project.objects.filter(api_token=token).values_list(*Target._fields).first()
+    columns = ("id", "organization_id", "anonymize_ips", "ingested_event")
+    found = Project.objects.filter(api_token=token).values_list(*columns).first()
     return Target(*found) if found else None
