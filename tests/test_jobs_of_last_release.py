@@ -50,7 +50,10 @@ EFFECTS: dict[str, tuple[str, Any]] = {
     "cohorts.tasks.forget_calculations": ("SELECT count(*) FROM cohorts_calculation WHERE cohort_id = 3", 1),
     "cohorts.tasks.refresh_cohorts": ("SELECT count FROM cohorts_cohort WHERE id = 5", 3),
     "cohorts.tasks.count_static_cohorts": ("SELECT count FROM cohorts_cohort WHERE id = 6", 0),
-    "core6.capture.tasks.fold_merges": ("SELECT person_uuid::text FROM analytics_event WHERE event = 'merged'", _SURVIVOR),
+    "core6.capture.tasks.fold_merges": (
+        "SELECT person_uuid::text FROM analytics_event WHERE event = 'merged'",
+        _SURVIVOR,
+    ),
 }
 
 PERSONS = [

@@ -13,7 +13,7 @@ urlpatterns = [
         re_path(rf"^{path}/?$", views.capture, {"path": kind}, name=f"capture-{path.replace('/', '-')}")
         for path, kind in _EVENTS.items()
     ),
-    re_path(r"^(?:flags|decide)/?$", stubs.flags, name="flags"),
+    *(re_path(rf"^{path}/?$", stubs.flags, name=path) for path in ("flags", "decide")),
     re_path(r"^array/(?P<token>[^/]+)/config/?$", stubs.config, name="remote-config"),
     re_path(r"^s/?$", stubs.dropped, name="recordings"),
 ]

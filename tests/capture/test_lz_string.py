@@ -103,7 +103,7 @@ def test_more_than_512_kb_of_text_are_refused_as_soon_as_they_are_there():
 
 
 def test_a_request_of_that_kind_is_413():
-    with pytest.raises(Refused, match="^maximum event size exceeded: of lz-string$") as caught:
+    with pytest.raises(Refused, match=r"^maximum event size exceeded: of lz-string$") as caught:
         decode(
             Received(f"data={bomb()}&compression=lz64".encode(), content_type=FORM), largest=2 * 1024**2, is_legacy=True
         )

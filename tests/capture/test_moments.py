@@ -19,6 +19,8 @@ NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 TEN = datetime(2026, 3, 15, 10, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+#: Digits that are none of ASCII.
+FULL_WIDTH = {ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,9 @@ JSON = st.recursive(
 )
 @given(value=JSON, sent_at=JSON, offset=JSON, ignores_sent_at=st.booleans())
 @example(value="Mon, 1 Jan 99999999999999999999 00:00", sent_at=None, offset=None, ignores_sent_at=False)
-@example(value="１２３４-０１-０１", sent_at="٠", offset=None, ignores_sent_at=False)
+@example(
+    value="2026-01-01".translate(FULL_WIDTH), sent_at="1".translate(FULL_WIDTH), offset=None, ignores_sent_at=False
+)
 def test_whatever_was_sent_there_is_a_time_that_can_be_stored(
     db: None, value: Any, sent_at: Any, offset: Any, ignores_sent_at: bool
 ):
@@ -175,7 +179,10 @@ def test_the_clock_of_a_client_is_known_by_sent_at(cast: Cast):
     [
         (str(int((NOW + HOUR).timestamp() * 1000)), TEN),
         (str(int(datetime(2020, 12, 31, tzinfo=UTC).timestamp() * 1000)), TEN + HOUR),
-        *((given, TEN + HOUR) for given in ("", "1", "x", "-1", "9" * 400, "1e15", "１７７３５６８８０００００")),
+        *(
+            (given, TEN + HOUR)
+            for given in ("", "1", "x", "-1", "9" * 400, "1e15", "1773568800000".translate(FULL_WIDTH))
+        ),
     ],
 )
 def test_the_clock_of_a_browser_is_known_by_the_query(cast: Cast, underscore: str, expected: datetime):
@@ -196,4 +203,6 @@ def test_sent_at_of_the_body_wins_over_the_query(cast: Cast):
 @pytest.mark.parametrize("value", ["0001-01-01", "1e400", 10**400, "9999-12-31", None, 1e300])
 def test_extreme_times_are_stored(cast: Cast, value: Any):
     sent(cast.web, event("visit", "anna", timestamp=value), historical_migration=True)
-    assert stored_time(cast) == {"0001-01-01": datetime(1, 1, 1, tzinfo=UTC), 1e300: EPOCH, 10**400: EPOCH}.get(value, NOW)
+    assert stored_time(cast) == {"0001-01-01": datetime(1, 1, 1, tzinfo=UTC), 1e300: EPOCH, 10**400: EPOCH}.get(
+        value, NOW
+    )

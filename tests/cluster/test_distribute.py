@@ -152,7 +152,8 @@ def test_a_dry_run_prints_statements_and_reasons_and_does_nothing(citus: None):
         "SELECT create_distributed_table('analytics_person', 'project_id', colocate_with => 'none');\n"
         "SELECT create_distributed_table('analytics_distinctid', 'project_id', colocate_with => 'analytics_person');\n"
         "SELECT create_distributed_table('cohorts_cohortmember', 'project_id', colocate_with => 'analytics_person');\n"
-        "SELECT create_distributed_table('analytics_personoverride', 'project_id', colocate_with => 'analytics_person');\n"
+        "SELECT create_distributed_table('analytics_personoverride', 'project_id',"
+        " colocate_with => 'analytics_person');\n"
         "SELECT create_distributed_table('analytics_event', 'project_id', colocate_with => 'analytics_person');\n"
         "-- on the coordinator, since no statement puts them together with people: "
     )

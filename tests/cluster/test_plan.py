@@ -37,7 +37,10 @@ def test_people_are_distributed_beside_one_another_first_of_all():
         "SELECT create_distributed_table('analytics_person', 'project_id', colocate_with => 'none')",
         "SELECT create_distributed_table('analytics_distinctid', 'project_id', colocate_with => 'analytics_person')",
         "SELECT create_distributed_table('cohorts_cohortmember', 'project_id', colocate_with => 'analytics_person')",
-        "SELECT create_distributed_table('analytics_personoverride', 'project_id', colocate_with => 'analytics_person')",
+        (
+            "SELECT create_distributed_table('analytics_personoverride', 'project_id',"
+            " colocate_with => 'analytics_person')"
+        ),
         "SELECT create_distributed_table('analytics_event', 'project_id', colocate_with => 'analytics_person')",
     ]
 
