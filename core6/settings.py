@@ -28,6 +28,8 @@ ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS")
 CORS_ALLOWED_ORIGINS: list[str] = read("CORS_ALLOWED_ORIGINS")
 CSRF_TRUSTED_ORIGINS: list[str] = read("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS = api.CORS_ALLOW_HEADERS, api.CORS_EXPOSE_HEADERS
+# Ingestion allows every origin by itself (E8).
+CORS_URLS_REGEX = "^/api/"
 IS_BEHIND_PROXY: bool = read("IS_BEHIND_PROXY")
 WEB_WORKERS: int = read("WEB_WORKERS")
 #: How many calls a key may make in so many seconds (D16).

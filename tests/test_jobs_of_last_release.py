@@ -31,6 +31,7 @@ NEW = {"core6.capture.tasks.fold_merges", "core6.capture.tasks.forget_events"}
 
 PERIODIC = [job.task for job in JOBS if job.queueing_lock]
 
+_SURVIVOR = "00000000-0000-0000-0000-000000000002"
 _NAME, _OF_STATIC = "properties ->> 'name'", "WHERE cohort_id = 3 AND person_uuid = uuid"
 #: By task, a statement, and what it returns after the job; before the job it returns something else.
 EFFECTS: dict[str, tuple[str, Any]] = {
@@ -52,6 +53,10 @@ EFFECTS: dict[str, tuple[str, Any]] = {
     "cohorts.tasks.forget_calculations": ("SELECT count(*) FROM cohorts_calculation WHERE cohort_id = 3", 1),
     "cohorts.tasks.refresh_cohorts": ("SELECT count FROM cohorts_cohort WHERE id = 5", 3),
     "cohorts.tasks.count_static_cohorts": ("SELECT count FROM cohorts_cohort WHERE id = 6", 0),
+    "core6.capture.tasks.fold_merges": (
+        "SELECT person_uuid::text FROM analytics_event WHERE event = 'merged'",
+        _SURVIVOR,
+    ),
 }
 
 PERSONS = [
@@ -82,6 +87,10 @@ _OLD_ROWS = """
 DELETE FROM procrastinate_jobs;
 INSERT INTO analytics_person (project_id, uuid, properties, is_identified, created_at)
     VALUES (3, gen_random_uuid(), '{}', false, now());
+INSERT INTO analytics_event (project_id, uuid, event, distinct_id, person_uuid, "timestamp", properties)
+    VALUES (1, gen_random_uuid(), 'merged', 'x', '00000000-0000-0000-0000-000000000001', now(), '{}');
+INSERT INTO analytics_personoverride (project_id, old_uuid, new_uuid)
+    VALUES (1, '00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002');
 UPDATE cohorts_cohort SET is_calculating = false, version = pending_version, count = 0, last_calculation = now()
     WHERE id IN (2, 5, 6);
 UPDATE cohorts_cohort SET last_calculation = now() - interval '1 day' WHERE id = 5;

@@ -51,7 +51,7 @@ def _flaw_of_one(value: Any) -> str | None:
     if isinstance(value, str):
         if "\0" in value:
             return "holds a NUL character"
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not _is_text(value):
             return "holds half a surrogate pair, which is no text"
     elif isinstance(value, float):
         if not math.isfinite(value):
@@ -62,3 +62,11 @@ def _flaw_of_one(value: Any) -> str | None:
     elif not (value is None or isinstance(value, date)):
         return f"is of the type {type(value).__name__}, which JSON does not have"
     return None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -33,6 +33,7 @@ from rest_framework.serializers import as_serializer_error
 
 from core6.api.exceptions import BadRequestError, LegacyFieldError, RequestTooLarge, ServiceUnavailable
 from core6.api.not_emulated import endpoint_not_found
+from core6.api.paths import is_for_programs
 from core6.security import masking
 from core6.security.error_texts import shortened
 
@@ -243,7 +244,7 @@ class NoDebugPagesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if not request.path_info.startswith("/api/") or not response.get("Content-Type", "").startswith("text/"):
+        if not is_for_programs(request.path_info) or not response.get("Content-Type", "").startswith("text/"):
             return response
         match response.status_code:
             case 400:

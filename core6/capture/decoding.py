@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -13,7 +14,8 @@ from core6.capture.refusals import Refused, too_large
 
 _GZIP: Final = b"\x1f\x8b\x08"
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+#: The padding of lz-string has up to three signs.
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,3}")
 #: The beginning of a payload by which base64 is recognized.
 _LOOKED_AT: Final = 128
 _HINTS: Final = {
@@ -38,9 +40,9 @@ def decode(received: Received, *, largest: int, is_legacy: bool) -> str:
     """Return the text of a request; raises Refused.
 
     `largest` is a number of bytes, before and after it is decompressed. Paths before `/batch` are legacy: what is still
-    base64 at the end is decoded once more.
+    base64 at the end is decoded once more, and never a third time (E14).
     """
-    payload = received.data.encode() or received.body
+    payload = _with_plus_signs(received.data) or received.body
     if not payload:
         raise Refused("request missing data payload")
     if len(payload) > largest:
@@ -51,12 +53,13 @@ def decode(received: Received, *, largest: int, is_legacy: bool) -> str:
         hint = hint or of_form
         if not payload:
             raise Refused("request missing data payload")
-    elif decoded := _from_base64(payload):
-        payload = decoded
-    text = _decompressed(payload, _HINTS.get((hint or received.content_encoding).strip().lower(), ""), largest)
-    if is_legacy and (decoded := _from_base64(text.encode())):
-        text = _decompressed(decoded, "", largest)
-    return text
+    content = _decoded(payload, _HINTS.get((hint or received.content_encoding).strip().lower(), ""), largest)
+    if is_legacy and _looks_like_base64(content):
+        content = _decoded(content, "", largest)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("failed to decode request: the body is no UTF-8") from error
 
 
 def _is_form(payload: bytes, content_type: str) -> bool:
@@ -68,48 +71,40 @@ def _is_form(payload: bytes, content_type: str) -> bool:
 
 
 def _fields_of(payload: bytes) -> tuple[bytes, str]:
-    """Return `data` and `compression` of a form; in base64 that was not escaped, blanks are plus signs."""
+    """Return `data` and `compression` of a form; in base64 that was not escaped, plus signs are blanks by now."""
     try:
         fields = parse_qs(payload.decode(), max_num_fields=20)
     except ValueError as error:
         raise Refused("failed to decode request: the form cannot be read") from error
-    data = fields.get("data", [""])[0]
+    return _with_plus_signs(fields.get("data", [""])[0]), fields.get("compression", [""])[0]
+
+
+def _with_plus_signs(data: str) -> bytes:
     joined = data.replace(" ", "+").encode()
-    return (joined if _looks_like_base64(joined) else data.encode()), fields.get("compression", [""])[0]
+    return joined if _looks_like_base64(joined) else data.encode()
 
 
 def _looks_like_base64(payload: bytes) -> bool:
-    return len(payload) % 4 == 0 and bool(_BASE64.fullmatch(payload[:_LOOKED_AT].rstrip(b"\r\n")))
-
-
-def _from_base64(payload: bytes) -> bytes | None:
-    """Return what a payload in base64 stands for; None for another one."""
     payload = payload.strip()
-    if not payload or not _looks_like_base64(payload):
-        return None
-    try:
-        return base64.b64decode(payload, validate=True)
-    except binascii.Error:
-        return None
+    return len(payload) % 4 == 0 and bool(_BASE64.fullmatch(payload[:_LOOKED_AT]))
 
 
-def _decompressed(payload: bytes, hint: str, largest: int) -> str:
+def _decoded(payload: bytes, hint: str, largest: int) -> bytes:
+    """Return what a payload stands for, by one round: from base64, and then decompressed."""
     # lz-string comes first: its text is base64, too.
     if hint == "lz64":
         return _lz(payload)
-    if decoded := _from_base64(payload):
-        payload = decoded
+    if _looks_like_base64(payload):
+        with suppress(binascii.Error):
+            payload = base64.b64decode(payload.strip(), validate=True)
     if hint == "gzip" or payload.startswith(_GZIP):
         payload = _gunzipped(payload, largest)
-    try:
-        return payload.decode()
-    except UnicodeDecodeError as error:
-        raise Refused("failed to decode request: the body is no UTF-8") from error
+    return payload
 
 
-def _lz(payload: bytes) -> str:
+def _lz(payload: bytes) -> bytes:
     try:
-        return lz_string.decompress(payload.decode())
+        return lz_string.decompress(payload.decode().strip()).encode()
     except OverflowError as error:
         raise too_large("of lz-string") from error
     except ValueError as error:

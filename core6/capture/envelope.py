@@ -58,20 +58,23 @@ def read(text: str, *, now: datetime, sent_at: datetime | None, is_engage: bool)
         raise Refused("request holds no event")
     if len(events) > MOST_EVENTS:
         raise too_large(f"{len(events)} events: send at most {MOST_EVENTS} at a time")
-    found = [_event(each, now, sent_at, is_engage=is_engage) for each in events]
+    try:
+        found = [_event(each, now, sent_at, is_engage=is_engage) for each in events]
+    except RecursionError as error:
+        raise Refused("failed to parse request: an event is nested too deeply") from error
     return Batch(_checked(token or _common_token(events)), found)
 
 
-def _parsed(text: str) -> dict[str, Any] | list[Any]:
+def _parsed(text: str, *, is_inner: bool = False) -> dict[str, Any] | list[Any]:
     if text.count("{") + text.count("[") > _MOST_CONTAINERS:
         raise too_large("too many objects and lists")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Refused("failed to parse request: the body is no JSON") from error
-    if isinstance(value, str):
+    if isinstance(value, str) and not is_inner:
         # A client that encoded twice.
-        return _parsed(value)
+        return _parsed(value, is_inner=True)
     if not isinstance(value, dict | list):
         raise Refused("failed to parse request: the body is neither an event nor a list of events")
     return value
@@ -150,12 +153,16 @@ def _distinct_id(given: dict[str, Any], properties: dict[str, Any]) -> str:
     """Return the distinct id; that of the event wins over that of its properties, and null is none (fact 17)."""
     places = (given.get("distinct_id"), given.get("$distinct_id"), properties.get("distinct_id"))
     value = next((each for each in places if each is not None), None)
-    if value is not None and not isinstance(value, str):
-        value = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    if value is None or not value.strip():
+    text = "" if value is None else as_distinct_id(value)
+    if not text.strip():
         raise Refused("event submitted without a distinct_id")
-    text: str = storable(value)
-    return text[:_LONGEST]
+    found: str = storable(text)
+    return found[:_LONGEST]
+
+
+def as_distinct_id(value: Any) -> str:
+    """Return the distinct id that a JSON value stands for: a number is its digits (fact 17)."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _uuid(value: Any) -> UUID | None:
@@ -178,11 +185,11 @@ def _object(given: dict[str, Any], properties: dict[str, Any], name: str) -> dic
 
 def storable(value: Any) -> Any:
     """Return JSON that the database can store: NUL becomes U+FFFD; raises Refused for what has no meaning."""
-    if isinstance(value, str):
-        value = value.replace("\0", "�")
-    elif flaw(value):
+    found = flaw(value)
+    if found:
         value = _without_nul(value)
-    if found := flaw(value):
+        found = flaw(value)
+    if found:
         raise Refused(f"failed to parse request: {found[0] or 'a value'} {found[1]}")
     return value
 

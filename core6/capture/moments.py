@@ -41,9 +41,8 @@ def event_time(
 
 
 def _of_number(value: float) -> datetime | None:
-    seconds = value / 1000 if abs(value) > _MOST_SECONDS else value
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(value / 1000 if abs(value) > _MOST_SECONDS else value, UTC)
     except (ValueError, OverflowError, OSError):
         return _EPOCH
 
@@ -53,11 +52,9 @@ def _of_iso(text: str) -> datetime | None:
     if parts is None:
         return None
     year, month, day, rest = parts.groups()
-    rest = _SHORT_ZONE.sub(r"\1:00", rest.strip().replace(" ", "T", 1) if rest.strip()[:1] != "T" else rest.strip())
-    if rest and rest[0] != "T":
-        rest = f"T{rest}"
+    time = _SHORT_ZONE.sub(r"\1:00", rest.upper().replace(" ", "").removeprefix("T"))
     try:
-        found = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{rest}")
+        found = datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}T{time or '00:00'}")
     except ValueError:
         return None
     return _in_utc(found)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from core6.capture import lifted
-from core6.capture.envelope import Incoming
+from core6.capture.envelope import Incoming, as_distinct_id
 
 _NAMESPACE: Final = UUID("932979b4-65c3-4424-8467-0b66ec27bc22")
 #: A personless event that is so much later than its person updates it (fact 42).
@@ -184,9 +184,7 @@ def _merged_id(event: Incoming) -> str | None:
         value = event.properties.get("alias")
     else:
         return None
-    if value is None or value is False or value == "":
-        return None
-    return value if isinstance(value, str) else str(value)
+    return as_distinct_id(value) if value else None
 
 
 def _unset(event: Incoming) -> Iterable[str]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from core6.accounts.ids import uuid7
 from core6.capture.envelope import Incoming
 from core6.capture.people import Person, Population, ids_of, uuid_of
 from core6.database import locks
 
-#: How often a request begins anew since another one merged its persons meanwhile.
+#: How often a request begins anew since another one merged its persons meanwhile, or after a deadlock.
 _MOST_ATTEMPTS: Final = 10
+_DEADLOCK: Final = "40P01"
 #: Distinct ids share so many locks of a project: a lock for each would fill the memory of Postgres.
 _LOCKS: Final = 256
 _LOCK: Final = """
@@ -47,7 +48,12 @@ SELECT DISTINCT c.project_id, c.cohort_id, m.new
 FROM cohorts_cohortmember c JOIN unnest(%s::uuid[], %s::uuid[]) AS m (old, new) ON m.old = c.person_uuid
 WHERE c.project_id = %s ON CONFLICT DO NOTHING"""
 _LEAVE_COHORTS: Final = """
-DELETE FROM cohorts_cohortmember WHERE project_id = %s AND person_uuid = ANY(%s::uuid[]) RETURNING cohort_id"""
+DELETE FROM cohorts_cohortmember WHERE project_id = %s AND person_uuid = ANY(%s::uuid[])"""
+#: In one order, and before the members are changed: a concurrent change of members is counted before, or after.
+_LOCK_COHORTS: Final = """
+SELECT id FROM cohorts_cohort WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"""
+_COHORTS: Final = """
+SELECT DISTINCT cohort_id FROM cohorts_cohortmember WHERE project_id = %s AND person_uuid = ANY(%s::uuid[])"""
 _COUNT_COHORTS: Final = """
 UPDATE cohorts_cohort c SET count = n.count FROM (
     SELECT k.id, count(m.person_uuid) AS count FROM unnest(%s::bigint[]) AS k (id)
@@ -94,10 +100,15 @@ def store(project_id: int, events: list[Incoming], *, on_merge: Callable[[], Non
                 if stored.has_merged:
                     on_merge()
                 return stored
-        except Moved:
-            if attempt == _MOST_ATTEMPTS - 1:
+        except (Moved, OperationalError) as error:
+            if attempt == _MOST_ATTEMPTS - 1 or not _is_passing(error):
                 raise
     raise Moved
+
+
+def _is_passing(error: Exception) -> bool:
+    """Return whether the same request may succeed if it begins anew."""
+    return isinstance(error, Moved) or getattr(error.__cause__, "sqlstate", None) == _DEADLOCK
 
 
 def _store(cursor: Any, project_id: int, events: list[tuple[UUID, Incoming]]) -> Stored:
@@ -181,10 +192,12 @@ def _merge(cursor: Any, project_id: int, population: Population) -> None:
         return
     pairs = _columns((old, population.merged[old]) for old in population.gone)
     cursor.execute(_MOVE_IDS, [*pairs, project_id])
-    cursor.execute(_JOIN_COHORTS, [*pairs, project_id])
-    cursor.execute(_LEAVE_COHORTS, [project_id, list(population.gone)])
-    cohorts = sorted({key for (key,) in cursor.fetchall()})
+    cursor.execute(_COHORTS, [project_id, list(population.gone)])
+    cohorts = [key for (key,) in cursor.fetchall()]
     if cohorts:
+        cursor.execute(_LOCK_COHORTS, [cohorts])
+        cursor.execute(_JOIN_COHORTS, [*pairs, project_id])
+        cursor.execute(_LEAVE_COHORTS, [project_id, list(population.gone)])
         cursor.execute(_COUNT_COHORTS, [cohorts, project_id, project_id])
 
 

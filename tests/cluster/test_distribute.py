@@ -53,10 +53,10 @@ def run(*arguments: str) -> Any:
 
 
 def test_people_are_distributed_one_after_the_other(citus: None, capsys: pytest.CaptureFixture[str]):
-    assert run() == "4 of 4 tables put in their places, the others were there."
+    assert run() == "5 of 5 tables put in their places, the others were there."
     assert calls() == DISTRIBUTED
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[0].startswith(
         "SELECT create_distributed_table('analytics_person', 'project_id', colocate_with => 'none'); -- "
     )
@@ -66,7 +66,7 @@ def test_people_are_distributed_one_after_the_other(citus: None, capsys: pytest.
 def test_a_second_run_does_nothing(citus: None, capsys: pytest.CaptureFixture[str]):
     run()
     capsys.readouterr()
-    assert run() == "0 of 4 tables put in their places, the others were there."
+    assert run() == "0 of 5 tables put in their places, the others were there."
     assert calls() == DISTRIBUTED
     assert capsys.readouterr().out == ""
 
@@ -84,7 +84,7 @@ def test_after_an_interruption_the_rest_is_done(citus: None):
     with connection.execute_wrapper(interrupted), pytest.raises(KeyboardInterrupt):
         run()
     assert calls() == DISTRIBUTED[:2]
-    assert run() == "2 of 4 tables put in their places, the others were there."
+    assert run() == "3 of 5 tables put in their places, the others were there."
     assert calls() == DISTRIBUTED
 
 
@@ -98,7 +98,7 @@ def test_rows_that_were_copied_to_other_nodes_are_cleared_here_even_after_an_int
 def test_a_table_of_every_node_comes_first(citus: None):
     execute(*(f"DROP TRIGGER {trigger} ON projects_project" for trigger in TRIGGERS))
     execute("TRUNCATE projects_project CASCADE")
-    assert run() == "5 of 5 tables put in their places, the others were there."
+    assert run() == "6 of 6 tables put in their places, the others were there."
     assert calls() == ["copy projects_project", *DISTRIBUTED]
 
 
@@ -152,6 +152,8 @@ def test_a_dry_run_prints_statements_and_reasons_and_does_nothing(citus: None):
         "SELECT create_distributed_table('analytics_person', 'project_id', colocate_with => 'none');\n"
         "SELECT create_distributed_table('analytics_distinctid', 'project_id', colocate_with => 'analytics_person');\n"
         "SELECT create_distributed_table('cohorts_cohortmember', 'project_id', colocate_with => 'analytics_person');\n"
+        "SELECT create_distributed_table('analytics_personoverride', 'project_id',"
+        " colocate_with => 'analytics_person');\n"
         "SELECT create_distributed_table('analytics_event', 'project_id', colocate_with => 'analytics_person');\n"
         "-- on the coordinator, since no statement puts them together with people: "
     )
@@ -165,13 +167,13 @@ def test_the_output_of_a_dry_run_is_a_script(citus: None):
             if not line.startswith("--"):
                 cursor.execute(line)
     assert calls() == DISTRIBUTED
-    assert run().startswith("0 of 4")
+    assert run().startswith("0 of 5")
 
 
 def test_distribute_is_a_command(transactional_db: None, settings: Any, capsys: pytest.CaptureFixture[str]):
     settings.IS_EMBEDDED = settings.IS_SECRET_KEY_GENERATED = False
     call_command("distribute", "--dry-run")
-    assert capsys.readouterr().out.count("SELECT create_distributed_table(") == 4
+    assert capsys.readouterr().out.count("SELECT create_distributed_table(") == 5
 
 
 def test_where_there_is_nothing_nothing_is_made():

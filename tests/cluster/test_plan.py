@@ -33,10 +33,14 @@ def test_the_real_schema_keeps_every_rule():
 
 
 def test_people_are_distributed_beside_one_another_first_of_all():
-    assert [table.statement for table in plan()][:4] == [
+    assert [table.statement for table in plan()][:5] == [
         "SELECT create_distributed_table('analytics_person', 'project_id', colocate_with => 'none')",
         "SELECT create_distributed_table('analytics_distinctid', 'project_id', colocate_with => 'analytics_person')",
         "SELECT create_distributed_table('cohorts_cohortmember', 'project_id', colocate_with => 'analytics_person')",
+        (
+            "SELECT create_distributed_table('analytics_personoverride', 'project_id',"
+            " colocate_with => 'analytics_person')"
+        ),
         "SELECT create_distributed_table('analytics_event', 'project_id', colocate_with => 'analytics_person')",
     ]
 
@@ -78,7 +82,7 @@ def test_a_joined_table_with_triggers_stays_for_their_sake():
 
 def test_a_joined_table_without_triggers_is_copied_to_every_node_before_people_are_distributed():
     execute(*(f"DROP TRIGGER {trigger} ON projects_project" for trigger in TRIGGERS))
-    assert [table.name for table in plan()][:5] == ["projects_project", *PEOPLE]
+    assert [table.name for table in plan()][:6] == ["projects_project", *PEOPLE]
     assert plan()[0].statement == "SELECT create_reference_table('projects_project')"
     assert broken(plan()) == []
 

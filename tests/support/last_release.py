@@ -47,6 +47,7 @@ JOBS = [
     Job("cohorts.tasks.refresh_cohorts", {"timestamp": 1795955040}, queueing_lock="refresh_cohorts"),
     # Of the release after that:
     Job("cohorts.tasks.count_static_cohorts", {"timestamp": 1795955340}, queueing_lock="count_static_cohorts"),
+    Job("core6.capture.tasks.fold_merges", {"project_id": 1}, "merges:1"),
 ]
 
 #: What `django_migrations` has of our apps.

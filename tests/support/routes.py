@@ -1,4 +1,4 @@
-"""Every address of the API, read from the URL patterns themselves: what is added there is tested, too."""
+"""Every address of the API and of ingestion, read from the URL patterns: what is added there is tested, too."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -36,10 +36,21 @@ def api_routes() -> dict[str, Route]:
             continue
         if issubclass(view.cls, SpectacularAPIView) or not getattr(view, "actions", None):
             continue  # pages
-        template = re.sub(r":(\w+)", r"{\1}", readable(pattern))
+        template = _template(pattern)
         assert template not in found, f"two patterns match {template}"
         found[template] = Route(template, view.actions)
     return found
+
+
+@cache
+def ingestion_routes() -> list[str]:
+    """Return the templates of the addresses that SDKs call with the token of a project, such as `/batch/`."""
+    views = _views(get_resolver(), "")
+    return [_template(pattern) for pattern, view in views if view.__module__.startswith("core6.capture.")]
+
+
+def _template(pattern: str) -> str:
+    return re.sub(r":(\w+)", r"{\1}", readable(pattern))
 
 
 def _views(resolver: URLResolver, before: str) -> Iterator[tuple[str, Any]]:
