@@ -27,7 +27,7 @@ STALLED = Job("cohorts.tasks.calculate_cohort", {"cohort_id": 4}, "cohort:4", No
 UNKNOWN = Job("core6.tasks.of_another_release", {"project_id": 1}, "other:1")
 
 #: Tasks that the last release did not have.
-NEW = {"core6.capture.tasks.fold_merges", "core6.capture.tasks.forget_events"}
+NEW = {"core6.capture.tasks.forget_events"}
 
 PERIODIC = [job.task for job in JOBS if job.queueing_lock]
 

@@ -170,7 +170,7 @@ def test_without_a_database_it_is_503_with_the_time_to_wait(
     headers = {"Authorization": "Bearer phc_web", "Origin": "https://shop.example"}
     if "/v1/" in template:
         names = ("PostHog-Sdk-Info", "PostHog-Attempt", "PostHog-Request-Id", "PostHog-Request-Timestamp")
-        headers |= dict.fromkeys(names, "2026-03-15T10:00:00Z")
+        headers |= {**dict.fromkeys(names, "2026-03-15T10:00:00Z"), "PostHog-Attempt": "1"}
     with without_database(failure("away, says phx_" + "a" * 40)):
         response = Caller(None).post(at(template), batch(cast.web, event("visit", "anna")), headers=headers)
     assert response.status_code == 503
