@@ -124,9 +124,12 @@ def test_the_sample_has_all_kinds_of_what_happens():
         for event in history(number).events:
             model.apply(event)
         models.append(model)
+    gone = [person for model in models for person in model.gone]
     personless = [model.owners.get(each) for model in models for each, person in model.events.values() if not person]
-    assert sum(len(model.gone) for model in models) >= 20
+    repeated = sum(sum(1 for _ in history(number).events) - len(model.events) for number, model in enumerate(models))
+    assert len(gone) >= 20
+    assert len([person for person in gone if person.became and person.became.became]) >= 5
     assert sum(model.refused_merges for model in models) >= 5
     assert len([owner for owner in personless if owner]) >= 5
     assert len([owner for owner in personless if not owner]) >= 5
-    assert sum(sum(1 for _ in history(number).events) - len(model.events) for number, model in enumerate(models)) >= 20
+    assert repeated >= 20

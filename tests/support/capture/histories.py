@@ -11,10 +11,10 @@ from uuid import UUID
 from tests.support.capture.model import LIFTED
 
 START = datetime.fromisoformat("2026-03-01T10:00:00+00:00")
-IDS = ["anna", "ben", "cleo", "anon-1", "anon-2", "anon-3", "null", "Guest"]
+IDS = ["anna", "ben", "cleo", "anon-1", "anon-2", "anon-3", "null"]
 KEYS = ["plan", "email", "n", "$initial_browser"]
 #: Alike ones, so that merges, repetitions and conflicts are frequent.
-NAMES = ["visit"] * 5 + ["$identify"] * 5 + ["$create_alias"] * 3 + ["$merge_dangerously"] * 3
+NAMES = ["visit"] * 5 + ["$identify"] * 5 + ["$create_alias"] * 3 + ["$merge_dangerously"] * 7
 NAMES += ["$set", "$set", "$groupidentify", "$exception", "$$heatmap"]
 
 
@@ -36,13 +36,13 @@ class History:
 def history(number: int) -> History:
     """Return the history of a number, always the same."""
     randoms = Random(number)
-    size = randoms.choice([4, 8, 14])
-    ids = randoms.sample(IDS, randoms.choice([2, 3, 5, len(IDS)]))
+    size = randoms.choice([4, 9, 14])
+    ids = randoms.sample(IDS, randoms.choice([2, 4, 4, 5, len(IDS)]))
     events = [_event(randoms, randoms.choice(NAMES), ids, number, i) for i in range(size)]
     if randoms.random() < 0.5:
         # Out of order, as after a time without a network.
         randoms.shuffle(events)
-    if randoms.random() < 0.6:
+    if randoms.random() < 0.5:
         # Each is somebody before anything is merged.
         first = [_event(randoms, "visit", [each], number, size + i) for i, each in enumerate(ids)]
         for each in first:
@@ -87,6 +87,6 @@ def _event(randoms: Random, name: str, ids: list[str], number: int, index: int) 
         properties |= {each: f"v{randoms.randrange(3)}" for each in randoms.sample(LIFTED, 2)}
     if randoms.random() < 0.1:
         properties["$is_server"] = randoms.choice([True, False])
-    if randoms.random() < 0.35:
+    if randoms.random() < 0.32:
         properties["$process_person_profile"] = randoms.choice([False, False, False, True])
     return event
