@@ -213,6 +213,14 @@ def test_a_merge_does_not_rewrite_events_until_a_job_does(cast: Cast):
     assert not PersonOverride.objects.exists()
 
 
+def test_an_event_of_any_uuid_is_folded(cast: Cast):
+    edges = [edge for border in range(17) for edge in (border << 124, (border << 124) - 1) if 0 <= edge < 2**128]
+    sent(cast.web, *(event("visit", "a", uuid=str(UUID(int=each))) for each in edges))
+    sent(cast.web, event("visit", "b"), merging("$create_alias", "b", "a"))
+    fold(cast.web.pk)
+    assert set(Event.objects.values_list("person_uuid", flat=True)) == {person_of(cast.web, "b").uuid}
+
+
 def test_folding_leaves_other_projects_alone(cast: Cast):
     for project in (cast.web, cast.app):
         sent(project, event("visit", "a"), event("visit", "b"), merging("$create_alias", "b", "a"))
