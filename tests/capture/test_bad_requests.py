@@ -19,7 +19,7 @@ TOKEN = "phc_web"
 #: What accepts everything unread, by intent.
 UNREAD = "/s/"
 OK = event("visit", "anna")
-TOKENS = (None, "", 1, [], {}, "phc_", "\ud800", "a\0", "é", "x" * 99)
+TOKENS: tuple[Any, ...] = (None, "", 1, [], {}, "phc_", "\ud800", "a\0", "é", "x" * 99)
 #: Values that an event cannot have.
 FIELDS: dict[str, tuple[Any, ...]] = {
     "event": (None, "", 1, [], {}, True),
@@ -42,7 +42,8 @@ def bodies(template: str) -> Iterator[bytes]:
     yield from NONSENSE
     if template in ("/flags/", "/decide/"):
         return
-    yield from (as_json({"api_key": TOKEN, "batch": each}) for each in ([], {}, None, "x", 1, [None], [[]], ["x"]))
+    batches: tuple[Any, ...] = ([], {}, None, "x", 1, [None], [[]], ["x"])
+    yield from (as_json({"api_key": TOKEN, "batch": each}) for each in batches)
     for name, values in FIELDS.items():
         for value in values:
             # That path alone has a name for events without one.

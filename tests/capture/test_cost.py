@@ -108,7 +108,7 @@ def test_a_client_may_choose_any_uuid(project: Project):
     assert UUID(int=0) in event_owners(project)
 
 
-def revisions() -> list[dict[str, Any]]:
+def revisions() -> list[Any]:
     """Return what the tables of the API count of their changes."""
     return list(Revision.objects.order_by("pk").values())
 

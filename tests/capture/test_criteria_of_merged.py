@@ -43,9 +43,14 @@ def _merged_populations(db: None) -> None:
 
 
 def selected(tree: dict[str, Any], population: Population) -> set[str] | str:
-    of = {"project_id": population.project_id, "clock": clock_of(population), "cohorts": population.cohorts}
     try:
-        sql = compile_criteria(load({"properties": tree}), **of, has_overrides=True)
+        sql = compile_criteria(
+            load({"properties": tree}),
+            project_id=population.project_id,
+            clock=clock_of(population),
+            cohorts=population.cohorts,
+            has_overrides=True,
+        )
     except NoCriteria:
         return "no conditions"
     except CompileError:

@@ -160,7 +160,7 @@ def stored_time(cast: Cast) -> datetime:
 
 @pytest.mark.usefixtures("at_noon")
 def test_the_clock_of_a_client_is_known_by_sent_at(cast: Cast):
-    late = {"timestamp": str(TEN + HOUR)}
+    late: dict[str, Any] = {"timestamp": str(TEN + HOUR)}
     sent(cast.web, event("visit", "anna", **late), sent_at=str(NOW + HOUR))
     assert stored_time(cast) == TEN
     sent(cast.web, event("visit", "anna", {"$ignore_sent_at": True}, **late), sent_at=str(NOW + HOUR))

@@ -1,8 +1,10 @@
 """Many clients at once: the same persons as one after the other, and no error."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,8 @@ import pytest
 from django.db import connection
 
 from cohorts.models import Cohort, CohortMember
-from core6.analytics.models import Event, Person, PersonOverride
+from core6.analytics.models import Event as StoredEvent
+from core6.analytics.models import Person, PersonOverride
 from core6.capture.folding import fold
 from core6.diagnosis import integrity
 from projects.models import Project
@@ -19,6 +22,7 @@ from tests.support.capture.sending import (
     event,
     event_owners,
     identified,
+    merging,
     owners,
     person_of,
     persons,
@@ -37,6 +41,10 @@ def together(project: Project, make: Callable[[int], list[dict[str, Any]]], thre
     assert Counter(answers) == {200: threads}
 
 
+def repeat(events: list[dict[str, Any]]) -> Callable[[int], list[dict[str, Any]]]:
+    return lambda _: events
+
+
 def check(project: Project) -> None:
     """Each event and each id belongs to one who is there, also after the merges are written into the events."""
     uuids = {each.uuid for each in persons(project)}
@@ -47,18 +55,18 @@ def check(project: Project) -> None:
     assert not overrides.keys() & uuids
     assert [each.name for each in integrity.findings() if each.state == "bad"] == []
     fold(project.pk)
-    assert dict(Event.objects.filter(project_id=project.pk).values_list("uuid", "person_uuid")) == before
+    assert dict(StoredEvent.objects.filter(project_id=project.pk).values_list("uuid", "person_uuid")) == before
     assert not PersonOverride.objects.exists()
 
 
 def test_sixteen_that_identify_the_same_two_ids_make_one_person(committed_cast: Cast):
     for round_number in range(ROUNDS):
         anna, anonymous = f"anna-{round_number}", f"anonymous-{round_number}"
-        together(committed_cast.web, lambda _, anna=anna, anonymous=anonymous: [identified(anna, anonymous)])
+        together(committed_cast.web, repeat([identified(anna, anonymous)]))
         assert person_of(committed_cast.web, anna).uuid == person_of(committed_cast.web, anonymous).uuid
         assert person_of(committed_cast.web, anna).is_identified
     assert len(persons(committed_cast.web)) == ROUNDS
-    assert Event.objects.count() == THREADS * ROUNDS
+    assert StoredEvent.objects.count() == THREADS * ROUNDS
     check(committed_cast.web)
 
 
@@ -66,7 +74,7 @@ def test_sixteen_that_identify_two_known_persons_make_one_person(committed_cast:
     for round_number in range(ROUNDS):
         anna, anonymous = f"anna-{round_number}", f"anonymous-{round_number}"
         sent(committed_cast.web, event("visit", anna), event("visit", anonymous, {"$set": {"a": 1}}))
-        together(committed_cast.web, lambda _, anna=anna, anonymous=anonymous: [identified(anna, anonymous)])
+        together(committed_cast.web, repeat([identified(anna, anonymous)]))
         assert person_of(committed_cast.web, anonymous).properties["a"] == 1
     assert len(persons(committed_cast.web)) == ROUNDS
     check(committed_cast.web)
@@ -82,9 +90,9 @@ def test_one_new_id_of_many_requests_is_one_person_with_all_they_set(committed_c
 def test_one_uuid_of_many_requests_is_one_event(committed_cast: Cast):
     uuid = "01900000-0000-7000-8000-000000000001"
     together(committed_cast.web, lambda number: [event("visit", f"id-{number}", uuid=uuid)])
-    assert Event.objects.count() == 1
+    assert StoredEvent.objects.count() == 1
     together(committed_cast.web, lambda _: [event("visit", "anna", {"$set_once": {"n": 1}}, uuid=uuid)])
-    assert Event.objects.count() == 1
+    assert StoredEvent.objects.count() == 1
 
 
 @pytest.mark.parametrize("name", ["$merge_dangerously", "$identify"])
@@ -158,6 +166,35 @@ def test_members_of_a_static_cohort_that_are_merged_at_once_are_counted_right(co
     check(project)
 
 
+def test_a_cohort_is_counted_after_the_merges_that_were_faster(committed_cast: Cast):
+    """The second request counts members while those of the first are changed, and not committed."""
+    project, counted = committed_cast.web, Event()
+    ids = ["a", "b", "c", "d"]
+    sent(project, *(event("visit", each) for each in ids))
+    cohort = Cohort.objects.create(project=project, is_static=True, count=4)
+    CohortMember.objects.bulk_create(
+        CohortMember(project_id=project.pk, cohort_id=cohort.pk, person_uuid=uuid) for uuid in owners(project).values()
+    )
+
+    def slowly(execute: Any, sql: str, *arguments: Any) -> Any:
+        found = execute(sql, *arguments)
+        if "UPDATE cohorts_cohort" in sql:
+            counted.set()
+            time.sleep(0.5)
+        return found
+
+    def work(number: int) -> int:
+        if number:
+            assert counted.wait(10)
+            return int(send(project, merging("$create_alias", "c", "d")).status_code)
+        with connection.execute_wrapper(slowly):
+            return int(send(project, merging("$create_alias", "a", "b")).status_code)
+
+    assert at_once(2, work) == [200, 200]
+    cohort.refresh_from_db()
+    assert cohort.count == CohortMember.objects.count() == 2
+
+
 def test_requests_of_two_projects_do_not_meet(committed_cast: Cast):
     projects = [committed_cast.web, committed_cast.app, committed_cast.globex_web]
     answers = at_once(
@@ -177,6 +214,6 @@ def test_two_batches_that_share_uuids_in_other_orders_are_no_deadlock(committed_
         return [event("visit", f"id-{number}", uuid=uuid) for uuid in shuffled]
 
     together(committed_cast.web, make, threads=8)
-    assert Event.objects.count() == len(uuids)
+    assert StoredEvent.objects.count() == len(uuids)
     check_persons = {each.uuid for each in persons(committed_cast.web)}
     assert set(event_owners(committed_cast.web).values()) <= check_persons
