@@ -17,7 +17,7 @@ class Target(NamedTuple):
 
 def project_of(token: str) -> Target | None:
     """Return the project of a token; None for an unknown one, and for one that was reset."""
-    if "\0" in token:
+    if "\0" in token or not token.isascii():
         return None
     rows = Project.objects.filter(api_token=token)
     found = rows.values_list("id", "organization_id", "anonymize_ips", "ingested_event").first()

@@ -57,7 +57,10 @@ def test_the_token_may_stand_in_the_query(project: Project, path: str):
     "body",
     [
         *(b"", b"{", b"[]", b"1", b'"phc_web"', b"\xff", b"null", b"[" * 100_000, as_gzip(b" " * 3 * 1024**2)),
-        *(as_json(wanted(token)) for token in ("", "phc_other", "phc_web2", None, 12, ["phc_web"], "phc_\0", "phc_ü")),
+        *(
+            as_json(wanted(token))
+            for token in ("", "phc_other", "phc_web2", None, 12, ["phc_web"], "phc_\0", "phc_ü", "\ud800")
+        ),
         b" " * (2 * 1024**2) + as_json(wanted()),
     ],
 )

@@ -159,3 +159,30 @@ def test_a_large_body_without_a_key_is_401(server: Serve, key: str, is_chunked: 
     sent = sent * 30 + b"0\r\n\r\n" if is_chunked else body
     status, answer = send(server, "POST", server.annotations, headers, sent, key)
     assert (status, answer["type"]) == (401, "authentication_error")
+
+
+def events(server: Serve, size: int) -> bytes:
+    """Return a batch of events in so many bytes, and a few more."""
+    event = {"event": "visit", "distinct_id": "anna", "properties": {"text": "x" * 1024**2}}
+    batch = [event] * (size // 1024**2)
+    return json.dumps({"api_key": server.call("GET", server.path())[1]["api_token"], "batch": batch}).encode()
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_batch_of_events_may_be_larger_than_other_bodies(server: Serve, is_chunked: bool):
+    for size, expected in ((11, 200), (20, 413)):
+        body = events(server, size * 1024**2)
+        announced = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(body)}"
+        sent = chunk(body) + b"0\r\n\r\n" if is_chunked else body
+        status, answer = send(server, "POST", "/batch/", ["Content-Type: application/json", announced], sent)
+        assert status == expected, answer
+    assert server.complaints() == []
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_batch_that_ends_too_early_is_refused(server: Serve, end: str):
+    announced, sent = ENDS[end](events(server, 0).replace(b"[]", b'[{"event": "early", "distinct_id": "anna"}]'))
+    for path in ("/batch/", "/e/", "/capture"):
+        status, answer = send(server, "POST", path, ["Content-Type: text/plain", announced], sent, is_ended=True)
+        assert (status, answer["code"]) == (400, "invalid_input"), answer
+        assert answer["detail"] == "failed to decode request: the body ended too early"

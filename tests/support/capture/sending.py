@@ -38,6 +38,11 @@ def identified(distinct_id: str, anonymous: str, **fields: Any) -> dict[str, Any
     return event("$identify", distinct_id, {"$anon_distinct_id": anonymous}, **fields)
 
 
+def merging(name: str, into: str, other: Any, **fields: Any) -> dict[str, Any]:
+    """Return an event that merges an id into another, by `$identify` or an alias."""
+    return event(name, into, {"$anon_distinct_id" if name == "$identify" else "alias": other}, **fields)
+
+
 def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
