@@ -3,6 +3,7 @@
 import json
 import os
 from argparse import ArgumentParser
+from typing import Any
 
 import httpx
 from core_6_client import AuthenticatedClient, models  # type: ignore[import-not-found]
@@ -23,6 +24,7 @@ client = AuthenticatedClient(
 if options.idempotency_key:
     client = client.with_headers({"Idempotency-Key": options.idempotency_key})
 project = os.environ["CORE6_PROJECT"]
+result: dict[str, Any]
 try:
     if options.create:
         body = models.AnnotationRequest(content=options.create, scope="project")
