@@ -132,6 +132,10 @@ class Command(CommandBase):
                 self._keep(_DATABASE, self.server.launch, self.server.process)
             work.now = options["provision"] or "the data"
             start = self._bring_up_to_date(options["provision"])
+            if options["exec"] or options["lab"]:
+                # It ends all connections, so it comes before those of the web server and the worker.
+                work.now = "a state for `reset`"
+                call_command("reset", "--save", "--yes", stdout=StringIO())
             work.now = "the web server"
             environment = {
                 **os.environ,
@@ -148,9 +152,6 @@ class Command(CommandBase):
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, start, options["host"])
-        if options["exec"] or options["lab"]:
-            with progress("Saving a state for `reset`"):
-                call_command("reset", "--save", "--yes", stdout=StringIO())
         if options["exec"]:
             with held():
                 self.executed = Executed(options["exec"], url, start["key"])
