@@ -66,6 +66,17 @@ def test_after_429_it_waits_for_retry_after_and_succeeds(lab: Lab, command: Comm
     assert_done_once(lab, command, done)
 
 
+def test_a_fourth_429_is_an_error(lab: Lab, command: Command):
+    lab.order(command.method, {**RATE_LIMITED, "times": 4})
+    done = command.run()
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert "rate limit exceeded (429)" in done.stderr
+    assert f"Retry after {RETRY_AFTER} seconds." in done.stderr
+    assert lab.statuses(command.method) == [429] * 4
+    assert all(wait >= RETRY_AFTER for wait in lab.waits(command.method))
+    assert_done_once(lab, command, command.run())
+
+
 def test_after_503_it_fails_with_the_body_of_the_answer(lab: Lab, command: Command):
     lab.order(command.method, UNAVAILABLE_TWICE)
     for _ in range(2):
