@@ -136,6 +136,7 @@ class Command(CommandBase):
             environment = {
                 **os.environ,
                 "CORE6_DATA_DIR": str(settings.DATA_DIRECTORY),
+                **({"CORE6_LAB_URL": url} if options["lab"] else {}),
                 **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {}),
             }
             web = self._listen(options, url, port, environment)
