@@ -31,8 +31,8 @@ _OF_CONNECTION: Final = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _KEY: Final = re.compile(rb'ph[a-z]_\w{6,}|"personal_api_key"\s*:\s*"([^"]+)"')
-#: Neither faults nor the journal see these: probes, the console, and the lab itself.
-_UNSEEN: Final = re.compile(r"/(?:_|admin(?:/|$)|static/)")
+#: Neither faults nor the journal see these: probes, the console, what browsers request beside it, and the lab itself.
+_UNSEEN: Final = re.compile(r"/(?:_|admin(?:/|$)|static/|favicon\.ico$)")
 _LARGEST_HEADER: Final = 64 * 1024
 
 

@@ -140,12 +140,17 @@ class Command(CommandBase):
             environment = {
                 **os.environ,
                 "CORE6_DATA_DIR": str(settings.DATA_DIRECTORY),
+                **({"CORE6_LAB_URL": url} if options["lab"] else {}),
                 **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {}),
             }
             web = self._listen(options, url, port, environment)
             if not options["no_worker"]:
                 self._keep("the job worker", lambda: start_worker(environment))
             wait_until_ready(url, web.process)
+        if options["exec"] or options["lab"]:
+            # It ends connections to the database: requests would get 503.
+            with progress("Saving a state for `reset`"):
+                call_command("reset", "--save", "--yes", stdout=StringIO())
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
