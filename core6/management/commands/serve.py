@@ -147,10 +147,6 @@ class Command(CommandBase):
             if not options["no_worker"]:
                 self._keep("the job worker", lambda: start_worker(environment))
             wait_until_ready(url, web.process)
-        if options["exec"] or options["lab"]:
-            # It ends connections to the database: requests would get 503.
-            with progress("Saving a state for `reset`"):
-                call_command("reset", "--save", "--yes", stdout=StringIO())
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
