@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from io import StringIO
 from typing import Any, Final
 
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
 from core6.lab import clock
 from core6.lab.refusals import Refused
+from core6.lab.resets import Resets
 from core6.lab.settle import settle
 from core6.lab.state import State
 from core6.provisioning.errors import WorldError
@@ -27,6 +26,7 @@ class Endpoints:
 
     def __init__(self, state: State, in_thread: Thread, forget_keys: Callable[[], None]) -> None:
         self._state, self._in_thread, self._forget_keys = state, in_thread, forget_keys
+        self._resets = Resets(in_thread)
         self._operations: dict[tuple[str, str], Callable[[dict[str, str], bytes], Awaitable[Any]]] = {
             ("POST", "reset"): self._reset,
             ("POST", "provision"): self._provision,
@@ -68,14 +68,7 @@ class Endpoints:
     async def _reset(self, query: dict[str, str], body: bytes) -> Any:
         _mapping(body, ())
         began = time.monotonic()
-
-        def reset() -> None:
-            try:
-                call_command("reset", "--yes", stdout=StringIO(), stderr=StringIO())
-            except CommandError as error:
-                raise Refused(f"{error}.", status=409, code="conflict") from error
-
-        await self._in_thread(reset)
+        await self._resets.reset()
         clock.move({})
         self._state.clear()
         self._forget_keys()

@@ -3,21 +3,18 @@
 import time
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from cohorts.calculation.dependencies import lock_definitions, references_in, related
 from cohorts.calculation.queue import enqueue
 from cohorts.models import Calculation, Cohort
+from core6.jobs import wait_until_done
 from core6.lab.refusals import Refused
 
 #: In seconds.
 _PATIENCE: Final = 60.0
-_PAUSE: Final = 0.005
-#: Jobs that somebody requested have a lock; periodic ones have none.
-_WAITING: Final = """
-SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND lock IS NOT NULL)"""
 
 
 def settle() -> dict[str, Any]:
@@ -54,16 +51,9 @@ def _request(project_id: int) -> None:
 
 
 def _wait(deadline: float) -> None:
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(_WAITING)
-            (is_waiting,) = cursor.fetchone()
-        if not is_waiting:
-            return
-        if time.monotonic() > deadline:
-            detail = f"The jobs are not done after {_PATIENCE:g} s: look at the log, and whether a job worker runs."
-            raise Refused(detail, status=503, code="service_unavailable")
-        time.sleep(_PAUSE)
+    if not wait_until_done(deadline - time.monotonic()):
+        detail = f"The jobs are not done after {_PATIENCE:g} s: look at the log, and whether a job worker runs."
+        raise Refused(detail, status=503, code="service_unavailable")
 
 
 def _errors() -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from django.db import connections
 from core6.accounts.models import User
 from core6.database import data_directory, embedded, processes
 from core6.database.data_directory import Unusable
+from core6.jobs import wait_until_done
 from core6.management.base import CommandBase, readable
 from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
@@ -34,6 +35,8 @@ from core6.terminal.progress import progress
 
 _DATABASE = "the database"
 _LOCAL = "127.0.0.1"
+#: A state is saved after this time, though jobs are left.
+_JOBS_SECONDS = 30.0
 _SHORTEST_TOKEN = 32
 _STOPPING = "Stopping: requests in flight are finished first."
 
@@ -150,6 +153,8 @@ class Command(CommandBase):
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
+        if options["exec"] or options["lab"]:
+            _save(needs_worker=not options["no_worker"])
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, start, options["host"])
@@ -164,8 +169,8 @@ class Command(CommandBase):
         inner = free_port(_LOCAL, 0)
         web = self._keep("the web server", lambda: start_web(options, _LOCAL, inner, environment))
         target = f"http://{_LOCAL}:{inner}"
-        wait_until_ready(target, web.process)
-        return self._keep("the lab", lambda: start_lab(options["host"], port, target, environment))
+        self._keep("the lab", lambda: start_lab(options["host"], port, target, environment))
+        return web
 
     def _keep(
         self,
@@ -225,6 +230,14 @@ def _check_lab(options: dict[str, Any]) -> None:
         raise CommandError(f"{name} is too short: use {_SHORTEST_TOKEN} random characters or more")
     if not token and (settings.IS_BEHIND_PROXY or not exposure.is_loopback(options["host"])):
         raise CommandError(f"others can reach this lab, and could wipe it: set {name}, or listen on {_LOCAL} alone")
+
+
+def _save(*, needs_worker: bool) -> None:
+    """Save a state for `reset`: the one after the jobs of the start, which each reset would else queue again."""
+    with progress("Saving a state for `reset`"):
+        if needs_worker:
+            wait_until_done(_JOBS_SECONDS, needs_worker=True)
+        call_command("reset", "--save", "--yes", stdout=StringIO())
 
 
 def _write(path: Path, text: str) -> None:
