@@ -27,7 +27,8 @@ class Endpoints:
 
     def __init__(self, state: State, in_thread: Thread, forget_keys: Callable[[], None]) -> None:
         self._state, self._in_thread, self._forget_keys = state, in_thread, forget_keys
-        self._operations: dict[tuple[str, str], Callable[[dict[str, str], bytes], Awaitable[Any]]] = {
+        #: By method and name.
+        self.operations: dict[tuple[str, str], Callable[[dict[str, str], bytes], Awaitable[Any]]] = {
             ("POST", "reset"): self._reset,
             ("POST", "provision"): self._provision,
             ("POST", "settle"): self._settle,
@@ -45,11 +46,13 @@ class Endpoints:
     async def answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Any:
         """Return the answer as JSON, None for 204; raises Refused."""
         name = path.removeprefix("/_lab").strip("/")
-        operation = self._operations.get((method, name))
+        operation = self.operations.get((method, name))
         if operation is None:
             raise self._unknown(method, name)
-        if query and name != "requests":
+        if query and (method, name) != ("GET", "requests"):
             raise Refused("The lab takes parameters in the body.", next(iter(query)))
+        if method in ("GET", "DELETE"):
+            _mapping(body, ())
         try:
             return await operation(query, body)
         except DatabaseError as error:
@@ -57,10 +60,15 @@ class Endpoints:
             raise Refused(detail, status=503, code="service_unavailable") from error
 
     def _unknown(self, method: str, name: str) -> Refused:
-        methods = [each for each, known in self._operations if known == name]
+        methods = [each for each, known in self.operations if known == name]
         if methods:
-            return Refused(f"Use {' or '.join(methods)}.", status=405, code="method_not_allowed")
-        names = list(dict.fromkeys(known for _, known in self._operations))
+            return Refused(
+                f"Use {' or '.join(methods)}.",
+                status=405,
+                code="method_not_allowed",
+                headers={"Allow": ", ".join(methods)},
+            )
+        names = list(dict.fromkeys(known for _, known in self.operations))
         similar = most_similar(name, names)
         advice = f"did you mean {similar}?" if similar else f"it has {', '.join(names)}."
         return Refused(f"The lab has no {name[:100] or 'page'}: {advice}", status=404, code="not_found")
