@@ -21,7 +21,7 @@ from core6.api import errors
 from core6.api.authentication import find_key
 from core6.api.parsers import UNREADABLE
 from core6.lab import doors, strict
-from core6.lab.endpoints import Endpoints
+from core6.lab.endpoints import Body, Endpoints
 from core6.lab.faults import Fault
 from core6.lab.parsing import parsed
 from core6.lab.passing import LARGEST_HEADER, WebServer, of_django, raw_path, receive
@@ -91,7 +91,8 @@ class Front:
         path, _, query = raw_path(request).partition("?")
         if path == "/_lab" or path.startswith("/_lab/"):
             doors.check(request.headers, has_body=bool(body))
-            return _of_lab(await self._endpoints.answer(request.method, path, dict(request.query), body))
+            given = Body(body, is_json=request.content_type == "application/json")
+            return _of_lab(await self._endpoints.answer(request.method, path, dict(request.query), given))
         if _UNSEEN.match(path):
             return await self._web_server.answer(request, body)
         return await self._observed(request, parsed(request.method, path, query, request.headers, body), body)
