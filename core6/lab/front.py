@@ -203,10 +203,11 @@ def _ordered(fault: Fault) -> web.Response:
     if body is None and status >= 400:
         kind = "server_error" if status >= 500 else "invalid_request"
         body = json.loads(errors.answer(status, "fault", f"A fault orders the status {status}.", kind).content)
-    if body is None or isinstance(body, str):
-        return web.Response(status=status, headers=headers, text=body)
-    headers.setdefault("Content-Type", "application/json")
-    return web.Response(status=status, headers=headers, body=json.dumps(body).encode())
+    if body is not None:
+        is_text = isinstance(body, str)
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8" if is_text else "application/json")
+        body = (body if is_text else json.dumps(body)).encode()
+    return web.Response(status=status, headers=headers, body=body)
 
 
 def _of_lab(answer: Any) -> web.Response:
