@@ -56,7 +56,7 @@ IS_BEHIND_POOLER: bool = read("IS_BEHIND_POOLER")
 DATA_DIRECTORY = data_directory.locate(read("CORE6_DATA_DIR"))
 IS_EMBEDDED = not DATABASE_URL
 #: Whether `serve --lab` made the data directory, or is about to make it.
-IS_LAB = IS_EMBEDDED and (os.environ.get("CORE6_IN_LAB") == "true" or data_directory.is_lab(DATA_DIRECTORY))
+IS_LAB = IS_EMBEDDED and (os.environ.pop("CORE6_IN_LAB", "") == "true" or data_directory.is_lab(DATA_DIRECTORY))
 #: The bearer token of the lab; without one it answers this machine alone.
 LAB_TOKEN: str = read("LAB_TOKEN")
 LAB_TOKEN_NAME = shown("LAB_TOKEN")

@@ -11,7 +11,7 @@ from tests.attacks.marked_world import MARK
 from tests.attacks.test_console_attacks import SCRIPTS, Page
 from tests.conftest import Cast
 from tests.console.conftest import Console
-from tests.support.lab import Lab, running_lab
+from tests.support.lab_without_server import Lab, running_lab
 
 PAGE = "/admin/lab/"
 

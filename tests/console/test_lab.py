@@ -18,7 +18,7 @@ from core6.console.lab import MOST
 from core6.serving.ports import free_port
 from tests.conftest import Cast
 from tests.console.conftest import Console
-from tests.support.lab import Lab, running_lab
+from tests.support.lab_without_server import Lab, running_lab
 from tests.support.places import place
 from tests.support.serving import LIGHT, Serve, serving
 

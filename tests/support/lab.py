@@ -1,60 +1,123 @@
-"""A lab in a thread of the tests: the process in front of the web server, without that one behind it."""
+"""A running `serve --lab` with a small world, and requests to it."""
 
-import asyncio
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
-from pathlib import Path
-from typing import Any
+from http.client import HTTPConnection, HTTPMessage
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from core6.database import data_directory
-from core6.lab.front import Front
-from core6.serving.ports import free_port
-from tests.support.serving import wait_until
+import psutil
 
-_LOCAL = "127.0.0.1"
+from tests.support.places import place
+from tests.support.serving import Serve, child, serving
+
+#: Fixed keys, as CI jobs have them; the first one is the printed one.
+KEY: Final = "phx_" + "c" * 48
+OTHER_KEY: Final = "phx_" + "d" * 48
+WORLD: Final[dict[str, Any]] = {
+    "users": [{"email": "alice@example.com", "is_staff": True}],
+    "organizations": [
+        {
+            "name": "Acme",
+            "members": {"alice@example.com": "owner"},
+            "projects": [{"name": "Web", "persons": [{"distinct_ids": ["p1"], "properties": {"plan": "pro"}}]}],
+        }
+    ],
+    "api_keys": [
+        {"label": "ci", "user": "alice@example.com", "scopes": ["*"], "value": KEY},
+        {"label": "other job", "user": "alice@example.com", "scopes": ["*"], "value": OTHER_KEY},
+    ],
+}
+JSON: Final = {"Content-Type": "application/json"}
 
 
-@dataclass
+class Answer(NamedTuple):
+    """A response, whole."""
+
+    status: int
+    headers: HTTPMessage
+    content: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content or "null")
+
+
 class Lab:
-    """Where it listens. Requests that no fault answers are 503: there is no server."""
+    """Requests to a running lab, and to the web server behind it."""
 
-    url: str
+    def __init__(self, server: Serve) -> None:
+        self.server = server
+        self.project = server.printed("project")
+        self.notes = f"/api/projects/{self.project}/annotations/"
+        self.cohorts = f"/api/projects/{self.project}/cohorts/"
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> int | None:
-        """Send a request as a client under test does; return its status, None where the connection was cut."""
-        content = body if body is None or isinstance(body, str) else json.dumps(body)
-        kind = {} if content is None else {"Content-Type": "application/json"}
-        with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=15)) as connection:
-            try:
-                connection.request(method, path, content, {**kind, **headers})
-                return connection.getresponse().status
-            except (HTTPException, OSError):
-                return None
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        key: str | None = KEY,
+        port: int | None = None,
+    ) -> Answer:
+        """Send a request as JSON, with the key; other values than bytes are written as JSON."""
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {**({"Authorization": f"Bearer {key}"} if key else {}), **({} if body is None else JSON)}
+        with closing(HTTPConnection("127.0.0.1", port or urlsplit(self.server.url).port, timeout=60)) as connection:
+            connection.request(method, path, content, {**sent, **(headers or {})})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
 
-    def order(self, **fault: Any) -> None:
-        assert self.call("POST", "/_lab/faults", fault) == 200
+    def ask(self, method: str, name: str, body: Any = None) -> Any:
+        """Send a request to the lab itself, which has to succeed; return the JSON."""
+        answer = self.send(method, f"/_lab/{name}", body, key=None)
+        assert answer.status in (200, 204), answer.json
+        return answer.json
+
+    def order(self, **fault: Any) -> dict[str, Any]:
+        """Order a fault."""
+        made: dict[str, Any] = self.ask("POST", "faults", fault)
+        return made
+
+    def journal(self, query: str = "") -> list[dict[str, Any]]:
+        """Return the requests that the journal has."""
+        rows: list[dict[str, Any]] = self.ask("GET", f"requests{query}")["results"]
+        return rows
+
+    def note(self, content: str = "a note") -> Answer:
+        """Create an annotation."""
+        return self.send("POST", self.notes, {"content": content, "scope": "project"})
+
+    def process(self) -> psutil.Process:
+        """Return the process of the lab."""
+        found = child(self.server, "core6.lab")
+        assert found
+        return found
+
+    def inner_port(self) -> int:
+        """Return the port of the web server behind the lab."""
+        return int(self.process().cmdline()[-1].rpartition(":")[2])
+
+    def begin_anew(self) -> None:
+        """Clear all but the rows, which `reset` alone does."""
+        for method, name, body in (
+            ("DELETE", "faults", None),
+            ("DELETE", "requests", None),
+            ("PUT", "clock", {}),
+            ("PUT", "strict", {"enabled": False}),
+        ):
+            self.ask(method, name, body)
 
 
 @contextmanager
-def running_lab(settings: Any, directory: Path) -> Iterator[Lab]:
-    """Run a lab whose clock is in `directory`, and let Django's settings name it, as `serve --lab` does."""
-    data_directory.mark_as_lab(directory)
-    port, loop, end = free_port(_LOCAL, 0), asyncio.new_event_loop(), asyncio.Event()
-    front = Front(f"http://{_LOCAL}:{free_port(_LOCAL, 0)}")
-    thread = threading.Thread(target=loop.run_until_complete, args=(front.serve(_LOCAL, port, end),))
-    thread.start()
-    lab = Lab(f"http://{_LOCAL}:{port}")
-    settings.DATA_DIRECTORY, settings.IS_LAB, settings.LAB_URL, settings.LAB_TOKEN = directory, True, lab.url, ""
-    settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, _LOCAL]
-    try:
-        wait_until(lambda: lab.call("GET", "/_lab/clock") == 200, "answer of the lab")
-        yield lab
-    finally:
-        loop.call_soon_threadsafe(end.set)
-        thread.join()
-        loop.close()
+def lab(*arguments: str, **given: str) -> Iterator[Lab]:
+    """Run `serve --lab` on a new data directory, with the world above."""
+    with place() as parent:
+        world = parent / "world.json"
+        world.write_text(json.dumps(WORLD))
+        options = ("--lab", "--workers", "1", "--provision", str(world), *arguments)
+        with serving(parent / "data", *options, **given) as server:
+            yield Lab(server)

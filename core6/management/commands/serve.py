@@ -75,7 +75,7 @@ class Command(CommandBase):
             if options[option] and not settings.IS_EMBEDDED:
                 url = shown("DATABASE_URL")
                 raise CommandError(f"--{option} makes a database of its own: unset {url}, or leave --{option} out")
-        if settings.IS_LAB:
+        if settings.IS_LAB or options["lab"]:
             _check_lab(options)
         #: Where the processes that count for Prometheus write what the others read.
         self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
@@ -129,9 +129,11 @@ class Command(CommandBase):
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
-                if settings.IS_LAB:
+                if options["lab"]:
                     data_directory.mark_as_lab(settings.DATA_DIRECTORY)
                 own(self.server)
+                if options["lab"]:
+                    data_directory.reset_clock(settings.DATA_DIRECTORY)
                 self._keep(_DATABASE, self.server.launch, self.server.process)
             work.now = options["provision"] or "the data"
             start = self._bring_up_to_date(options["provision"])
@@ -150,6 +152,9 @@ class Command(CommandBase):
             if not options["no_worker"]:
                 self._keep("the job worker", lambda: start_worker(environment))
             wait_until_ready(url, web.process)
+            if options["exec"] or options["lab"]:
+                work.now = "a state for `reset`"
+                call_command("reset", "--save", "--yes", stdout=StringIO())
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
