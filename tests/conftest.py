@@ -21,7 +21,6 @@ from django.db import connection, connections
 from django.test import Client
 from django.test.client import ClientHandler
 from django.test.utils import CaptureQueriesContext
-from xdist.scheduler import LoadFileScheduling
 
 from core6.accounts import keys
 from core6.accounts.models import Level, Membership, Organization, PersonalAPIKey, User
@@ -42,18 +41,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("whole")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
-
-
-class ByFile(LoadFileScheduling):
-    """Gives each file to one process of xdist, and the files of the lab to the same one: they share a server."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "tests/lab" if nodeid.startswith("tests/lab/") else str(super()._split_scope(nodeid))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
-    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 class KeyWatch(logging.Handler):

@@ -24,6 +24,7 @@ from core6.management.base import CommandBase, readable
 from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
 from core6.management.environment import shown
+from core6.management.lab import check_lab
 from core6.security import exposure
 from core6.serving.children import STOP_SECONDS, own, start_lab, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
@@ -37,7 +38,6 @@ _DATABASE = "the database"
 _LOCAL = "127.0.0.1"
 #: A state is saved after this time, though jobs are left.
 _JOBS_SECONDS = 30.0
-_SHORTEST_TOKEN = 32
 _STOPPING = "Stopping: requests in flight are finished first."
 
 
@@ -76,7 +76,7 @@ class Command(CommandBase):
                 url = shown("DATABASE_URL")
                 raise CommandError(f"--{option} makes a database of its own: unset {url}, or leave --{option} out")
         if settings.IS_LAB or options["lab"]:
-            _check_lab(options)
+            check_lab(is_lab=options["lab"], host=options["host"])
         #: Where the processes that count for Prometheus write what the others read.
         self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
         raise_stopped_on_signals()
@@ -129,18 +129,9 @@ class Command(CommandBase):
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
-                if options["lab"]:
-                    data_directory.mark_as_lab(settings.DATA_DIRECTORY)
-                own(self.server)
-                if options["lab"]:
-                    data_directory.reset_clock(settings.DATA_DIRECTORY)
-                self._keep(_DATABASE, self.server.launch, self.server.process)
+                self._start_database(self.server, is_lab=options["lab"])
             work.now = options["provision"] or "the data"
             start = self._bring_up_to_date(options["provision"])
-            if options["exec"] or options["lab"]:
-                # It ends all connections, so it comes before those of the web server and the worker.
-                work.now = "a state for `reset`"
-                call_command("reset", "--save", "--yes", stdout=StringIO())
             work.now = "the web server"
             environment = {
                 **os.environ,
@@ -152,9 +143,6 @@ class Command(CommandBase):
             if not options["no_worker"]:
                 self._keep("the job worker", lambda: start_worker(environment))
             wait_until_ready(url, web.process)
-            if options["exec"] or options["lab"]:
-                work.now = "a state for `reset`"
-                call_command("reset", "--save", "--yes", stdout=StringIO())
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
@@ -166,6 +154,14 @@ class Command(CommandBase):
         if options["exec"]:
             with held():
                 self.executed = Executed(options["exec"], url, start["key"])
+
+    def _start_database(self, server: embedded.Server, *, is_lab: bool) -> None:
+        if is_lab:
+            data_directory.mark_as_lab(settings.DATA_DIRECTORY)
+        own(server)
+        if is_lab:
+            data_directory.reset_clock(settings.DATA_DIRECTORY)
+        self._keep(_DATABASE, server.launch, server.process)
 
     def _listen(self, options: dict[str, Any], url: str, port: int, environment: dict[str, str]) -> processes.Child:
         """Start the web server at `port`; in the lab, start the process that listens there in front of it."""
@@ -224,17 +220,6 @@ class Command(CommandBase):
             self.stdout.write(f'Try it:\n  curl -H "Authorization: Bearer {key}" {named}{url}{path}')
         self.stdout.write("Ctrl-C stops it.")
         self.stdout.flush()
-
-
-def _check_lab(options: dict[str, Any]) -> None:
-    """Refuse a lab that its own directory does not belong to, or that strangers could reach without a token."""
-    if not options["lab"]:
-        raise CommandError(f"{settings.DATA_DIRECTORY} was made by `serve --lab`: add --lab, or set CORE6_DATA_DIR")
-    token, name = settings.LAB_TOKEN, shown("LAB_TOKEN")
-    if token and len(token) < _SHORTEST_TOKEN:
-        raise CommandError(f"{name} is too short: use {_SHORTEST_TOKEN} random characters or more")
-    if not token and (settings.IS_BEHIND_PROXY or not exposure.is_loopback(options["host"])):
-        raise CommandError(f"others can reach this lab, and could wipe it: set {name}, or listen on {_LOCAL} alone")
 
 
 def _save(*, needs_worker: bool) -> None:
