@@ -1,5 +1,6 @@
 """The job queue: adding jobs, and checking for queued ones."""
 
+import time
 from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, Final
@@ -18,6 +19,12 @@ from procrastinate.tasks import configure_task
 _UNREACHABLE: Final = ("08", "57P", "25P03")
 _LONGEST_PAUSE: Final = 60
 _MOST_ATTEMPTS: Final = 10
+#: Whether a job worker has begun, and whether jobs are left; only requested jobs have a lock, periodic ones have none.
+_PROGRESS: Final = """
+SELECT EXISTS (SELECT FROM procrastinate_workers),
+    EXISTS (SELECT FROM procrastinate_jobs WHERE lock IS NOT NULL
+        AND (status = 'doing' OR status = 'todo' AND coalesce(scheduled_at, now()) <= now()))"""
+_PAUSE: Final = 0.005
 
 
 def is_unreachable(error: Error) -> bool:
@@ -110,3 +117,20 @@ def exists(locks: Collection[str], *, is_running_too: bool, task: str | None = N
             [list(locks), states, task],
         )
         return cursor.fetchone() is not None
+
+
+def wait_until_done(seconds: float, *, needs_worker: bool = False) -> bool:
+    """Wait until no requested job is due or running; return False if that takes longer than `seconds`.
+
+    With `needs_worker`, wait for the begin of a job worker, too.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_PROGRESS)
+            has_worker, are_left = cursor.fetchone()
+        if not are_left and (has_worker or not needs_worker):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE)

@@ -62,9 +62,12 @@ IS_BEHIND_POOLER: bool = read("IS_BEHIND_POOLER")
 DATA_DIRECTORY = data_directory.locate(read("CORE6_DATA_DIR"))
 IS_EMBEDDED = not DATABASE_URL
 #: Whether `serve --lab` made the data directory, or is about to make it.
-IS_LAB = IS_EMBEDDED and (os.environ.get("CORE6_IN_LAB") == "true" or data_directory.is_lab(DATA_DIRECTORY))
+IS_LAB = IS_EMBEDDED and (os.environ.pop("CORE6_IN_LAB", "") == "true" or data_directory.is_lab(DATA_DIRECTORY))
 #: The bearer token of the lab; without one it answers this machine alone.
 LAB_TOKEN: str = read("LAB_TOKEN")
+LAB_TOKEN_NAME = shown("LAB_TOKEN")
+#: Where the web server reaches the lab in front of it, for the console; set by `serve --lab`.
+LAB_URL: str = os.environ.get("CORE6_LAB_URL", "")
 if IS_EMBEDDED or not IS_CHECKOUT:
     forget_postgres_variables()
 if IS_EMBEDDED and (REPLICA_URL or IS_BEHIND_POOLER):

@@ -1,11 +1,11 @@
-"""When a job is tried again after a failure of the database."""
+"""When a job is tried again after a failure of the database, and when all jobs are done."""
 
 from datetime import UTC, datetime
 
 import procrastinate
 import psycopg
 import pytest
-from django.db import DatabaseError, InternalError, OperationalError, ProgrammingError, transaction
+from django.db import DatabaseError, InternalError, OperationalError, ProgrammingError, connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
@@ -60,3 +60,26 @@ def test_a_worker_queues_a_job_in_its_transaction():
         assert jobs.exists(["x"], is_running_too=False)
         transaction.set_rollback(True)
     assert not jobs.exists(["x"], is_running_too=False)
+
+
+def execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.django_db
+def test_requested_jobs_are_waited_for_and_periodic_ones_are_not():
+    execute("INSERT INTO procrastinate_jobs (task_name, queue_name) VALUES ('core6.tasks.x', 'default')")
+    assert jobs.wait_until_done(0.02)
+    jobs.enqueue("cohorts.tasks.calculate_cohort", lock="x", is_unique=True, cohort_id=1)
+    assert not jobs.wait_until_done(0.02)
+    execute("UPDATE procrastinate_jobs SET status = 'succeeded'")
+    assert jobs.wait_until_done(0.02)
+
+
+@pytest.mark.django_db
+def test_a_job_worker_is_waited_for_where_one_is_needed():
+    execute("DELETE FROM procrastinate_workers")
+    assert not jobs.wait_until_done(0.02, needs_worker=True)
+    execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+    assert jobs.wait_until_done(0.02, needs_worker=True)

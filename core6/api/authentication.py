@@ -51,7 +51,7 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[User, access.Access] | None:
-        found = self._find(request)
+        found = find_key(request)
         if found is None:
             return None
         text, place = found
@@ -66,15 +66,17 @@ class PersonalAPIKeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
 
-    def _find(self, request: Request) -> tuple[str, str] | None:
-        header = BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", "").strip())
-        if header:
-            return header[1], "Authorization header"
-        in_query = request.query_params.get("personal_api_key")
-        if in_query:
-            return in_query.strip(), "query string"
-        in_body = _key_in_body(request)
-        return (in_body.strip(), "body") if in_body else None
+
+def find_key(request: Request) -> tuple[str, str] | None:
+    """Return the text of the key that a request sends, and where it is; None without one."""
+    header = BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", "").strip())
+    if header:
+        return header[1], "Authorization header"
+    in_query = request.query_params.get("personal_api_key")
+    if in_query:
+        return in_query.strip(), "query string"
+    in_body = _key_in_body(request)
+    return (in_body.strip(), "body") if in_body else None
 
 
 def _tenant(request: Request) -> dict[str, str]:

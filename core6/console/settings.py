@@ -2,6 +2,12 @@
 
 from typing import Final
 
+
+def _item(title: str, icon: str, address: str, **more: str) -> dict[str, str]:
+    """Return a link of the sidebar; `permission` is a function that decides whether it is there."""
+    return {"title": title, "icon": icon, "link": f"/admin/{address}", **more}
+
+
 UNFOLD = {
     "SITE_TITLE": "Core6",
     "SITE_HEADER": "Core6",
@@ -25,30 +31,27 @@ UNFOLD = {
     },
     "SCRIPTS": ["/static/core6/copy.js", "/static/core6/console.js"],
     "STYLES": ["/static/core6/console.css"],
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/favicon.ico"}],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/core6/favicon.svg"}],
     "SIDEBAR": {
         "navigation": [
-            {
-                "title": title,
-                "separator": True,
-                "items": [{"title": name, "icon": icon, "link": f"/admin/{address}"} for name, icon, address in items],
-            }
+            {"title": title, "separator": bool(title), "items": items}
             for title, items in {
-                "": [("Overview", "monitor_heart", "")],
+                "": [_item("Overview", "monitor_heart", "")],
                 "People": [
-                    ("Users", "person", "accounts/user/"),
-                    ("Organizations", "domain", "accounts/organization/"),
-                    ("Roles", "groups", "roles/role/"),
-                    ("API keys", "key", "accounts/personalapikey/"),
+                    _item("Users", "person", "accounts/user/"),
+                    _item("Organizations", "domain", "accounts/organization/"),
+                    _item("Roles", "groups", "roles/role/"),
+                    _item("API keys", "key", "accounts/personalapikey/"),
                 ],
                 "Data": [
-                    ("Projects", "folder", "projects/project/"),
-                    ("Annotations", "sticky_note_2", "annotations/annotation/"),
-                    ("Cohorts", "group_work", "cohorts/cohort/"),
+                    _item("Projects", "folder", "projects/project/"),
+                    _item("Annotations", "sticky_note_2", "annotations/annotation/"),
+                    _item("Cohorts", "group_work", "cohorts/cohort/"),
                 ],
                 "Work": [
-                    ("Jobs", "manufacturing", "procrastinate/procrastinatejob/"),
-                    ("Activity", "history", "activity/activitylog/"),
+                    _item("Jobs", "manufacturing", "procrastinate/procrastinatejob/"),
+                    _item("Activity", "history", "activity/activitylog/"),
+                    _item("Lab", "science", "lab/", permission="core6.console.lab.is_on"),
                 ],
             }.items()
         ]

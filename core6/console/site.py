@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from unfold.admin import TabularInline
@@ -19,6 +19,7 @@ from unfold.sites import UnfoldAdminSite
 
 from core6.accounts.models import User
 from core6.console.home import overview
+from core6.console.lab import lab_page
 from core6.console.logged import LoggedAdmin, changes_of_form
 from core6.console.login import LoginForm, remember_device
 from core6.database.timestamps import with_timestamps
@@ -45,6 +46,13 @@ class ConsoleSite(UnfoldAdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**(extra_context or {}), **overview()})
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Add the page of the lab."""
+        return [path("lab/", self.admin_view(self.lab), name="lab"), *super().get_urls()]
+
+    def lab(self, request: HttpRequest) -> HttpResponse:
+        return lab_page(request, self.each_context(request))
 
 
 site: Final = ConsoleSite()

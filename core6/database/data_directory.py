@@ -89,7 +89,13 @@ def mark_as_lab(directory: Path) -> None:
             " use --fresh, or set CORE6_DATA_DIR to another directory"
         )
     prepare(directory)
-    write_private(directory / LAB, "0\n")  # each start begins with the time of the machine
+    if not is_lab(directory):
+        reset_clock(directory)
+
+
+def reset_clock(directory: Path) -> None:
+    """Let the clock of the lab show the time of the machine, as at each start."""
+    write_private(directory / LAB, "0\n")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -12,6 +12,8 @@ from core6.analytics.relative_times import SECONDS, units
 from core6.database import data_directory
 from core6.lab.refusals import Refused
 
+#: Times of criteria and rows stay far from the limits of dates, the years 1 and 9999.
+_YEARS: Final = range(1900, 3000)
 _SHIFT: Final = re.compile(f"([+-]?)([0-9]+)([{''.join(SECONDS)}])")
 
 
@@ -27,7 +29,14 @@ def state() -> dict[str, Any]:
 
 def move(given: dict[str, Any]) -> dict[str, Any]:
     """Move the clock to `now`, or by `shift` from the machine's time, or back to that time; return the state."""
-    data_directory.write_private(_file(), f"{_shift(given).total_seconds()}\n")
+    shift, name = _shift(given), next(iter(given), None)
+    try:
+        year = (datetime.now(UTC) + shift).year
+    except OverflowError:
+        year = 0
+    if year not in _YEARS:
+        raise Refused(f"Send a time in the years {_YEARS[0]} to {_YEARS[-1]}.", name)
+    data_directory.write_private(_file(), f"{shift.total_seconds()}\n")
     return state()
 
 
@@ -70,8 +79,6 @@ def _duration(text: Any) -> timedelta:
     if found is None:
         raise wrong
     try:
-        shift = timedelta(seconds=units(found[2]) * SECONDS[found[3]]) * (-1 if found[1] == "-" else 1)
-        datetime.now(UTC) + shift  # a year from 1 to 9999
-    except (ValueError, OverflowError):
+        return timedelta(seconds=units(found[2]) * SECONDS[found[3]]) * (-1 if found[1] == "-" else 1)
+    except ValueError:
         raise wrong from None
-    return shift

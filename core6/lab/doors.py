@@ -24,7 +24,12 @@ def check(headers: Mapping[str, str], *, has_body: bool) -> None:
     if settings.LAB_TOKEN:
         given = headers.get("Authorization", "").encode(errors="replace")
         if not hmac.compare_digest(given, f"Bearer {settings.LAB_TOKEN}".encode()):
-            raise Refused("Send LAB_TOKEN as bearer token.", status=401, code="not_authenticated")
+            raise Refused(
+                "Send LAB_TOKEN as bearer token.",
+                status=401,
+                code="not_authenticated",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
     elif any(name in headers for name in _FORWARDED):
         detail = "The request came through a proxy: set LAB_TOKEN, and send it as bearer token."
         raise Refused(detail, status=403, code="not_allowed")

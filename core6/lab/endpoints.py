@@ -1,15 +1,15 @@
 """What the lab answers below `/_lab/`."""
 
+import json
 import time
 from collections.abc import Awaitable, Callable
-from io import StringIO
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError
 
 from core6.lab import clock
 from core6.lab.refusals import Refused
+from core6.lab.resets import Resets
 from core6.lab.settle import settle
 from core6.lab.state import State
 from core6.provisioning.errors import WorldError
@@ -17,9 +17,17 @@ from core6.provisioning.provision import provision_text
 from core6.provisioning.world import parse
 from core6.terminal.suggestions import most_similar
 
-#: In bytes, of a body that is not a world.
+#: In bytes, of a body that is not a world. YAML needs a hundred times longer than JSON, in which nothing is answered.
 _LARGEST: Final = 1024**2
+_LARGEST_YAML: Final = 64 * 1024
 Thread = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+
+class Body(NamedTuple):
+    """The body of a request to the lab."""
+
+    content: bytes
+    is_json: bool
 
 
 class Endpoints:
@@ -27,7 +35,9 @@ class Endpoints:
 
     def __init__(self, state: State, in_thread: Thread, forget_keys: Callable[[], None]) -> None:
         self._state, self._in_thread, self._forget_keys = state, in_thread, forget_keys
-        self._operations: dict[tuple[str, str], Callable[[dict[str, str], bytes], Awaitable[Any]]] = {
+        self._resets = Resets(in_thread)
+        #: By method and name.
+        self.operations: dict[tuple[str, str], Callable[[dict[str, str], Body], Awaitable[Any]]] = {
             ("POST", "reset"): self._reset,
             ("POST", "provision"): self._provision,
             ("POST", "settle"): self._settle,
@@ -42,14 +52,16 @@ class Endpoints:
             ("PUT", "strict"): self._set_strict,
         }
 
-    async def answer(self, method: str, path: str, query: dict[str, str], body: bytes) -> Any:
+    async def answer(self, method: str, path: str, query: dict[str, str], body: Body) -> Any:
         """Return the answer as JSON, None for 204; raises Refused."""
         name = path.removeprefix("/_lab").strip("/")
-        operation = self._operations.get((method, name))
+        operation = self.operations.get((method, name))
         if operation is None:
             raise self._unknown(method, name)
-        if query and name != "requests":
+        if query and (method, name) != ("GET", "requests"):
             raise Refused("The lab takes parameters in the body.", next(iter(query)))
+        if method in ("GET", "DELETE"):
+            _mapping(body, ())
         try:
             return await operation(query, body)
         except DatabaseError as error:
@@ -57,34 +69,32 @@ class Endpoints:
             raise Refused(detail, status=503, code="service_unavailable") from error
 
     def _unknown(self, method: str, name: str) -> Refused:
-        methods = [each for each, known in self._operations if known == name]
+        methods = [each for each, known in self.operations if known == name]
         if methods:
-            return Refused(f"Use {' or '.join(methods)}.", status=405, code="method_not_allowed")
-        names = list(dict.fromkeys(known for _, known in self._operations))
+            return Refused(
+                f"Use {' or '.join(methods)}.",
+                status=405,
+                code="method_not_allowed",
+                headers={"Allow": ", ".join(methods)},
+            )
+        names = list(dict.fromkeys(known for _, known in self.operations))
         similar = most_similar(name, names)
         advice = f"did you mean {similar}?" if similar else f"it has {', '.join(names)}."
         return Refused(f"The lab has no {name[:100] or 'page'}: {advice}", status=404, code="not_found")
 
-    async def _reset(self, query: dict[str, str], body: bytes) -> Any:
+    async def _reset(self, query: dict[str, str], body: Body) -> Any:
         _mapping(body, ())
         began = time.monotonic()
-
-        def reset() -> None:
-            try:
-                call_command("reset", "--yes", stdout=StringIO(), stderr=StringIO())
-            except CommandError as error:
-                raise Refused(f"{error}.", status=409, code="conflict") from error
-
-        await self._in_thread(reset)
+        await self._resets.reset()
         clock.move({})
         self._state.clear()
         self._forget_keys()
         return {"milliseconds": round((time.monotonic() - began) * 1000)}
 
-    async def _provision(self, query: dict[str, str], body: bytes) -> Any:
+    async def _provision(self, query: dict[str, str], body: Body) -> Any:
         def provision() -> Any:
             try:
-                return provision_text(body.decode(), base=None)
+                return provision_text(body.content.decode(), base=None)
             except UnicodeDecodeError as error:
                 raise Refused("The body is no UTF-8.") from error
             except WorldError as error:
@@ -95,36 +105,36 @@ class Endpoints:
         self._forget_keys()
         return made
 
-    async def _settle(self, query: dict[str, str], body: bytes) -> Any:
+    async def _settle(self, query: dict[str, str], body: Body) -> Any:
         _mapping(body, ())
         return await self._in_thread(settle)
 
-    async def _list_faults(self, query: dict[str, str], body: bytes) -> Any:
+    async def _list_faults(self, query: dict[str, str], body: Body) -> Any:
         return {"results": self._state.faults.all()}
 
-    async def _add_fault(self, query: dict[str, str], body: bytes) -> Any:
+    async def _add_fault(self, query: dict[str, str], body: Body) -> Any:
         return self._state.faults.add(_mapping(body)).shown()
 
-    async def _delete_faults(self, query: dict[str, str], body: bytes) -> Any:
+    async def _delete_faults(self, query: dict[str, str], body: Body) -> Any:
         self._state.faults.clear()
 
-    async def _list_requests(self, query: dict[str, str], body: bytes) -> Any:
+    async def _list_requests(self, query: dict[str, str], body: Body) -> Any:
         return self._state.journal.find(query)
 
-    async def _delete_requests(self, query: dict[str, str], body: bytes) -> Any:
+    async def _delete_requests(self, query: dict[str, str], body: Body) -> Any:
         self._state.journal.clear()
 
-    async def _read_clock(self, query: dict[str, str], body: bytes) -> Any:
+    async def _read_clock(self, query: dict[str, str], body: Body) -> Any:
         return clock.state()
 
-    async def _move_clock(self, query: dict[str, str], body: bytes) -> Any:
+    async def _move_clock(self, query: dict[str, str], body: Body) -> Any:
         given = _mapping(body, ("now", "shift"))
         return clock.move(given)
 
-    async def _read_strict(self, query: dict[str, str], body: bytes) -> Any:
+    async def _read_strict(self, query: dict[str, str], body: Body) -> Any:
         return {"enabled": self._state.is_strict}
 
-    async def _set_strict(self, query: dict[str, str], body: bytes) -> Any:
+    async def _set_strict(self, query: dict[str, str], body: Body) -> Any:
         given = _mapping(body, ("enabled",))
         if not isinstance(given.get("enabled"), bool):
             raise Refused('Send {"enabled": true} or {"enabled": false}.', "enabled")
@@ -132,14 +142,15 @@ class Endpoints:
         return {"enabled": self._state.is_strict}
 
 
-def _mapping(body: bytes, known: tuple[str, ...] | None = None) -> dict[str, Any]:
+def _mapping(body: Body, known: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Return the JSON or YAML object of a body, {} for none; raises Refused, also for keys that are not known."""
-    if len(body) > _LARGEST:
+    if len(body.content) > (_LARGEST if body.is_json else _LARGEST_YAML):
         raise Refused("The body is too large.", status=413, code="request_too_large")
     try:
-        given = parse(body.decode()) if body.strip() else {}
-    except (UnicodeDecodeError, WorldError) as error:
-        raise Refused("The body is neither JSON nor YAML.", code="parse_error") from error
+        text = body.content.decode()
+        given = (json.loads if body.is_json else parse)(text) if text.strip() else {}
+    except (ValueError, RecursionError, WorldError) as error:
+        raise Refused(f"The body is no {'JSON' if body.is_json else 'YAML'}.", code="parse_error") from error
     if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
         raise Refused("Send an object.", code="parse_error")
     for name in given:

@@ -1,15 +1,22 @@
 """Faults that a test orders: what happens to the next requests that match."""
 
+import re
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from itertools import count
+from json import dumps
 from typing import Any, Final
+from urllib.parse import unquote
 
 from core6.lab.refusals import Refused
 
 _KINDS: Final = ("answer", "delay_ms", "cut", "truncate_bytes")
 _MOST_FAULTS: Final = 1000
 _LONGEST_DELAY: Final = 600_000
+#: They say how the connection carries the body, which is the part of `truncate_bytes` and `cut`.
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+#: RFC 9110, 5.6.2.
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -37,10 +44,12 @@ class Fault:
     truncate_bytes: int | None = None
 
     def matches(self, method: str, path: str, key: str | None) -> bool:
-        """Return whether a request meets it; `path` is without the query, with or without a final slash."""
+        """Return whether a request meets it; `path` has no query; escapes and a final slash do not matter."""
         if self.method not in (None, method) or self.key not in (None, key):
             return False
-        return any(fnmatchcase(each, self.path) for each in (path, path.rstrip("/"), f"{path.rstrip('/')}/"))
+        bare = path.rstrip("/")
+        forms = (path, bare, f"{bare}/")
+        return any(fnmatchcase(form, self.path) for form in (*forms, *map(unquote, forms)))
 
     def shown(self) -> dict[str, Any]:
         """Return it as JSON, without what is not set."""
@@ -123,12 +132,21 @@ def _answer(given: Any) -> Answer:
         raise Refused("An answer has status, headers and body.", "answer")
     headers = given.get("headers", {})
     if not isinstance(headers, dict) or not all(_is_header(*pair) for pair in headers.items()):
-        raise Refused("Headers are texts by their names, without line ends.", "answer.headers")
-    return Answer(_number(given.get("status"), "answer.status", 200, 599), headers, given.get("body"))
+        raise Refused("Headers are texts by their names, in one line each.", "answer.headers")
+    if framing := [name for name in headers if name.lower() in _FRAMING]:
+        raise Refused("The server sets this header itself.", f"answer.headers.{framing[0]}")
+    body = given.get("body")
+    try:
+        dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # YAML has dates, and bytes
+        raise Refused("A body is a text, or JSON.", "answer.body") from error
+    return Answer(_number(given.get("status"), "answer.status", 200, 599), headers, body)
 
 
-def _is_header(name: str, value: Any) -> bool:
-    return isinstance(value, str) and name.isascii() and name.isprintable() and value.isprintable() and bool(name)
+def _is_header(name: Any, value: Any) -> bool:
+    if not isinstance(name, str) or not isinstance(value, str):
+        return False
+    return bool(_TOKEN.fullmatch(name)) and value.isprintable()
 
 
 def _text(given: dict[str, Any], name: str) -> str | None:

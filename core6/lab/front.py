@@ -5,68 +5,65 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
-from django.conf import settings
-from django.db import connection
-from django.http import HttpResponse
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import BadHttpMessage
+from django.db import DatabaseError, connection
 from multidict import CIMultiDict
-from yarl import URL
+from rest_framework.request import Request
 
 from core6.accounts import keys
 from core6.accounts.models import PersonalAPIKey
 from core6.api import errors
+from core6.api.authentication import find_key
+from core6.api.parsers import UNREADABLE
 from core6.lab import doors, strict
-from core6.lab.endpoints import Endpoints
+from core6.lab.endpoints import Body, Endpoints
 from core6.lab.faults import Fault
+from core6.lab.parsing import parsed
+from core6.lab.passing import LARGEST_HEADER, WebServer, of_django, raw_path, receive
 from core6.lab.refusals import Refused
 from core6.lab.state import State
+from core6.serving.limits import MOST_DRAINED
 
 logger = logging.getLogger(__name__)
-#: Headers of one connection, not of the message (RFC 9110, 7.6.1).
-_OF_CONNECTION: Final = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-_KEY: Final = re.compile(rb'ph[a-z]_\w{6,}|"personal_api_key"\s*:\s*"([^"]+)"')
-#: Neither faults nor the journal see these: probes, the console, and the lab itself.
-_UNSEEN: Final = re.compile(r"/(?:_|admin(?:/|$)|static/)")
-_LARGEST_HEADER: Final = 64 * 1024
+#: Neither faults nor the journal see these: probes, the console, what browsers request beside it, and the lab itself.
+_UNSEEN: Final = re.compile(r"/(?:_|admin(?:/|$)|static/|favicon\.ico$)")
+#: In seconds: less than `serve` waits before it stops the lab by force.
+_STOP_SECONDS: Final = 5
 
 
 class Front:
     """Passes requests on to the web server at `target`."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
+        self._web_server = WebServer(target)
         self._state = State()
-        # One thread: what the lab does with the database happens in order.
+        # One thread: what the lab does with the database happens in order. Keys do not wait for a settle.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lab")
+        self._key_thread = ThreadPoolExecutor(1, thread_name_prefix="lab-keys")
         self._labels: dict[str, str] = {}
         self._endpoints = Endpoints(self._state, self._in_thread, self._labels.clear)
 
     async def serve(self, host: str, port: int, until: asyncio.Event) -> None:
         """Listen until the event."""
-        application = web.Application(client_max_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1024**2)
+        # It logs an error for each request that is no HTTP.
+        logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+        application = web.Application(client_max_size=MOST_DRAINED)
         application.router.add_route("*", "/{path:.*}", self._answer)
         application.on_response_prepare.append(_without_additions)
         runner = web.AppRunner(
             application,
             access_log=None,
             auto_decompress=False,
-            max_line_size=_LARGEST_HEADER,
-            max_field_size=_LARGEST_HEADER,
+            shutdown_timeout=_STOP_SECONDS,
+            max_line_size=LARGEST_HEADER,
+            max_field_size=LARGEST_HEADER,
         )
-        async with ClientSession(
-            auto_decompress=False,
-            timeout=ClientTimeout(total=None),
-            connector=TCPConnector(limit=0),
-            cookie_jar=DummyCookieJar(),
-            max_line_size=_LARGEST_HEADER,
-            max_field_size=_LARGEST_HEADER,
-        ) as self._session:
+        async with self._web_server:
             await runner.setup()
             await web.TCPSite(runner, host, port).start()
             await until.wait()
@@ -76,34 +73,44 @@ class Front:
         return await asyncio.get_running_loop().run_in_executor(self._thread, _with_connection, work)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        path = request.raw_path.partition("?")[0]
         try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _of_django(errors.too_large())
-        try:
-            if path == "/_lab" or path.startswith("/_lab/"):
-                doors.check(request.headers, has_body=bool(body))
-                return _of_lab(await self._endpoints.answer(request.method, path, dict(request.query), body))
-            if _UNSEEN.match(path):
-                return await self._pass_on(request, body)
+            return await self._answer_whole(request, await receive(request))
         except Refused as refused:
-            return _refusal(refused)
-        return await self._observed(request, path, body)
+            return _refusal(refused, request)
+        except web.HTTPRequestEntityTooLarge:
+            return of_django(errors.too_large(), request)
+        except TimeoutError:
+            return of_django(errors.request_timeout(), request)
+        except (ConnectionError, ClientPayloadError, BadHttpMessage):
+            return web.Response(status=400)  # the client has hung up, or broken its body off
+        except Exception:
+            logger.exception("The lab failed to answer")
+            return of_django(errors.server_error(), request)
 
-    async def _observed(self, request: web.Request, path: str, body: bytes) -> web.StreamResponse:
+    async def _answer_whole(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        path, _, query = raw_path(request).partition("?")
+        if path == "/_lab" or path.startswith("/_lab/"):
+            doors.check(request.headers, has_body=bool(body))
+            given = Body(body, is_json=request.content_type == "application/json")
+            return _of_lab(await self._endpoints.answer(request.method, path, dict(request.query), given))
+        if _UNSEEN.match(path):
+            return await self._web_server.answer(request, body)
+        return await self._observed(request, parsed(request.method, path, query, request.headers, body), body)
+
+    async def _observed(self, request: web.Request, read: Request, body: bytes) -> web.StreamResponse:
         """Answer a request of a client under test: with a fault, or from the server; note it in the journal."""
         began = time.monotonic()
-        query = request.raw_path.partition("?")[2]
-        label = await self._label(request.headers, query, body)
+        journal = self._state.journal  # a reset in between has a new one
+        path, query = read.META["PATH_INFO"], read.META["QUERY_STRING"]
+        label = await self._label(read)
         fault = self._state.faults.take(request.method, path, label)
         response: web.StreamResponse | None = None
         try:
-            response = await self._with_fault(fault, request, path, body)
+            response = await self._with_fault(fault, request, read, body)
         except Refused as refused:
-            response = _refusal(refused)
+            response = _refusal(refused, request)
         finally:
-            self._state.journal.add(
+            journal.add(
                 method=request.method,
                 path=path,
                 query=query,
@@ -117,7 +124,7 @@ class Front:
         return response
 
     async def _with_fault(
-        self, fault: Fault | None, request: web.Request, path: str, body: bytes
+        self, fault: Fault | None, request: web.Request, read: Request, body: bytes
     ) -> web.StreamResponse:
         if fault and fault.cut:
             if request.transport:
@@ -128,62 +135,36 @@ class Front:
         if fault and fault.delay_ms:
             await asyncio.sleep(fault.delay_ms / 1000)
         if self._state.is_strict:
-            query = request.raw_path.partition("?")[2]
-            strict.check(request.method, path, query, request.headers.get("Content-Type", ""), body)
+            strict.check(read)
+        response = await self._web_server.answer(request, body)
         if fault and fault.truncate_bytes is not None:
-            return await self._truncated(request, body, fault.truncate_bytes)
-        return await self._pass_on(request, body)
-
-    async def _truncated(self, request: web.Request, body: bytes, size: int) -> web.StreamResponse:
-        """Send the head of the server's answer, the first bytes of its body, and end the connection."""
-        whole = await self._pass_on(request, body)
-        content = whole.body if isinstance(whole.body, bytes) else b""
-        response = web.StreamResponse(status=whole.status, headers=whole.headers)
-        response.content_length = max(len(content), size + 1)
-        await response.prepare(request)
-        await response.write(content[:size])
-        if request.transport:
-            request.transport.close()
+            return await _truncated(response, request, fault.truncate_bytes)
         return response
 
-    async def _pass_on(self, request: web.Request, body: bytes) -> web.Response:
-        headers = CIMultiDict(
-            (name, value) for name, value in request.headers.items() if name.lower() not in _OF_CONNECTION
-        )
-        if "Content-Length" not in request.headers and not body:
-            headers.popall("Content-Length", None)
-        try:
-            async with self._session.request(
-                request.method,
-                URL(f"{self._target}{request.raw_path}", encoded=True),
-                headers=headers,
-                data=body or None,
-                allow_redirects=False,
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            ) as answer:
-                kept = CIMultiDict(pair for pair in answer.headers.items() if pair[0].lower() not in _OF_CONNECTION)
-                content = await answer.read()
-                if request.method != "HEAD":
-                    kept.popall("Content-Length", None)
-                return web.Response(status=answer.status, reason=answer.reason, headers=kept, body=content or None)
-        except (ClientError, OSError):
-            return _of_django(errors.unavailable())
-
-    async def _label(self, headers: Mapping[str, str], query: str, body: bytes) -> str | None:
+    async def _label(self, read: Request) -> str | None:
         """Return the label of the key of a request, wherever it is; None without a known key."""
-        value = headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        if not value and (found := _KEY.search(query.encode()) or _KEY.search(body)):
-            value = (found[1] or found[0]).decode(errors="replace")
-        if not value:
+        try:
+            found = find_key(read)
+        except UNREADABLE:  # such as too many parameters
+            found = None
+        if found is None:
             return None
-        if value not in self._labels:
-            label = await self._in_thread(
-                lambda: PersonalAPIKey.objects.filter(secure_value=keys.digest(value)).values_list("label").first()
-            )
-            if label is None:
-                return None
-            self._labels[value] = label[0]
-        return self._labels[value]
+        value = found[0].encode(errors="replace").decode()
+        if value in self._labels:
+            return self._labels[value]
+        label: str | None = await asyncio.get_running_loop().run_in_executor(
+            self._key_thread, _with_connection, lambda: _label_of(value)
+        )
+        if label is not None:
+            self._labels[value] = label
+        return label
+
+
+def _label_of(key: str) -> str | None:
+    try:
+        return PersonalAPIKey.objects.filter(secure_value=keys.digest(key)).values_list("label", flat=True).first()
+    except DatabaseError:  # the web server says so
+        return None
 
 
 def _with_connection(work: Callable[[], Any]) -> Any:
@@ -192,6 +173,20 @@ def _with_connection(work: Callable[[], Any]) -> Any:
         return work()
     finally:
         connection.close()
+
+
+async def _truncated(whole: web.Response, request: web.Request, size: int) -> web.StreamResponse:
+    """Send the head of a response and the first bytes of its body, and end the connection."""
+    content = whole.body
+    if not isinstance(content, bytes) or not content:
+        return whole  # it has no body, such as a 304
+    response = web.StreamResponse(status=whole.status, reason=whole.reason, headers=whole.headers)
+    response.content_length = max(len(content), size + 1)
+    await response.prepare(request)
+    await response.write(content[:size])
+    if request.transport:
+        request.transport.close()
+    return response
 
 
 async def _without_additions(_: web.BaseRequest, response: web.StreamResponse) -> None:
@@ -204,24 +199,24 @@ async def _without_additions(_: web.BaseRequest, response: web.StreamResponse) -
 
 def _ordered(fault: Fault) -> web.Response:
     assert fault.answer
-    body, headers = fault.answer.body, CIMultiDict(fault.answer.headers)
-    if body is None:
-        detail = f"The lab answers {fault.answer.status}, since a fault orders it."
-        plain = errors.answer(fault.answer.status, "fault", detail, "server_error")
-        body = json.loads(plain.content)
-    if isinstance(body, str):
-        return web.Response(status=fault.answer.status, headers=headers, text=body)
-    headers.setdefault("Content-Type", "application/json")
-    return web.Response(status=fault.answer.status, headers=headers, body=json.dumps(body).encode())
+    status, body, headers = fault.answer.status, fault.answer.body, CIMultiDict(fault.answer.headers)
+    if body is None and status >= 400:
+        kind = "server_error" if status >= 500 else "invalid_request"
+        body = json.loads(errors.answer(status, "fault", f"A fault orders the status {status}.", kind).content)
+    if body is not None:
+        is_text = isinstance(body, str)
+        headers.setdefault("Content-Type", "text/plain; charset=utf-8" if is_text else "application/json")
+        body = (body if is_text else json.dumps(body)).encode()
+    return web.Response(status=status, headers=headers, body=body)
 
 
 def _of_lab(answer: Any) -> web.Response:
-    return web.Response(status=204) if answer is None else web.json_response(answer)
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(status=204, headers=headers) if answer is None else web.json_response(answer, headers=headers)
 
 
-def _refusal(refused: Refused) -> web.Response:
-    return _of_django(errors.answer(refused.status, refused.code, refused.detail, refused.kind, refused.attr))
-
-
-def _of_django(response: HttpResponse) -> web.Response:
-    return web.Response(status=response.status_code, headers=dict(response.headers), body=response.content)
+def _refusal(refused: Refused, request: web.Request) -> web.Response:
+    response = errors.answer(refused.status, refused.code, refused.detail, refused.kind, refused.attr)
+    for name, value in refused.headers.items():
+        response[name] = value
+    return of_django(response, request)

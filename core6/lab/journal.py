@@ -18,6 +18,8 @@ MOST: Final = 1000
 _LONGEST_BODY: Final = 10_000
 #: In bytes. A larger body is shown as a text, whose beginning is masked.
 _LARGEST_JSON: Final = 100_000
+#: Their whole values are secret, whatever they say.
+_COOKIES: Final = frozenset({"cookie", "cookie2"})
 _FILTERS: Final = ("path", "method", "key", "since")
 
 
@@ -50,7 +52,7 @@ class Journal:
                 "method": method,
                 "path": masked(path),
                 "query": masked(query),
-                "headers": masked_value(dict(headers)),
+                "headers": _headers(headers),
                 "body": _body(body),
                 "key": key,
                 "status": status,
@@ -80,7 +82,7 @@ class Journal:
         return {"count": len(found), "dropped": self._dropped, "results": found}
 
     def clear(self) -> None:
-        """Forget all; ids go on."""
+        """Forget all; ids go on, since a client may know the last one."""
         self._entries.clear()
         self._dropped = 0
 
@@ -99,17 +101,27 @@ def _since(text: str | None) -> int | datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _headers(given: Iterable[tuple[str, str]]) -> Any:
+    """Return headers masked; those that were sent more than once are joined."""
+    joined: dict[str, str] = {}
+    for name, value in given:
+        joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return masked_value({name: "…" if name.lower() in _COOKIES else value for name, value in joined.items()})
+
+
 def _body(content: bytes) -> Any:
     """Return a body as JSON if it is that, else as text; both masked, and cut."""
     if not content:
         return None
+    text = content[: 4 * _LONGEST_BODY].decode(errors="replace")
     if len(content) <= _LARGEST_JSON:
         try:
             value = masked_value(json.loads(content))
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         except (ValueError, RecursionError):
             pass
         else:
-            if len(json.dumps(value)) <= _LONGEST_BODY:
+            if len(text) <= _LONGEST_BODY:
                 return value
-    text = masked(content[: 4 * _LONGEST_BODY].decode(errors="replace"))
+    text = masked(text)
     return text if len(text) <= _LONGEST_BODY else f"{text[:_LONGEST_BODY]}…"

@@ -3,37 +3,33 @@
 import time
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from cohorts.calculation.dependencies import lock_definitions, references_in, related
 from cohorts.calculation.queue import enqueue
 from cohorts.models import Calculation, Cohort
+from core6.jobs import wait_until_done
 from core6.lab.refusals import Refused
 
 #: In seconds.
-_PATIENCE: Final = 60.0
-_PAUSE: Final = 0.005
-#: Jobs that somebody requested have a lock; periodic ones have none. Those for later are not waited for.
-_WAITING: Final = """
-SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock IS NOT NULL
-    AND (status = 'doing' OR status = 'todo' AND coalesce(scheduled_at, now()) <= now()))"""
+PATIENCE: Final = 60.0
 
 
-def settle() -> dict[str, Any]:
+def settle(patience: float = PATIENCE) -> dict[str, Any]:
     """Wait for all jobs, compute every dynamic cohort, and return how many, and the errors.
 
     All are computed, also those whose inputs are as before: that takes milliseconds, and an error shows each time.
-    Raises Refused (503) if that takes longer than 60 s.
+    Raises Refused (503) if that takes longer than `patience` in seconds.
     """
     started = time.monotonic()
-    deadline = started + _PATIENCE
-    _wait(deadline)
+    deadline = started + patience
+    _wait(deadline, patience)
     rows = Cohort.objects.filter(is_static=False, deleted=False)
     for project in rows.values_list("project_id", flat=True).distinct().order_by("project_id"):
         _request(project)
-    _wait(deadline)
+    _wait(deadline, patience)
     return {
         "cohorts": rows.count(),
         "errors": _errors(),
@@ -54,17 +50,10 @@ def _request(project_id: int) -> None:
             enqueue("calculate_cohort", cohort_id=key)
 
 
-def _wait(deadline: float) -> None:
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(_WAITING)
-            (is_waiting,) = cursor.fetchone()
-        if not is_waiting:
-            return
-        if time.monotonic() > deadline:
-            detail = f"The jobs are not done after {_PATIENCE:g} s: look at the log, and whether a job worker runs."
-            raise Refused(detail, status=503, code="service_unavailable")
-        time.sleep(_PAUSE)
+def _wait(deadline: float, patience: float) -> None:
+    if not wait_until_done(deadline - time.monotonic()):
+        detail = f"The jobs are not done after {patience:g} s: look at the log, and whether a job worker runs."
+        raise Refused(detail, status=503, code="service_unavailable")
 
 
 def _errors() -> list[dict[str, Any]]:

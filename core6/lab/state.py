@@ -8,12 +8,10 @@ class State:
     """Faults, journal and strictness; the clock is in a file, which all processes see."""
 
     def __init__(self) -> None:
-        self.faults = Faults()
-        self.journal = Journal()
-        self.is_strict = False
+        self.clear()
 
     def clear(self) -> None:
-        """Forget everything, so that no test leaks into the next."""
-        self.faults.clear()
-        self.journal.clear()
+        """Begin anew, ids included, so that no test leaks into the next."""
+        self.faults = Faults()
+        self.journal = Journal()
         self.is_strict = False

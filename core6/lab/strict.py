@@ -1,17 +1,19 @@
 """Strictness: requests that the server would answer, though it ignores a part of them, are refused with a reason.
 
-What is known is read from the schema: paths, query parameters, and the fields of JSON bodies, at any depth.
+What is known is read from the schema: paths, query parameters, and the fields of bodies, in JSON at any depth.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Final
-from urllib.parse import parse_qsl
+
+from django.http import QueryDict
+from rest_framework.request import Request
 
 from core6.api.not_emulated import endpoint_not_found
 from core6.api.openapi.api_schema import api_schema
+from core6.api.parsers import UNREADABLE
 from core6.lab.refusals import Refused
 from core6.terminal.suggestions import most_similar
 
@@ -22,30 +24,37 @@ _EVERYWHERE: Final = frozenset({"personal_api_key"})
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
-def check(method: str, path: str, query: str, content_type: str, body: bytes) -> None:
+def check(request: Request) -> None:
     """Raise Refused for an unknown endpoint (501), query parameter or field (400)."""
+    path, method = request.META["PATH_INFO"], str(request.method).lower()
     if _PAGES.fullmatch(path):
         return
     described = next((methods for pattern, methods in _paths() if pattern.fullmatch(path)), None)
     if described is None:
         raise Refused(_unknown_endpoint(path), status=501, code="not_emulated")
-    operation = described.get(method.lower())
+    operation = described.get("get" if method == "head" else method)
     if operation is None:
         return  # the server answers 405
     known = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"} | _EVERYWHERE
-    for name, _ in parse_qsl(query, keep_blank_values=True):
+    try:
+        names = list(request.query_params)
+    except UNREADABLE:
+        return  # the server says what is wrong
+    for name in names:
         if name not in known:
             raise Refused(_unknown("query parameter", name, known), name, code="unknown_parameter")
-    if "requestBody" in operation and content_type.partition(";")[0].strip() in ("application/json", ""):
-        _check_body(operation["requestBody"], body)
+    if "requestBody" in operation:
+        _check_body(operation["requestBody"], request)
 
 
-def _check_body(described: dict[str, Any], body: bytes) -> None:
+def _check_body(described: dict[str, Any], request: Request) -> None:
     try:
-        value = json.loads(body or "null")
-    except (ValueError, RecursionError):
-        return  # the server says what is wrong
-    schema = described["content"].get("application/json", {}).get("schema", {})
+        value = request.data
+    except UNREADABLE:
+        return
+    schema = described["content"]["application/json"]["schema"]
+    if isinstance(value, QueryDict):  # a form; what its values mean is not known here
+        value = dict.fromkeys(re.split(r"[.\[]", name)[0] for name in value)
     for path, name, known in _unknown_fields(value, schema, ""):
         if path or name not in _EVERYWHERE:
             raise Refused(_unknown("field", f"{path}{name}", known), f"{path}{name}", code="unknown_field")

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
+from django.core.management.base import CommandParser
 from django.db import OperationalError
 
 from core6.database.attached import attached
@@ -22,6 +23,10 @@ class CommandBase(BaseCommand):
         *("--version", "--verbosity", "--settings", "--pythonpath"),
         *("--traceback", "--no-color", "--force-color", "--skip-checks"),
     }
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Take options in full alone: `--lab` and `--fresh` are also searched for before the settings are read."""
+        return super().create_parser(prog_name, subcommand, **{"allow_abbrev": False, **kwargs})
 
 
 @contextmanager

@@ -24,11 +24,18 @@ def reachable(host: str) -> str:
 
 def host_header(url: str) -> str:
     """Return the option of curl that names an allowed host, if the host of `url` is not allowed; else nothing."""
-    allowed = settings.ALLOWED_HOSTS
-    name = urlsplit(url).netloc.rsplit(":", 1)[0]
-    if not allowed or "*" in allowed or name in allowed:
-        return ""
-    return f'-H "Host: {allowed[0].removeprefix(".")}" '
+    name = allowed_host(url)
+    return "" if name == _host(url) else f'-H "Host: {name}" '
+
+
+def allowed_host(url: str) -> str:
+    """Return the host of `url` if requests may name it, else the first host that they may name."""
+    allowed, name = settings.ALLOWED_HOSTS, _host(url)
+    return name if not allowed or "*" in allowed or name in allowed else allowed[0].removeprefix(".")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rsplit(":", 1)[0]
 
 
 def is_loopback(host: str) -> bool:

@@ -10,19 +10,25 @@ _KEY: Final = re.compile(r"(ph[xcs]_|(?<![A-Za-z])ph[a-z]_)[\w-]{6,}", re.IGNORE
 #: The user and the password in a URL.
 _ADDRESS: Final = re.compile(r"(\w://)[^\s/]*@")
 _BEARER: Final = re.compile(r"(\bBearer\s+)[^\s\"',]+", re.IGNORECASE)
-_SECRET: Final = re.compile(r"passw(?:or)?d|secret|token|api_?key|authorization", re.IGNORECASE)
+_SECRET: Final = re.compile(r"passw(?:or)?d|secret|token|api[_-]?key|authorization", re.IGNORECASE)
 #: `name=value` of query strings and of DSNs, `"name": "value"` of JSON and of Python.
 _PAIR: Final = re.compile(
     rf"((?:{_SECRET.pattern})[\w-]{{0,40}}(?:=|\\*[\"']\s*:\s*\\*))"
-    r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\")}\]]+)",
+    # A quoted value may be cut off.
+    r"(?:'(?:[^'\\]|\\.)*(?:'|\\?\Z)|\"(?:[^\"\\]|\\.)*(?:\"|\\?\Z)|[^\s&;,'\")}\]]+)",
     re.IGNORECASE,
+)
+#: A part of a multipart form: the name in its head, its value up to the next boundary.
+_PART: Final = re.compile(
+    rf"(\bname=\"[^\"\r\n]*(?:{_SECRET.pattern})[^\"\r\n]*\"[^\r\n]*(?:\r\n[^\r\n]+)*\r\n\r\n).+?(?=\r\n--|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 #: The row in an error message of Postgres, up to the end of its line, which is `\n` in an escaped text.
 _ROW: Final = re.compile(
     r"(Failing row contains )\(.*?(?:\)\.(?=$|\\n|[\"'](?:[,)\]}]|$))|\Z)", re.DOTALL | re.MULTILINE
 )
 _MASKS: Final = (
-    *((pattern, r"\1…") for pattern in (_ROW, _BEARER, _PAIR, _KEY)),
+    *((pattern, r"\1…") for pattern in (_ROW, _BEARER, _PAIR, _PART, _KEY)),
     (_ADDRESS, r"\1…@"),
 )
 #: A quick check: a text without a match has no secrets.

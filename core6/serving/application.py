@@ -59,6 +59,12 @@ class Application:
         loop.call_soon(cut_stalled_readers, loop)
         self._writing = loop.create_task(self._write_counts())
 
+    def __rsgi_del__(self, _: asyncio.AbstractEventLoop) -> None:
+        """Store the counts of the last seconds before the process ends."""
+        if not self._counter.is_empty:
+            self._store_counts()
+            connection.close()
+
     async def __rsgi__(self, scope: Scope, protocol: "RSGIHTTPProtocol") -> None:
         """Respond to one request."""
         path = scope.path

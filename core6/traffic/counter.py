@@ -1,6 +1,6 @@
 """Counts responses in the memory of a web process, and adds them to the table every few seconds.
 
-A request pays for one `append`. What was counted in the last seconds of a process is lost.
+A request pays for one `append`. What was counted in the last seconds of a killed process is lost.
 """
 
 import logging

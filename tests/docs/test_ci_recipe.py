@@ -1,9 +1,6 @@
 """The files for CI in core6/docs/operation.md work when they are pasted."""
 
-import os
 import re
-import shlex
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -11,12 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from core6.settings import BASE_DIR
 from tests.support.documents import files
 from tests.support.places import place
-from tests.support.serving import PATIENCE, wait_until
+from tests.support.plugin import PLUGIN, run
+from tests.support.serving import wait_until
 
-PLUGIN = BASE_DIR / "tests" / "plugin"
 RECIPE = {name: text for name, text in files().items() if name.startswith(("tests/", "pytest.ini"))}
 
 
@@ -28,23 +24,6 @@ def suite(tmp_path: Path) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     return tmp_path
-
-
-def run(suite: Path, temporary: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run pytest with the plugin, where the environment configures another application, too."""
-    foreign = {"DATABASE_URL": "mysql://theirs", "ALLOWED_HOSTS": "theirs.example.com", "PYTHONPATH": str(PLUGIN)}
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    server = shlex.join([sys.executable, str(BASE_DIR / "manage.py")])
-    options = ("-p", "no:django", "-p", "no:cacheprovider", "-p", "pytest_core6", f"--core6-command={server}")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *arguments],
-        cwd=suite,
-        env={**inherited, **foreign, "TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        timeout=3 * PATIENCE,
-        check=False,
-    )
 
 
 @pytest.mark.whole
@@ -70,8 +49,9 @@ def test_a_failure_is_shown_and_the_server_stopped(suite: Path):
 def test_the_plugin_needs_nothing_but_pytest():
     project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
     assert project["dependencies"] == ["pytest>=8"]
-    imported = set(re.findall(r"^(?:from|import) (\w+)", (PLUGIN / "pytest_core6.py").read_text(), re.MULTILINE))
-    assert imported - {"collections", "pathlib", "typing"} <= {*sys.stdlib_module_names, "pytest"}
+    modules = {path.stem: path.read_text() for path in PLUGIN.glob("*.py")}
+    imported = {name for text in modules.values() for name in re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE)}
+    assert imported <= {*sys.stdlib_module_names, "pytest", *modules}
 
 
 def test_the_job_installs_server_and_plugin():

@@ -45,7 +45,9 @@ def mistakes(text: str) -> list[str]:
     return found + [f"no command knows {option}" for option in alone if option not in anybodys]
 
 
-@pytest.mark.parametrize("page", [README, OPERATION, BASE_DIR / "SECURITY.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [README, OPERATION, OPERATION.with_name("lab.md"), BASE_DIR / "SECURITY.md"], ids=lambda page: page.name
+)
 def test_commands_and_options_in_the_documentation_exist(page: Path):
     assert len(list(mentions(page.read_text()))) >= 5
     assert mistakes(page.read_text()) == []

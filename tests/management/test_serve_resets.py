@@ -10,8 +10,9 @@ import psutil
 
 from core6.settings import BASE_DIR
 from tests.support.cohorts.people import all_of, leaf
+from tests.support.places import connect, place
 from tests.support.sampling import IS_EVERY_CASE
-from tests.support.serving import MANAGE, Serve, child, environment, manage, serving, started_place, wait_until
+from tests.support.serving import LIGHT, MANAGE, Serve, child, environment, manage, serving, started_place, wait_until
 
 ROUNDS = 50 if IS_EVERY_CASE else 5
 
@@ -53,3 +54,13 @@ def test_a_cohort_is_computed_at_once_after_each_reset_and_the_log_stays_empty()
         assert server.complaints() == []
         # A job that met a cut connection would be tried again after 3 s, and a new worker needs 2 s.
         assert max(seconds) < (0.5 if IS_EVERY_CASE else 2), seconds
+
+
+def test_a_lab_has_its_saved_state_before_its_first_request():
+    """To save it ends the connections to the database: a request that comes meanwhile would be answered by 503."""
+    with place() as parent, serving(parent / "data", *LIGHT, "--lab") as server:
+        with connect(server.directory, "postgres") as connection:
+            names = connection.execute("SELECT datname FROM pg_database").fetchall()
+        assert ("core6_saved",) in names
+        server.note("the first")
+        assert server.complaints() == []

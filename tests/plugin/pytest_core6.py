@@ -8,23 +8,18 @@ import shutil
 import subprocess
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_core6_lab import Clock, Core6Error, Faults, Journal, Lab
 
 #: Of the environment, the server sees these and the names of Core6 itself.
 _PASSED = ("PATH", "HOME", "LANG", "TMPDIR")
 _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
-_SETTLE_SECONDS = 60.0
 _USER = "pytest@core6.invalid"
-
-
-class Core6Error(Exception):
-    """The server or one of its commands failed; the message is what it printed."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,22 +33,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class Server:
     """A running server.
 
-    `url` and `api_key` are for clients. `ids` is what `core6 provision` printed of the first state.
+    `url` and `api_key` are for clients. `ids` is what `core6 provision` prints of the first state. `lab` sends requests
+    to its lab, which a server that was joined has only if it was started with `--lab`.
     """
 
-    def __init__(self, url: str, api_key: str, ids: dict[str, Any]) -> None:
+    def __init__(self, url: str, api_key: str, ids: dict[str, Any], lab: Lab) -> None:
         self.url = url
         self.api_key = api_key
         self.ids = ids
+        self.lab = lab
+        self._has_lab = lab.is_there()
 
     def reset(self) -> None:
-        """Bring the first state back; a server that was joined stays as it is."""
-
-    def provision(self, world: Mapping[str, Any]) -> dict[str, Any]:
-        """Create what a provisioning file describes, given as a mapping; return its ids."""
-        raise Core6Error(
-            "a server that was joined by --core6-url cannot be provisioned: run `core6 provision` beside it"
-        )
+        """Bring the first state back; a server without a lab stays as it is."""
+        if self._has_lab:
+            self.lab.call("POST", "reset")
 
     def stop(self) -> None:
         """Stop the server, as a client would see it crash; a server that was joined goes on."""
@@ -70,7 +64,6 @@ class _OwnServer(Server):
             name: value for name, value in os.environ.items() if name in _PASSED or name.startswith("CORE6_")
         }
         self._environment["CORE6_DATA_DIR"] = str(self._directory / "data")
-        self._resets: subprocess.Popen[str] | None = None
         if world is None:
             world = self._directory / "world.json"
             world.write_text(json.dumps(_first_world()))
@@ -79,7 +72,7 @@ class _OwnServer(Server):
         with log.open("w") as output:
             self._process = subprocess.Popen(
                 [
-                    *(*self._command, "serve", "--port", "0", "--workers", "1"),
+                    *(*self._command, "serve", "--lab", "--port", "0", "--workers", "1"),
                     *("--provision", str(world), "--ready-file", str(ready)),
                 ],
                 env=self._environment,
@@ -89,96 +82,67 @@ class _OwnServer(Server):
             )
         try:
             _wait_for(ready, self._process, log)
-            # This changes nothing and prints the ids.
-            ids = json.loads(self._run("provision", str(world)))
-            key = _first_key(world, ids)
-            self._run("reset", "--save")
+            url = json.loads(ready.read_text())["url"]
+            lab = Lab(url)
+            ids = self._ids(lab, world)
+            super().__init__(url, _first_key(world, ids), ids, lab)
         except BaseException:
             self.stop()
             raise
-        super().__init__(json.loads(ready.read_text())["url"], key, ids)
-
-    def reset(self) -> None:
-        if self._resets is None:
-            self._resets = subprocess.Popen(
-                [*self._command, "reset", "--lines"],
-                env=self._environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self._resets.stdin
-        assert self._resets.stdout
-        self._resets.stdin.write("\n")
-        self._resets.stdin.flush()
-        if not self._resets.stdout.readline():
-            raise Core6Error("`core6 reset` ended: read what it printed above")
-
-    def provision(self, world: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._run("provision", "-", given=json.dumps(world)))
-        return found
 
     def stop(self) -> None:
-        started: list[subprocess.Popen[Any] | None] = [self._resets, self._process]
-        for process in started:
-            if process is None:
-                continue
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _run(self, *arguments: str, given: str | None = None) -> str:
-        done = subprocess.run(
-            [*self._command, *arguments],
-            env=self._environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise Core6Error(f"`core6 {' '.join(arguments)}` failed: {done.stderr.strip()}")
-        return done.stdout
+    def _ids(self, lab: Lab, world: Path) -> Any:
+        """Provision the first state again, which changes nothing, and return its ids."""
+        try:
+            return lab.call("POST", "provision", world.read_text())
+        except Core6Error:
+            # A file may name other files, which the command alone reads.
+            command = [*self._command, "provision", str(world)]
+            done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise Core6Error(f"`core6 provision {world}` failed: {done.stderr.strip()}") from None
+            return json.loads(done.stdout)
 
 
 class Core6:
-    """The server for one test, in its first state."""
+    """The server for one test, in its first state; all but `url`, `api_key` and `ids` needs a server with a lab."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
         self.url = server.url
         self.api_key = server.api_key
         self.ids = server.ids
+        self.faults = Faults(server.lab)
+        self.journal = Journal(server.lab)
+        self.clock = Clock(server.lab)
+        self._lab = server.lab
 
     def provision(self, world: Mapping[str, Any]) -> dict[str, Any]:
-        """Create what a provisioning file describes, given as a mapping; return its ids."""
-        return self._server.provision(world)
+        """Create what a provisioning file describes, given as a mapping with all lists in it; return its ids.
 
-    def settle(self) -> None:
-        """Wait until no cohort that the key can see is being computed; raises Core6Error after 60 s."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        for project in self._rows("/api/projects/?limit=1000"):
-            while any(
-                row["is_calculating"] for row in self._rows(f"/api/projects/{project['id']}/cohorts/?limit=1000")
-            ):
-                if time.monotonic() > deadline:
-                    raise Core6Error(
-                        f"cohorts of project {project['id']} are still computed after {_SETTLE_SECONDS:g} s"
-                    )
-                time.sleep(0.02)
+        Raises Core6Error with the path of what is wrong, such as that of a file that is named in it.
+        """
+        made: dict[str, Any] = self._lab.call("POST", "provision", dict(world))
+        return made
 
-    def _rows(self, path: str) -> Iterator[dict[str, Any]]:
-        following: str | None = f"{self.url}{path}"
-        while following:
-            request = urllib.request.Request(following, headers={"Authorization": f"Bearer {self.api_key}"})
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                page = json.load(answer)
-            yield from page["results"]
-            following = page["next"]
+    def settle(self) -> list[dict[str, Any]]:
+        """Compute all cohorts, and return the errors: `cohort`, `name`, `project`, `code`, `error`.
+
+        Raises Core6Error if that takes longer than 60 s.
+        """
+        errors: list[dict[str, Any]] = self._lab.call("POST", "settle")["errors"]
+        return errors
+
+    def strict(self, enabled: bool = True) -> None:
+        """Let the server refuse what it would ignore: unknown paths, query parameters and fields."""
+        self._lab.call("PUT", "strict", {"enabled": enabled})
 
 
 @pytest.fixture(scope="session")
@@ -186,7 +150,8 @@ def core6_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """The server of this run; with pytest-xdist, of this worker."""
     url = request.config.getoption("--core6-url")
     if url:
-        yield Server(url.rstrip("/"), os.environ.get("CORE6_API_KEY", ""), {})
+        url = url.rstrip("/")
+        yield Server(url, os.environ.get("CORE6_API_KEY", ""), {}, Lab(url))
         return
     named = request.config.getini("core6_world")
     server = _OwnServer(request.config.getoption("--core6-command"), request.config.rootpath / named if named else None)

@@ -7,7 +7,7 @@ from django.utils import timezone
 from core6.traffic.counter import Counter
 from core6.traffic.models import Minute
 from tests.support.places import ask, place
-from tests.support.serving import LIGHT, serving, wait_until
+from tests.support.serving import LIGHT, serving, started_place, wait_until
 
 _SUMS = "SELECT coalesce(sum(responses), 0)::int, coalesce(sum(refused), 0)::int FROM traffic_minute"
 
@@ -54,3 +54,14 @@ def test_a_server_counts_the_calls_of_its_api():
             assert server.call("GET", server.annotations)[0] == 200
         assert server.call("GET", "/api/nothing/")[0] == 404
         wait_until(lambda: ask(parent / "data", _SUMS) == (4, 1), "count of four calls", seconds=30)
+
+
+@pytest.mark.whole
+def test_the_last_calls_before_a_stop_are_counted():
+    with started_place() as directory:
+        with serving(directory, *LIGHT) as server:
+            assert server.call("GET", "/api/nothing/")[0] == 404
+            before = ask(directory, _SUMS)
+            assert server.stop() == 0
+        with serving(directory, *LIGHT):
+            assert ask(directory, _SUMS) == (before[0] + 1, before[1] + 1)

@@ -19,10 +19,13 @@ from django.db import connections
 from core6.accounts.models import User
 from core6.database import data_directory, embedded, processes
 from core6.database.data_directory import Unusable
+from core6.jobs import wait_until_done
 from core6.management.base import CommandBase, readable
 from core6.management.commands.provision import provision_file
 from core6.management.database_command import prepare, unlimited
-from core6.management.environment import names_of, shown
+from core6.management.environment import shown
+from core6.management.event_limits import limits_of_events
+from core6.management.lab import check_lab
 from core6.security import exposure
 from core6.serving.children import STOP_SECONDS, own, start_lab, start_web, start_worker, stop, wait_until_ready
 from core6.serving.demo_world import first_of, known_world, make_demo_world
@@ -34,9 +37,8 @@ from core6.terminal.progress import progress
 
 _DATABASE = "the database"
 _LOCAL = "127.0.0.1"
-_SHORTEST_TOKEN = 32
-#: Of a project, and of an address.
-_EVENTS_PER_MINUTE = "100000"
+#: A state is saved after this time, though jobs are left.
+_JOBS_SECONDS = 30.0
 _STOPPING = "Stopping: requests in flight are finished first."
 
 
@@ -74,8 +76,8 @@ class Command(CommandBase):
             if options[option] and not settings.IS_EMBEDDED:
                 url = shown("DATABASE_URL")
                 raise CommandError(f"--{option} makes a database of its own: unset {url}, or leave --{option} out")
-        if settings.IS_LAB:
-            _check_lab(options)
+        if settings.IS_LAB or options["lab"]:
+            check_lab(is_lab=options["lab"], host=options["host"])
         #: Where the processes that count for Prometheus write what the others read.
         self.counted = tempfile.TemporaryDirectory(prefix="core6-metrics-") if settings.METRICS_TOKEN else None
         raise_stopped_on_signals()
@@ -128,17 +130,15 @@ class Command(CommandBase):
         with progress("Starting") as work:
             if self.server:
                 work.now = _DATABASE
-                if settings.IS_LAB:
-                    data_directory.mark_as_lab(settings.DATA_DIRECTORY)
-                own(self.server)
-                self._keep(_DATABASE, self.server.launch, self.server.process)
+                self._start_database(self.server, is_lab=options["lab"])
             work.now = options["provision"] or "the data"
             start = self._bring_up_to_date(options["provision"])
             work.now = "the web server"
             environment = {
                 **os.environ,
                 "CORE6_DATA_DIR": str(settings.DATA_DIRECTORY),
-                **_limits_of_events(options["host"]),
+                **limits_of_events(options["host"]),
+                **({"CORE6_LAB_URL": url} if options["lab"] else {}),
                 **({"PROMETHEUS_MULTIPROC_DIR": self.counted.name} if self.counted else {}),
             }
             web = self._listen(options, url, port, environment)
@@ -148,15 +148,22 @@ class Command(CommandBase):
         self.is_ready = True
         if warned := exposure.warning(options["host"]):
             self.stderr.write(f"{warned}. {exposure.ADVICE}")
+        if options["exec"] or options["lab"]:
+            _save(needs_worker=not options["no_worker"])
         if ready_file:
             _write(ready_file, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
         self._announce(url, start, options["host"])
-        if options["exec"] or options["lab"]:
-            with progress("Saving a state for `reset`"):
-                call_command("reset", "--save", "--yes", stdout=StringIO())
         if options["exec"]:
             with held():
                 self.executed = Executed(options["exec"], url, start["key"])
+
+    def _start_database(self, server: embedded.Server, *, is_lab: bool) -> None:
+        if is_lab:
+            data_directory.mark_as_lab(settings.DATA_DIRECTORY)
+        own(server)
+        if is_lab:
+            data_directory.reset_clock(settings.DATA_DIRECTORY)
+        self._keep(_DATABASE, server.launch, server.process)
 
     def _listen(self, options: dict[str, Any], url: str, port: int, environment: dict[str, str]) -> processes.Child:
         """Start the web server at `port`; in the lab, start the process that listens there in front of it."""
@@ -165,8 +172,8 @@ class Command(CommandBase):
         inner = free_port(_LOCAL, 0)
         web = self._keep("the web server", lambda: start_web(options, _LOCAL, inner, environment))
         target = f"http://{_LOCAL}:{inner}"
-        wait_until_ready(target, web.process)
-        return self._keep("the lab", lambda: start_lab(options["host"], port, target, environment))
+        self._keep("the lab", lambda: start_lab(options["host"], port, target, environment))
+        return web
 
     def _keep(
         self,
@@ -217,24 +224,12 @@ class Command(CommandBase):
         self.stdout.flush()
 
 
-def _check_lab(options: dict[str, Any]) -> None:
-    """Refuse a lab that its own directory does not belong to, or that strangers could reach without a token."""
-    if not options["lab"]:
-        raise CommandError(f"{settings.DATA_DIRECTORY} was made by `serve --lab`: add --lab, or set CORE6_DATA_DIR")
-    token, name = settings.LAB_TOKEN, shown("LAB_TOKEN")
-    if token and len(token) < _SHORTEST_TOKEN:
-        raise CommandError(f"{name} is too short: use {_SHORTEST_TOKEN} random characters or more")
-    if not token and (settings.IS_BEHIND_PROXY or not exposure.is_loopback(options["host"])):
-        raise CommandError(f"others can reach this lab, and could wipe it: set {name}, or listen on {_LOCAL} alone")
-
-
-def _limits_of_events(host: str) -> dict[str, str]:
-    """Return the limit of events for a server that others can reach, unless one is set (E14)."""
-    if any(name in os.environ for name in names_of("EVENTS_PER_MINUTE")) or (
-        exposure.is_loopback(host) and not settings.IS_BEHIND_PROXY
-    ):
-        return {}
-    return {"CORE6_EVENTS_PER_MINUTE": _EVENTS_PER_MINUTE}
+def _save(*, needs_worker: bool) -> None:
+    """Save a state for `reset`: the one after the jobs of the start, which each reset would else queue again."""
+    with progress("Saving a state for `reset`"):
+        if needs_worker:
+            wait_until_done(_JOBS_SECONDS, needs_worker=True)
+        call_command("reset", "--save", "--yes", stdout=StringIO())
 
 
 def _write(path: Path, text: str) -> None:

@@ -16,8 +16,8 @@ STREAMS = ("projects", "cohorts", "annotations")
 NOTES = 101
 
 
-def run(*arguments: str | Path) -> list[dict[str, Any]]:
-    """Return the messages that the connector prints."""
+def run(*arguments: str | Path, code: int = 0) -> list[dict[str, Any]]:
+    """Return the messages that the connector prints until it ends with an exit code."""
     done = subprocess.run(
         [python_client("airbyte") / "bin" / "source-posthog", *arguments],
         env=environment(),
@@ -26,7 +26,7 @@ def run(*arguments: str | Path) -> list[dict[str, Any]]:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done
+    assert done.returncode == code, done
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -45,6 +45,17 @@ def write_config(directory: Path, url: str, key: str) -> Path:
     config = {"api_key": key, "start_date": "2021-01-01T00:00:00Z", "base_url": url}
     (directory / "config.json").write_text(json.dumps(config))
     return directory / "config.json"
+
+
+def write_catalog(config: Path, *names: str) -> Path:
+    """Write the catalog of some streams beside a configuration, as its users choose them from what it discovers."""
+    catalog = value_of(run("discover", "--config", config), "CATALOG", "catalog")
+    chosen = [stream for stream in catalog["streams"] if stream["name"] in names]
+    assert len(chosen) == len(names)
+    modes = {"sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
+    file = config.with_name("catalog.json")
+    file.write_text(json.dumps({"streams": [{"stream": stream, **modes} for stream in chosen]}))
+    return file
 
 
 def test_its_specification_asks_for_what_we_give(config: Path):
@@ -71,14 +82,7 @@ def test_everything_that_was_created_is_read(config: Path, server: Serve):
     for number in range(NOTES):
         made(server, f"projects/{projects[0]['id']}/annotations/", content=f"note {number}", scope="project")
     made(server, f"projects/{projects[1]['id']}/annotations/", content="dated", date_marker="2026-01-02T03:04:05Z")
-    catalog = value_of(run("discover", "--config", config), "CATALOG", "catalog")
-    chosen = [stream for stream in catalog["streams"] if stream["name"] in STREAMS]
-    assert len(chosen) == len(STREAMS)
-    configured = [
-        {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"} for stream in chosen
-    ]
-    file = config.with_name("catalog.json")
-    file.write_text(json.dumps({"streams": configured}))
+    file = write_catalog(config, *STREAMS)
     messages = run("read", "--config", config, "--catalog", file)
     records = [message["record"] for message in messages if message["type"] == "RECORD"]
     read = {name: [record["data"] for record in records if record["stream"] == name] for name in STREAMS}

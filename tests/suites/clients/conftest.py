@@ -3,12 +3,14 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.suites.clients.installing import HERE
+from tests.suites.faults import Lab
 from tests.support.places import place
 from tests.support.serving import Serve, serving, wait_until
 
@@ -16,12 +18,26 @@ from tests.support.serving import Serve, serving, wait_until
 ANN, BEN = (f"0195a0c0-0000-7000-8000-00000000000{number}" for number in (1, 2))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Serve]:
+@contextmanager
+def serving_world(*options: str) -> Iterator[Serve]:
+    """Run a server with what world.yaml declares; it must have nothing to complain about."""
     world = str(HERE / "world.yaml")
-    with place() as directory, serving(directory / "data", "--workers", "1", "--provision", world) as server:
+    with place() as directory, serving(directory / "data", "--workers", "1", "--provision", world, *options) as server:
         yield server
         assert server.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Serve]:
+    with serving_world() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Return the lab of a server of its own, which orders faults."""
+    with serving_world("--lab") as server:
+        yield Lab(server)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ import pytest
 from tests.support.places import place
 from tests.support.serving import LIGHT, Serve, serving
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Serve]:
@@ -22,15 +24,23 @@ def server() -> Iterator[Serve]:
 
 @pytest.fixture(scope="session")
 def schema(server: Serve, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the schema as its users get it: from the server."""
-    file = tmp_path_factory.mktemp("schema") / "schema.yml"
+    return write_schema(server, tmp_path_factory.mktemp("schema"))
+
+
+@pytest.fixture(scope="session")
+def environment(server: Serve) -> dict[str, str]:
+    return environment_of(server)
+
+
+def write_schema(server: Serve, directory: Path) -> Path:
+    """Write the schema into a directory as its users get it: from the server."""
+    file = directory / "schema.yml"
     with urlopen(f"{server.url}/api/schema/") as answer:
         file.write_bytes(answer.read())
     return file
 
 
-@pytest.fixture(scope="session")
-def environment(server: Serve) -> dict[str, str]:
+def environment_of(server: Serve) -> dict[str, str]:
     """Return the environment in which the calling programs run."""
     return {
         "CORE6_URL": server.url,

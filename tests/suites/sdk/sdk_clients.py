@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.api.openapi.test_schema import PAGE, VERBS
-from tests.suites.sdk.conftest import run
-
-HERE = Path(__file__).parent
+from tests.suites.sdk.conftest import HERE, run
 
 
 def expected() -> set[str]:

@@ -81,7 +81,8 @@ def theirs(empty: Path) -> Path:
 
 
 def test_the_wheels_hold_no_package_but_core6(wheels: Path):
-    for pattern, own in (("core6-*.whl", {"core6"}), ("pytest_core6-*.whl", {"pytest_core6.py"})):
+    plugin = {"pytest_core6.py", "pytest_core6_lab.py"}
+    for pattern, own in (("core6-*.whl", {"core6"}), ("pytest_core6-*.whl", plugin)):
         names = zipfile.ZipFile(next(wheels.glob(pattern))).namelist()
         assert {name.split("/")[0] for name in names if ".dist-info" not in name} == own
         assert not [name for name in names if re.search(r"(^|/)(test_|conftest|\.)|\.pyc$", name)]
