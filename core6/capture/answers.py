@@ -43,7 +43,7 @@ def allowing_origins(view: View) -> View:
 
 
 def unavailable_without_database(view: View) -> View:
-    """Return a view that answers 503 when the database does not: SDKs send the events again (fact 27)."""
+    """Return a view that answers 503 when the database does not: SDKs send the events again."""
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -75,7 +75,7 @@ def _refusal(refused: Refused) -> HttpResponse:
 
 
 def _allow_origin(request: HttpRequest, response: HttpResponse) -> None:
-    """Mirror the origin and the headers that it wants to send: tokens are public (fact 29)."""
+    """Mirror the origin and the headers that it wants to send: tokens are public."""
     patch_vary_headers(response, ["Origin"])
     response.headers["Cache-Control"] = "no-store"
     origin = request.headers.get("Origin")

@@ -1,4 +1,4 @@
-"""The body of a request of an SDK, as the text that it stands for: forms, base64, gzip, lz-string (I3)."""
+"""The body of a request of an SDK, as the text that it stands for: forms, base64, gzip, lz-string."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""The events of a request, whatever its shape, and the token of their project (I3, facts 16 to 19)."""
+"""The events of a request, whatever its shape, and the token of their project."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def _token(event: dict[str, Any]) -> Any:
 
 
 def _checked(token: Any) -> str:
-    """Return the token if it can be one; raises Refused, 401, with what is wrong (fact 23)."""
+    """Return the token if it can be one; raises Refused, 401, with what is wrong."""
     if not isinstance(token, str) or not token.strip():
         raise unauthorized("event submitted without an api_key")
     text: str = token.strip()
@@ -150,7 +150,7 @@ def _event(given: Any, now: datetime, sent_at: datetime | None, *, is_engage: bo
 
 
 def _distinct_id(given: dict[str, Any], properties: dict[str, Any]) -> str:
-    """Return the distinct id; that of the event wins over that of its properties, and null is none (fact 17)."""
+    """Return the distinct id; that of the event wins over that of its properties, and null is none."""
     places = (given.get("distinct_id"), given.get("$distinct_id"), properties.get("distinct_id"))
     value = next((each for each in places if each is not None), None)
     text = "" if value is None else as_distinct_id(value)
@@ -161,7 +161,7 @@ def _distinct_id(given: dict[str, Any], properties: dict[str, Any]) -> str:
 
 
 def as_distinct_id(value: Any) -> str:
-    """Return the distinct id that a JSON value stands for: a number is its digits (fact 17)."""
+    """Return the distinct id that a JSON value stands for: a number is its digits."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -174,7 +174,7 @@ def _uuid(value: Any) -> UUID | None:
 
 
 def _object(given: dict[str, Any], properties: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return `$set` or `$set_once`: of the properties, and of the event, which wins (fact 35)."""
+    """Return `$set` or `$set_once`: of the properties, and of the event, which wins."""
     merged: dict[str, Any] = {}
     for part in (properties.get(name), given.get(name)):
         if isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""Properties of events that are properties of their persons, too (fact 38, E6)."""
+"""Properties of events that are properties of their persons, too (E6)."""
 
 import re
 from typing import Any, Final

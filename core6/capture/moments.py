@@ -1,4 +1,4 @@
-"""The time of an event, by what the client and the server know (I7)."""
+"""The time of an event, by what the client and the server know."""
 
 import re
 from datetime import UTC, datetime, timedelta

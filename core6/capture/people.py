@@ -1,4 +1,4 @@
-"""What events do to persons: creation, properties, and merges (I8, E5 to E7). The database is not used.
+"""What events do to persons: creation, properties, and merges (E5 to E7). The database is not used.
 
 The events of a request are applied one after the other to a `Population`, which holds the persons whom they concern.
 """
@@ -14,10 +14,10 @@ from core6.capture import lifted
 from core6.capture.envelope import Incoming, as_distinct_id
 
 _NAMESPACE: Final = UUID("932979b4-65c3-4424-8467-0b66ec27bc22")
-#: A personless event that is so much later than its person updates it (fact 42).
+#: A personless event that is so much later than its person updates it.
 _FORCED_AFTER: Final = timedelta(minutes=1)
 _LONGEST_ID: Final = 400
-#: Ids that clients send by mistake: merging them would join strangers (fact 40).
+#: Ids that clients send by mistake: merging them would join strangers.
 _ILLEGAL_FOLDED: Final = frozenset(
     "anonymous guest distinctid distinct_id id not_authenticated email undefined true false".split()
 )
@@ -27,12 +27,12 @@ _NO_PROPERTIES: Final = frozenset(("$exception", "$$heatmap"))
 
 
 def uuid_of(project_id: int, distinct_id: str) -> UUID:
-    """Return the uuid of the person who is created for a distinct id (fact 36)."""
+    """Return the uuid of the person who is created for a distinct id."""
     return uuid5(_NAMESPACE, f"{project_id}:{distinct_id}")
 
 
 def is_illegal(distinct_id: str) -> bool:
-    """Return whether a distinct id is one that must not be merged (fact 40)."""
+    """Return whether a distinct id is one that must not be merged."""
     if quoted := _QUOTED.fullmatch(distinct_id):
         return is_illegal(quoted[2])
     return (
@@ -90,14 +90,14 @@ class Population:
         return self.owners[event.distinct_id]
 
     def _is_processed(self, event: Incoming) -> bool:
-        """Return whether an event creates or updates a person (facts 34, 42)."""
+        """Return whether an event creates or updates a person."""
         if event.properties.get("$process_person_profile") is not False:
             return True
         owner = self.owners.get(event.distinct_id)
         return owner is not None and event.timestamp > self.persons[owner].created_at + _FORCED_AFTER
 
     def _merge(self, other: str, event: Incoming, event_uuid: UUID) -> None:
-        """Merge the person of `other` into the person of the event's distinct id (facts 39 to 41)."""
+        """Merge the person of `other` into the person of the event's distinct id."""
         into = event.distinct_id
         if into == other:
             return
@@ -126,7 +126,7 @@ class Population:
         person.is_identified = True
 
     def _join(self, gone: Person, into: Person) -> None:
-        """Give a person's properties, distinct ids and events to another (fact 41)."""
+        """Give a person's properties, distinct ids and events to another."""
         into.properties = {**gone.properties, **into.properties}
         into.created_at = min(gone.created_at, into.created_at)
         into.is_changed = True
@@ -141,7 +141,7 @@ class Population:
         del self.persons[gone.uuid]
 
     def _give(self, distinct_id: str, owner: UUID) -> None:
-        """Add an unknown distinct id to a person, and the personless events that it may have (fact 42)."""
+        """Add an unknown distinct id to a person, and the personless events that it may have."""
         self.owners[distinct_id] = owner
         self.moved_ids.add(distinct_id)
         former = uuid_of(self.project_id, distinct_id)
@@ -177,7 +177,7 @@ class Population:
 
 
 def _merged_id(event: Incoming) -> str | None:
-    """Return the distinct id that an event merges into its own; None if it merges none (fact 39)."""
+    """Return the distinct id that an event merges into its own; None if it merges none."""
     if event.event == "$identify":
         value = event.properties.get("$anon_distinct_id")
     elif event.event in ("$create_alias", "$merge_dangerously"):
@@ -188,6 +188,6 @@ def _merged_id(event: Incoming) -> str | None:
 
 
 def _unset(event: Incoming) -> Iterable[str]:
-    """Return the names of `$unset`, which is a list, or an object by its keys (fact 37)."""
+    """Return the names of `$unset`, which is a list, or an object by its keys."""
     names = event.properties.get("$unset")
     return [each for each in names if isinstance(each, str)] if isinstance(names, list | dict) else ()

@@ -184,7 +184,7 @@ def _save_persons(cursor: Any, project_id: int, population: Population) -> None:
 
 
 def _merge(cursor: Any, project_id: int, population: Population) -> None:
-    """Give what belongs to merged persons to others: events by overrides, distinct ids, and cohorts (fact 41)."""
+    """Give what belongs to merged persons to others: events by overrides, distinct ids, and cohorts."""
     pairs = _columns(population.merged.items())
     cursor.execute(_FOLLOW_OVERRIDES, [*pairs, project_id])
     cursor.execute(_SAVE_OVERRIDES, [project_id, *pairs])

@@ -28,7 +28,7 @@ _CONFIG: Final = {
 
 @answered
 def flags(request: HttpRequest) -> HttpResponse:
-    """Answer `/flags` and `/decide`: there are no flags; an unknown token is 401 (fact 5)."""
+    """Answer `/flags` and `/decide`: there are no flags; an unknown token is 401."""
     _check_token(_token_in(request))
     return JsonResponse(_NO_FLAGS)
 

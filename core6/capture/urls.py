@@ -1,4 +1,4 @@
-"""The URLs of ingestion, with and without the final slash (I1)."""
+"""The URLs of ingestion, with and without the final slash."""
 
 from typing import Final
 

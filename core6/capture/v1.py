@@ -1,4 +1,4 @@
-"""The newer protocol of SDKs, `/i/v1/analytics/events`: a result for each event (I9, E11)."""
+"""The newer protocol of SDKs, `/i/v1/analytics/events`: a result for each event (E11)."""
 
 import json
 import zlib

@@ -1,4 +1,4 @@
-"""The endpoints that take events: `/batch`, `/e`, `/i/v0/e`, `/capture`, `/track`, `/engage` (I1, I4)."""
+"""The endpoints that take events: `/batch`, `/e`, `/i/v0/e`, `/capture`, `/track`, `/engage`."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,7 @@ from core6.observability.logs import logger_of
 from projects.models import Project
 
 logger = logger_of(__name__)
-#: In bytes, before and after a body is decompressed (fact 28).
+#: In bytes, before and after a body is decompressed.
 LARGEST_BATCH: Final = 20 * 1024**2
 _LARGEST: Final = 2 * 1024**2
 #: Merges are written into the events at most once in so many seconds, since that reads all events of the project.
@@ -89,6 +89,6 @@ def _fold_later(target: Target) -> None:
 
 
 def _sent_at(text: str | None) -> datetime | None:
-    """Return when a browser sent the request, by the milliseconds in its query (fact 31)."""
+    """Return when a browser sent the request, by the milliseconds in its query."""
     found = moments.parse(int(text)) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
     return found if found and found >= datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC) else None

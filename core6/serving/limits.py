@@ -8,7 +8,7 @@ PATIENCE_SECONDS: Final = 10.0
 LEAST_BYTES_A_SECOND: Final = 32 * 1024
 #: The most requests that wait for a thread; further ones are 503.
 MOST_WAITING: Final = 128
-#: In bytes: a body of ingestion (fact 28 of E14); others have DATA_UPLOAD_MAX_MEMORY_SIZE.
+#: In bytes: a body of ingestion; others have DATA_UPLOAD_MAX_MEMORY_SIZE.
 LARGEST_OF_EVENTS: Final = 20 * 1024 * 1024
 #: The most bytes of bodies of requests in progress.
 MOST_HELD: Final = 128 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""What SDKs get back: facts 1, 20 to 25 and 27."""
+"""What SDKs get back (E1, E2)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""How much one request may hold (E14, fact 28): more is 413, soon, and nothing is stored."""
+"""How much one request may hold (E14): more is 413, soon, and nothing is stored."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""Cohorts count a merged person once, before and after the merge is written into the events (E13, fact 43)."""
+"""Cohorts count a merged person once, before and after the merge is written into the events (E13)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

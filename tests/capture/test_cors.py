@@ -1,4 +1,4 @@
-"""Any page may send events: its origin is mirrored, on these paths alone (fact 29, E8)."""
+"""Any page may send events: its origin is mirrored, on these paths alone (E8)."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""The text that a body stands for: the order of hints, and at most two rounds (facts 9 to 14)."""
+"""The text that a body stands for: the order of hints, and at most two rounds."""
 
 import gzip
 from typing import Any

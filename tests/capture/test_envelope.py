@@ -1,4 +1,4 @@
-"""The shapes of a request, and the token that it names (facts 16 to 19)."""
+"""The shapes of a request, and the token that it names."""
 
 from datetime import UTC, datetime
 from typing import Any

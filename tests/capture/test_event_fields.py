@@ -1,4 +1,4 @@
-"""What an event of a request may hold, and what is made of it (facts 17 and 19)."""
+"""What an event of a request may hold, and what is made of it."""
 
 import json
 from typing import Any

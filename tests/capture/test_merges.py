@@ -1,4 +1,4 @@
-"""Which persons become one, and what that one has (facts 39 to 43)."""
+"""Which persons become one, and what that one has."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""When an event happened, by what the client and the server know (facts 30 to 33)."""
+"""When an event happened, by what the client and the server know."""
 
 import json
 from datetime import UTC, datetime, timedelta

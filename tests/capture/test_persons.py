@@ -1,4 +1,4 @@
-"""Who an event creates, and what it changes of them (facts 34 to 38)."""
+"""Who an event creates, and what it changes of them."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each request of an SDK, byte by byte as it was recorded: its events are stored (table I2)."""
+"""Each request of an SDK, byte by byte as it was recorded: its events are stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What SDKs ask for beside ingestion: no flags, no recordings (facts 2 to 5, E9, E10)."""
+"""What SDKs ask for beside ingestion: no flags, no recordings (E9, E10)."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The newer protocol of SDKs, `/i/v1/analytics/events` (facts 44 and 45)."""
+"""The newer protocol of SDKs, `/i/v1/analytics/events`."""
 
 import gzip
 import json

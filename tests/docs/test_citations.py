@@ -16,8 +16,8 @@ ARCHITECTURE = (DOCUMENTS / "architecture.md").read_text()
 
 
 def decisions() -> set[str]:
-    entries = re.findall(r"^- \*\*(D[^,]+),", (DOCUMENTS / "decisions.md").read_text(), re.MULTILINE)
-    return {number for entry in entries for number in re.findall(r"D\d+", entry)}
+    entries = re.findall(r"^- \*\*([DE][^,]+),", (DOCUMENTS / "decisions.md").read_text(), re.MULTILINE)
+    return {number for entry in entries for number in re.findall(r"[DE]\d+", entry)}
 
 
 def test_every_decision_that_is_cited_is_written_down():
@@ -27,7 +27,7 @@ def test_every_decision_that_is_cited_is_written_down():
         (path.name, number)
         for path in TEXTS
         if path.name != "pyproject.toml"  # whose rules of the linter are called so, too
-        for number in re.findall(r"(?<![\w.])D\d{1,2}(?!\w)", re.sub(r"noqa: [\w, ]+", "", path.read_text()))
+        for number in re.findall(r"(?<![\w.])[DE]\d{1,2}(?!\w)", re.sub(r"noqa: [\w, ]+", "", path.read_text()))
     }
     assert {each for each in cited if each[1] not in known} == set()
 

@@ -1,4 +1,4 @@
-"""What a history of events makes of persons, written from the facts of the protocol alone (facts 34 to 42).
+"""What a history of events makes of persons, written from the facts of the protocol alone.
 
 One event after the other, with one dictionary for each thing; no database, no overrides, no batches.
 """
