@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 import psycopg
@@ -30,62 +31,58 @@ def not_allowed(method: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", EVENTS)
-@pytest.mark.parametrize("slash", ["/", ""])
-def test_events_are_taken_with_and_without_a_slash(cast: Cast, path: str, slash: str):
-    response = Caller(None).post(path.rstrip("/") + slash, batch(cast.web, event("visit", "anna")))
-    assert (response.status_code, response.json()) == (200, ACCEPTED)
-    assert response["Content-Type"] == "application/json"
-    assert response["Cache-Control"] == "no-store"
-    assert stored(cast.web) == [("visit", "anna")]
+def test_events_are_taken_with_and_without_a_slash(cast: Cast, path: str):
+    for each in (path, path.rstrip("/")):
+        response = Caller(None).post(each, batch(cast.web, event(each, "anna")))
+        assert (response.status_code, response.json()) == (200, ACCEPTED)
+        assert response["Content-Type"] == "application/json"
+        assert response["Cache-Control"] == "no-store"
+    assert stored(cast.web) == [(path.rstrip("/"), "anna"), (path, "anna")]
 
 
 def test_every_path_of_events_is_one_of_ingestion():
     assert set(EVENTS) <= set(ingestion_routes())
 
 
-@pytest.mark.parametrize("template", ingestion_routes())
-def test_every_address_is_known_with_and_without_a_slash(cast: Cast, template: str):
-    path = at(template)
-    for each in (path, path.rstrip("/")):
-        assert is_ingestion(each)
-        assert Caller(None).post(each, batch(cast.web, event("visit", "anna"))).status_code != 404
+def test_every_address_is_known_with_and_without_a_slash(cast: Cast):
+    for template in ingestion_routes():
+        for each in (at(template), at(template).rstrip("/")):
+            assert is_ingestion(each)
+            assert Caller(None).post(each, batch(cast.web, event("visit", "anna"))).status_code != 404
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_other_addresses_are_not_there(cast: Cast):
+    for path in (
         *("/batch//", "/Batch/", "/batchx", "/xbatch", "/e/e/", "/i/v0/", "/i/v0/e/x", "/api/batch/"),
         *("/array/", "/array/x/", "/array/x/config.js", "/array/x/y/config/", "/capture/1/", "/batch.json", "/s/x"),
-    ],
-)
-def test_other_addresses_are_not_there(cast: Cast, path: str):
-    assert not is_ingestion(path)
-    assert Caller(None).post(path, batch(cast.web, event("visit", "anna"))).status_code in (403, 404)
+    ):
+        assert not is_ingestion(path)
+        assert Caller(None).post(path, batch(cast.web, event("visit", "anna"))).status_code == 404
     assert not Event.objects.exists()
 
 
 @pytest.mark.parametrize("template", ingestion_routes())
-@pytest.mark.parametrize("method", METHODS)
-def test_other_methods_than_get_post_and_options_are_405(cast: Cast, template: str, method: str):
-    response = Caller(None).request(method, at(template), batch(cast.web, event("visit", "anna")))
-    if method in ("GET", "POST", "OPTIONS"):
-        assert response.status_code != 405 or "/v1/" in template
-    else:
-        assert response.status_code == 405
-        assert response["Allow"] == "GET, POST, OPTIONS"
-        assert method == "HEAD" or response.json() == not_allowed(method)
-        assert not Event.objects.exists()
+def test_other_methods_than_get_post_and_options_are_405(cast: Cast, template: str):
+    body = batch(cast.web, event("visit", "anna"))
+    for method in METHODS:
+        if method not in ("GET", "POST", "OPTIONS"):
+            response = Caller(None).request(method, at(template), body)
+            assert response.status_code == 405
+            assert response["Allow"] == "GET, POST, OPTIONS"
+            assert method == "HEAD" or response.json() == not_allowed(method)
+    assert not Event.objects.exists()
+    for method in ("GET", "POST", "OPTIONS"):
+        assert Caller(None).request(method, at(template), body).status_code != 405 or "/v1/" in template
 
 
-@pytest.mark.parametrize("path", EVENTS)
-def test_get_without_data_is_400(cast: Cast, path: str):
-    for query in ({}, {"data": ""}, {"compression": "gzip"}):
+def test_get_without_data_is_400(cast: Cast):
+    for path, query in product(EVENTS, ({}, {"data": ""}, {"compression": "gzip"})):
         response = Caller(None).get(path, **query)
         assert response.status_code == 400
         assert response.json() == invalid("invalid_input", "request missing data payload")
 
 
-@pytest.mark.parametrize("path", EVENTS)
+@pytest.mark.parametrize("path", EVENTS[:2])
 def test_only_a_beacon_gets_204(cast: Cast, path: str):
     for query, status in (("beacon=1", 204), ("beacon=0", 200), ("beacon", 200), ("beacon=true", 200)):
         response = Caller(None).post(f"{path}?{query}", batch(cast.web, event("visit", "anna")))
@@ -96,12 +93,11 @@ def test_only_a_beacon_gets_204(cast: Cast, path: str):
     assert refused.json()["detail"] == "request missing data payload"
 
 
-@pytest.mark.parametrize("path", EVENTS)
-def test_an_unknown_token_is_401_and_loses_no_event_silently(cast: Cast, path: str):
-    body = {"api_key": "phc_" + "x" * 43, "batch": [event("visit", "anna")]}
-    response = Caller(None).post(path, body)
-    assert response.status_code == 401
-    assert response.json() == error("authentication_error", "invalid_api_key", UNKNOWN)
+def test_an_unknown_token_is_401_and_loses_no_event_silently(cast: Cast):
+    for path in EVENTS:
+        response = Caller(None).post(path, {"api_key": "phc_" + "x" * 43, "batch": [event("visit", "anna")]})
+        assert response.status_code == 401
+        assert response.json() == error("authentication_error", "invalid_api_key", UNKNOWN)
     assert not Event.objects.exists()
 
 
@@ -163,22 +159,23 @@ def without_database(failure: Exception) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("template", [each for each in ingestion_routes() if each != "/s/"])
-@pytest.mark.parametrize("failure", [OperationalError, InterfaceError, DatabaseError])
 def test_without_a_database_it_is_503_with_the_time_to_wait(
-    cast: Cast, template: str, failure: type[Exception], caplog: pytest.LogCaptureFixture
+    cast: Cast, template: str, caplog: pytest.LogCaptureFixture
 ):
     headers = {"Authorization": "Bearer phc_web", "Origin": "https://shop.example"}
     if "/v1/" in template:
         names = ("PostHog-Sdk-Info", "PostHog-Attempt", "PostHog-Request-Id", "PostHog-Request-Timestamp")
         headers |= {**dict.fromkeys(names, "2026-03-15T10:00:00Z"), "PostHog-Attempt": "1"}
-    with without_database(failure("away, says phx_" + "a" * 40)):
-        response = Caller(None).post(at(template), batch(cast.web, event("visit", "anna")), headers=headers)
-    assert response.status_code == 503
-    assert int(response["Retry-After"]) >= 1
-    assert response["Content-Type"] == "application/json"
-    # Without it a browser hides the answer.
-    assert response["Access-Control-Allow-Origin"] == "https://shop.example"
-    assert "Events were refused with 503" in caplog.text
+    for failure in (OperationalError, InterfaceError, DatabaseError):
+        caplog.clear()
+        with without_database(failure("away, says phx_" + "a" * 40)):
+            response = Caller(None).post(at(template), batch(cast.web, event("visit", "anna")), headers=headers)
+        assert response.status_code == 503
+        assert int(response["Retry-After"]) >= 1
+        assert response["Content-Type"] == "application/json"
+        # Without it a browser hides the answer.
+        assert response["Access-Control-Allow-Origin"] == "https://shop.example"
+        assert "Events were refused with 503" in caplog.text
 
 
 def test_a_deadlock_is_tried_again_and_not_shown(cast: Cast):

@@ -123,7 +123,7 @@ JSON = st.recursive(
 
 
 @settings(
-    max_examples=20_000 if IS_EVERY_CASE else 120,
+    max_examples=20_000 if IS_EVERY_CASE else 80,
     derandomize=not IS_EVERY_CASE,
     database=None,
     deadline=None,

@@ -32,7 +32,7 @@ from tests.support.capture.sending import (
 from tests.support.sampling import IS_EVERY_CASE
 
 THREADS = 16
-ROUNDS = 20 if IS_EVERY_CASE else 2
+ROUNDS = 20 if IS_EVERY_CASE else 1
 
 
 def together(project: Project, make: Callable[[int], list[dict[str, Any]]], threads: int = THREADS) -> None:
