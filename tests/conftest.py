@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(long)]
 
 
-class ByFile(LoadFileScheduling):
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """Gives each file to one process of xdist, and the files of the lab to the same one: they share a server."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -21,8 +21,15 @@ PATH: Final = "/api/projects/"
 def note(journal: Journal, **given: Any) -> dict[str, Any]:
     """Note a request; return its entry."""
     plain: dict[str, Any] = {
-        **{"method": "GET", "path": PATH, "query": "", "headers": (), "body": b"", "key": None},
-        **{"status": 200, "milliseconds": 1.26, "fault": None},
+        "method": "GET",
+        "path": PATH,
+        "query": "",
+        "headers": (),
+        "body": b"",
+        "key": None,
+        "status": 200,
+        "milliseconds": 1.26,
+        "fault": None,
     }
     journal.add(**{**plain, **given})
     entry: dict[str, Any] = journal.find({})["results"][-1]
@@ -43,9 +50,16 @@ def test_an_entry_says_what_was_received_and_answered():
     )
     assert before <= datetime.fromisoformat(entry.pop("at")) <= datetime.now(UTC)
     assert entry == {
-        **{"id": 1, "method": "POST", "path": "/api/projects/1/annotations/", "query": "a=b&a=c"},
-        **{"headers": {"Accept": "a, c", "accept": "b", "X-Request-Id": "r"}},
-        **{"body": {"content": "ä", "n": [1, None]}, "key": "ci", "status": 201, "ms": 1.3, "fault": None},
+        "id": 1,
+        "method": "POST",
+        "path": "/api/projects/1/annotations/",
+        "query": "a=b&a=c",
+        "headers": {"Accept": "a, c", "accept": "b", "X-Request-Id": "r"},
+        "body": {"content": "ä", "n": [1, None]},
+        "key": "ci",
+        "status": 201,
+        "ms": 1.3,
+        "fault": None,
     }
 
 

@@ -32,7 +32,7 @@ def test_cohorts_that_refer_to_later_ones_follow_a_change_of_the_persons(lab: La
     for one, other in (("Second", "Third"), ("First", "Second")):
         refers = all_of({"type": "cohort", "key": "id", "value": found[other]["id"]})
         assert lab.send("PATCH", f"{path}{found[one]['id']}/", {"filters": refers}).status == 200
-    for plan, count in (("pro", 1), ("free", 0), ("pro", 1)):
+    for plan, count in (("pro", 1), ("free", 0)):
         project(lab, "Dependent", plan=plan)
         answer = lab.ask("POST", "settle")
         assert answer["errors"] == []
@@ -49,8 +49,11 @@ def test_an_error_is_in_the_answer_each_time_until_the_cohort_is_mended(lab: Lab
         (error,) = lab.ask("POST", "settle")["errors"]
         assert error["error"].startswith("A regular expression")
         assert error == {
-            **{"cohort": key, "name": "Fails", "project": int(path.split("/")[3])},
-            **{"code": "invalid_regex", "error": error["error"]},
+            "cohort": key,
+            "name": "Fails",
+            "project": int(path.split("/")[3]),
+            "code": "invalid_regex",
+            "error": error["error"],
         }
     mended = lab.send("PATCH", f"{path}{key}/", {"filters": all_of(leaf("plan", "regex", "p"))})
     assert mended.status == 200, mended.json
@@ -83,7 +86,7 @@ def test_the_persons_of_a_demo_project_are_there(lab: Lab):
 
 
 def test_clients_in_parallel_each_get_an_answer(lab: Lab):
-    answers = at_once(3, lambda _: lab.ask("POST", "settle"))
+    answers = at_once(2, lambda _: lab.ask("POST", "settle"))
     assert len({answer["cohorts"] for answer in answers}) == 1
 
 
