@@ -31,7 +31,8 @@ def fill(project_id: int) -> None:
     Does nothing if the project was deleted meanwhile.
     """
     with transaction.atomic():
-        project = Project.objects.select_for_update().filter(pk=project_id).first()
+        # Weaker than FOR UPDATE, which a new cohort would wait for while it has the lock that _objects needs.
+        project = Project.objects.select_for_update(no_key=True).filter(pk=project_id).first()
         if project is None or project.ingested_event:
             return
         until = project.created_at

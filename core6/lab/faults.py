@@ -44,7 +44,10 @@ class Fault:
     truncate_bytes: int | None = None
 
     def matches(self, method: str, path: str, key: str | None) -> bool:
-        """Return whether a request meets it; `path` has no query; escapes and a final slash do not matter."""
+        """Return whether a request meets it.
+
+        `path` is without the query; escapes and the final slash make no difference.
+        """
         if self.method not in (None, method) or self.key not in (None, key):
             return False
         bare = path.rstrip("/")

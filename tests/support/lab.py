@@ -1,16 +1,21 @@
 """A running `serve --lab` with a small world, and requests to it."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPMessage
+from socket import socket
+from threading import Thread
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
 
+from core6.lab.front import Front
+from core6.serving.ports import free_port
 from tests.support.places import place
-from tests.support.serving import Serve, child, serving
+from tests.support.serving import Serve, child, serving, wait_until
 
 #: Fixed keys, as CI jobs have them; the first one is the printed one.
 KEY: Final = "phx_" + "c" * 48
@@ -110,6 +115,27 @@ class Lab:
             ("PUT", "strict", {"enabled": False}),
         ):
             self.ask(method, name, body)
+
+
+@contextmanager
+def front(target: str) -> Iterator[int]:
+    """Run the web server of a lab in this process, in front of `target`; yield its port."""
+    port = free_port("127.0.0.1", 0)
+    loop, end = asyncio.new_event_loop(), asyncio.Event()
+    thread = Thread(target=loop.run_until_complete, args=[Front(target).serve("127.0.0.1", port, end)])
+    thread.start()
+    try:
+        wait_until(lambda: is_listening(port), "listening lab")
+        yield port
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
+        loop.close()
+
+
+def is_listening(port: int) -> bool:
+    with closing(socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """`manage.py worker`: run jobs, as the worker of `serve` does, on whatever machine."""
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -62,6 +63,9 @@ class Command(CommandBase):
             self.lost_since = self.lost_since or time.monotonic()
             # A database that `reset` replaces is there again within a moment.
             logger.log(logging.WARNING if self._is_lost_for_long() else logging.INFO, "job_worker_waits", reason=lost)
+        # Else a connection that was given up while it was made would stay open, which a DROP DATABASE of `reset` would
+        # wait for: up to a minute, until Postgres closes it.
+        gc.collect()
         return self.is_stopping
 
     def _is_lost_for_long(self) -> bool:
