@@ -13,7 +13,7 @@ from django.db import connection
 
 from cohorts.models import Cohort, CohortMember
 from core6.analytics.models import Event as StoredEvent
-from core6.analytics.models import Person, PersonOverride
+from core6.analytics.models import PersonOverride
 from core6.capture.folding import fold
 from core6.diagnosis import integrity
 from projects.models import Project
@@ -60,60 +60,47 @@ def check(project: Project) -> None:
 
 
 def test_sixteen_that_identify_the_same_two_ids_make_one_person(committed_cast: Cast):
-    for round_number in range(ROUNDS):
-        anna, anonymous = f"anna-{round_number}", f"anonymous-{round_number}"
-        together(committed_cast.web, repeat([identified(anna, anonymous)]))
-        assert person_of(committed_cast.web, anna).uuid == person_of(committed_cast.web, anonymous).uuid
-        assert person_of(committed_cast.web, anna).is_identified
-    assert len(persons(committed_cast.web)) == ROUNDS
-    assert StoredEvent.objects.count() == THREADS * ROUNDS
-    check(committed_cast.web)
+    project = committed_cast.web
+    for number in range(ROUNDS * 2):
+        anna, anonymous = f"anna-{number}", f"anonymous-{number}"
+        if number % 2:
+            sent(project, event("visit", anna), event("visit", anonymous, {"$set": {"a": 1}}))
+        together(project, repeat([identified(anna, anonymous)]))
+        found = person_of(project, anna)
+        assert found.uuid == person_of(project, anonymous).uuid
+        assert found.is_identified
+        assert found.properties.get("a") == (1 if number % 2 else None)
+    assert len(persons(project)) == ROUNDS * 2
+    check(project)
 
 
-def test_sixteen_that_identify_two_known_persons_make_one_person(committed_cast: Cast):
-    for round_number in range(ROUNDS):
-        anna, anonymous = f"anna-{round_number}", f"anonymous-{round_number}"
-        sent(committed_cast.web, event("visit", anna), event("visit", anonymous, {"$set": {"a": 1}}))
-        together(committed_cast.web, repeat([identified(anna, anonymous)]))
-        assert person_of(committed_cast.web, anonymous).properties["a"] == 1
-    assert len(persons(committed_cast.web)) == ROUNDS
-    check(committed_cast.web)
-
-
-def test_one_new_id_of_many_requests_is_one_person_with_all_they_set(committed_cast: Cast):
-    together(committed_cast.web, lambda number: [event("visit", "anna", {"$set": {f"k{number}": number}})])
-    (found,) = persons(committed_cast.web)
-    assert {f"k{number}" for number in range(THREADS)} < found.properties.keys()
-    check(committed_cast.web)
-
-
-def test_one_uuid_of_many_requests_is_one_event(committed_cast: Cast):
-    uuid = "01900000-0000-7000-8000-000000000001"
-    together(committed_cast.web, lambda number: [event("visit", f"id-{number}", uuid=uuid)])
+def test_what_many_requests_share_is_stored_once(committed_cast: Cast):
+    project, uuid = committed_cast.web, "01900000-0000-7000-8000-000000000001"
+    together(project, lambda number: [event("visit", f"id-{number}", uuid=uuid)], 8)
+    together(project, lambda _: [event("visit", "anna", {"$set_once": {"n": 1}}, uuid=uuid)], 8)
     assert StoredEvent.objects.count() == 1
-    together(committed_cast.web, lambda _: [event("visit", "anna", {"$set_once": {"n": 1}}, uuid=uuid)])
-    assert StoredEvent.objects.count() == 1
+    together(project, lambda number: [event("visit", "anna", {"$set": {f"k{number}": number}})], 8)
+    assert {f"k{number}" for number in range(8)} < person_of(project, "anna").properties.keys()
+    assert StoredEvent.objects.count() == 9
+    check(project)
 
 
-@pytest.mark.parametrize("name", ["$merge_dangerously", "$identify"])
-def test_a_circle_of_merges_at_once_is_no_deadlock(committed_cast: Cast, name: str):
+def test_a_circle_of_merges_at_once_is_no_deadlock(committed_cast: Cast):
     """A into B, B into C, C into A: by some threads in one request, by others in three."""
-    ids = ["a", "b", "c"]
-
-    def merge(number: int) -> list[dict[str, Any]]:
-        steps = [(ids[(number + i) % 3], ids[(number + i + 1) % 3]) for i in range(3 if number % 2 else 1)]
-        field = "$anon_distinct_id" if name == "$identify" else "alias"
-        return [event(name, into, {field: other}) for other, into in steps]
-
-    for _ in range(ROUNDS):
-        Person.objects.all().delete()
-        connection.cursor().execute("TRUNCATE analytics_distinctid, analytics_event, analytics_personoverride")
+    for number in range(ROUNDS):
+        ids = [f"a-{number}", f"b-{number}", f"c-{number}"]
         sent(committed_cast.web, *(event("visit", each, {"$set": {each: 1}}) for each in ids))
-        together(committed_cast.web, merge)
-        if name == "$merge_dangerously":
-            (found,) = persons(committed_cast.web)
-            assert set(ids) < found.properties.keys()
-        check(committed_cast.web)
+        for name in ("$identify", "$merge_dangerously"):
+            together(committed_cast.web, circle(name, ids))
+        assert set(ids) < person_of(committed_cast.web, ids[0]).properties.keys()
+    assert len(persons(committed_cast.web)) == ROUNDS
+    check(committed_cast.web)
+
+
+def circle(name: str, ids: list[str]) -> Callable[[int], list[dict[str, Any]]]:
+    return lambda number: [
+        merging(name, ids[(number + i + 1) % 3], ids[(number + i) % 3]) for i in range(3 if number % 2 else 1)
+    ]
 
 
 def test_random_merges_of_ids_in_any_order_are_no_deadlock(committed_cast: Cast):
@@ -195,6 +182,7 @@ def test_a_cohort_is_counted_after_the_merges_that_were_faster(committed_cast: C
     assert cohort.count == CohortMember.objects.count() == 2
 
 
+@pytest.mark.whole
 def test_requests_of_two_projects_do_not_meet(committed_cast: Cast):
     projects = [committed_cast.web, committed_cast.app, committed_cast.globex_web]
     answers = at_once(
@@ -206,6 +194,7 @@ def test_requests_of_two_projects_do_not_meet(committed_cast: Cast):
         assert owners(project).keys() == {"anna", *(f"anonymous-{each}" for each in range(12) if each % 3 == number)}
 
 
+@pytest.mark.whole
 def test_two_batches_that_share_uuids_in_other_orders_are_no_deadlock(committed_cast: Cast):
     uuids = [str(UUID(int=number + 1)) for number in range(60)]
 
