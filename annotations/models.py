@@ -1,11 +1,13 @@
 """Annotations: notes on a point in time, shown on a project's charts."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
 
 from core6.database import timestamps
+
+_LONGEST_NAME: Final = 80
 
 
 class Annotation(models.Model):
@@ -66,4 +68,5 @@ class Annotation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return (self.content or "")[:80] or f"Annotation {self.pk}"
+        text = self.content or f"Annotation {self.pk}"
+        return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"

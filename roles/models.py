@@ -58,3 +58,6 @@ class RoleMembership(models.Model):
                 violation_error_message="User is already part of the role.",
             )
         ]
+
+    def __str__(self) -> str:
+        return str(self.organization_member)

@@ -2,9 +2,12 @@
 
 import json
 import sys
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Final
 
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -25,7 +28,8 @@ _FORGED: Final = (
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Respond to a request that is refused before any view."""
-    return _for_browser(request, errors.bad_request(request, exception))
+    is_foreign = isinstance(exception, DisallowedHost)
+    return _for_browser(request, errors.bad_request(request, exception), style=_style() if is_foreign else "")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -49,13 +53,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _for_browser(request, errors.unavailable() if is_away else errors.server_error(request))
 
 
-def _for_browser(request: HttpRequest, response: HttpResponse, text: str = "") -> HttpResponse:
-    """Return the error as a page, if a browser requested one; nothing of it needs the database."""
+@cache
+def _style() -> str:
+    """Return the style of the pages, for a page of a host whose other addresses are refused, too."""
+    return (Path(__file__).parents[1] / "static" / "core6" / "pages.css").read_text()
+
+
+def _for_browser(request: HttpRequest, response: HttpResponse, text: str = "", style: str = "") -> HttpResponse:
+    """Return the error as a page, if a browser requested one; nothing of it needs the database.
+
+    With a `style` the page is complete in itself: it loads and links nothing.
+    """
     if request.path_info.startswith("/api/") or "text/html" not in request.META.get("HTTP_ACCEPT", ""):
         return response
     status = response.status_code
     text = text or _TEXTS.get(status) or json.loads(response.content)["detail"]
-    context = {"status": status, "title": HTTPStatus(status).phrase, "text": text}
+    context = {"status": status, "title": HTTPStatus(status).phrase, "text": text, "style": style}
     page = HttpResponse(render_to_string("core6/error.html", context), status=status)
     if "Retry-After" in response:
         page.headers["Retry-After"] = response.headers["Retry-After"]

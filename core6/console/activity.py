@@ -12,7 +12,7 @@ from unfold.paginator import InfinitePaginator
 
 from core6.activity.models import ActivityLog
 from core6.console import changes
-from core6.console.site import ReadOnlyAdmin, as_json
+from core6.console.site import ReadOnlyAdmin
 from core6.console.times import when
 
 
@@ -44,7 +44,7 @@ class ActivityLogAdmin(ReadOnlyAdmin):
     time = when("created_at", "Time")
     # Without a count, which would be slow in an append-only table.
     paginator = InfinitePaginator
-    fields = ("created_at", "kind", "name", "verb", "author", "project", "organization", "item_id", "detail_shown")
+    fields = ("created_at", "kind", "name", "verb", "author", "project", "organization", "item_id", "changes_shown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ActivityLog]:
         return super().get_queryset(request).select_related("user", "project", "organization")
@@ -77,6 +77,6 @@ class ActivityLogAdmin(ReadOnlyAdmin):
     def author(self, row: ActivityLog) -> str:
         return str(row.user) if row.user else "a command, or a user who is gone"
 
-    @display(description="Detail")
-    def detail_shown(self, row: ActivityLog) -> str:
-        return as_json(row.detail)
+    @display(description="Changes")
+    def changes_shown(self, row: ActivityLog) -> str:
+        return changes.table(row)

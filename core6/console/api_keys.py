@@ -40,13 +40,14 @@ class KeyForm(forms.ModelForm):
     )
     scoped_organizations = forms.ModelMultipleChoiceField(
         Organization.objects.order_by("name", "pk"),
+        label="Only in organizations",
         widget=UnfoldAdminSelectMultipleWidget,
         required=False,
         help_text="The organizations that the key reaches; none: all of its user's.",
     )
     scoped_teams = forms.ModelMultipleChoiceField(
         Project.objects.order_by("name", "pk"),
-        label="Scoped projects",
+        label="Only in projects",
         widget=UnfoldAdminSelectMultipleWidget,
         required=False,
         help_text="The projects that the key reaches; none: all of its user's.",
@@ -125,6 +126,14 @@ class PersonalAPIKeyAdmin(ConsoleAdmin):
         if "delete_selected" in actions:
             actions["delete_selected"] = (*actions["delete_selected"][:2], "Revoke the selected keys")
         return actions
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Offer one button: each would show the key, once."""
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        response: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **buttons})
+        return response
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -87,16 +87,18 @@ def sparkline(values: Sequence[int | None], failures: Sequence[int] = ()) -> Saf
         return round(edge + index * step, 1), round(height - edge - share * (height - 2 * edge), 1)
 
     points = [place(index, value) for index, value in known]
-    path = " ".join(
-        f"{x},{y}" for x, y in (points * 2 if len(points) == 1 else points)
-    )  # of one point no line is drawn
+    path = " ".join(f"{x},{y}" for x, y in points)
+    # Of one point no line is drawn.
+    dot = format_html('<circle cx="{}" cy="{}" r="2.5" />', *points[0]) if len(points) == 1 else ""
     crosses = "".join(
-        f"M{round(edge + index * step - 2, 1)} 9l4 4m0-4l-4 4" for index in failures if index < len(values)
+        f"M{round(edge + index * step - 3, 1)} 9l6 6m0-6l-6 6" for index in failures if index < len(values)
     )
-    said = f"{low} to {high} members in {len(known)} calculations" if known else "never calculated"
+    range_ = f"{low} to {high} members" if low != high else f"{low} member{'' if low == 1 else 's'}"
+    runs = f"{len(known)} calculation{'' if len(known) == 1 else 's'}"
+    said = f"{range_} in {runs}" if known else "never calculated"
     failed = f", {len(failures)} failed" if failures else ""
     return format_html(
         '<svg class="core6-sparkline" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">'
-        '<polyline points="{}" /><path d="{}" /></svg>',
-        *(f"{said}{failed}", width, height, width, height, path, crosses),
+        '<polyline points="{}" />{}<path d="{}" /></svg>',
+        *(f"{said}{failed}", width, height, width, height, path, dot, crosses),
     )

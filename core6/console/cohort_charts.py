@@ -24,11 +24,26 @@ def _members(runs: Sequence[Calculation]) -> Chart:
     for run, count in zip(runs, counts, strict=True):
         last = count if count is not None else last
         marks.append(last if run.error else None)
-    failures = sum(mark is not None for mark in marks)
-    said = f"{min(known):,} to {max(known):,} members, now {known[-1]:,}" if known else "No members were computed"
-    sentence = f"{said}; {failures} of the latest {len(runs)} calculations failed."
+    sentence = f"{_range(known)}; {_outcome(len(runs), sum(mark is not None for mark in marks))}."
     series = [Series("members", counts, BLUE), Series("failed", marks, RED, is_mark=True)]
     return Chart("line", "Members over time", sentence, _labels(runs), series)
+
+
+def _range(counts: Sequence[int]) -> str:
+    """Return in words how many members there were."""
+    if not counts:
+        return "No members were computed"
+    low, high = min(counts), max(counts)
+    if low == high:
+        return f"{low:,} member{'' if low == 1 else 's'}"
+    return f"{low:,} to {high:,} members, now {counts[-1]:,}"
+
+
+def _outcome(runs: int, failures: int) -> str:
+    """Return in words how many of the latest calculations failed."""
+    if runs == 1:
+        return "the only calculation failed" if failures else "one calculation"
+    return f"{failures} of the latest {runs} calculations failed"
 
 
 def _seconds(runs: Sequence[Calculation]) -> Chart:

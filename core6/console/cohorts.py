@@ -175,7 +175,7 @@ class CohortAdmin(ConsoleAdmin):
 
     @display(description="Filters")
     def filters_shown(self, cohort: Cohort) -> str:
-        return as_json(cohort.criteria)
+        return as_json(cohort.criteria) if (cohort.criteria or {}).get("properties") else "none"
 
     @button(
         "Compute again",

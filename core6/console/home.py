@@ -100,16 +100,22 @@ def numbers() -> list[Number]:
         all=Count("pk"), failing=Count("pk", filter=Q(errors_calculating__gt=0))
     )
     projects, organizations = Project.objects.count(), Organization.objects.count()
+    people, events = _count(Person), _count(Event)
     return [
-        Number(f"{projects:,}", "projects", f"in {_plural(organizations, 'organization')}", _list("projects_project")),
-        Number(_count(Person), "people", f"{_plural(User.objects.count(), 'user')} besides", ""),
-        Number(_count(Event), "events", "in all projects", ""),
         Number(
-            *(f"{keys['used']:,}", "keys in use", f"of {keys['all']:,}, within {_KEY_DAYS} days"),
+            *(f"{projects:,}", _noun(projects, "project"), f"in {_plural(organizations, 'organization')}"),
+            _list("projects_project"),
+        ),
+        Number(people, "person" if people == "1" else "people", f"{_plural(User.objects.count(), 'user')} besides", ""),
+        Number(events, "event" if events == "1" else "events", "in all projects", ""),
+        Number(
+            f"{keys['used']:,}",
+            f"{_noun(keys['used'], 'key')} in use",
+            f"of {keys['all']:,}, within {_KEY_DAYS} days",
             _list("accounts_personalapikey", "use=month"),
         ),
         Number(
-            *(f"{cohorts['failing']:,}", "cohorts failing", f"of {cohorts['all']:,}"),
+            *(f"{cohorts['failing']:,}", f"{_noun(cohorts['failing'], 'cohort')} failing", f"of {cohorts['all']:,}"),
             _list("cohorts_cohort", "state=failing" if cohorts["failing"] else ""),
             is_bad=cohorts["failing"] > 0,
         ),
@@ -117,7 +123,11 @@ def numbers() -> list[Number]:
 
 
 def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {_noun(count, noun)}"
+
+
+def _noun(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
 
 
 def _count(model: type[models.Model]) -> str:

@@ -62,14 +62,14 @@ class JobAdmin(ReadOnlyAdmin):
 
     @display(description="Arguments")
     def arguments(self, job: ProcrastinateJob) -> str:
-        text = json.dumps(job.args, ensure_ascii=False)
+        text = ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in job.args.items())
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
     @display(description="State", ordering="status", label=dict(STATES.values()))
     def state(self, job: ProcrastinateJob) -> str:
         return STATES.get(job.status, (job.status, ""))[0]
 
-    @display(description="Last heartbeat of the worker")
+    @display(description="Last heartbeat")
     def last_heartbeat(self, job: ProcrastinateJob) -> Any:
         return ago(job.worker.last_heartbeat if job.worker else None, "-")
 

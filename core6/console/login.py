@@ -4,7 +4,7 @@ import ipaddress
 import secrets
 from collections.abc import Mapping
 from threading import BoundedSemaphore
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.conf import settings
@@ -28,6 +28,10 @@ _DEVICE_SECONDS: Final = 180 * 24 * 3600
 class LoginForm(AuthenticationForm):
     """The form of email and password, with limited attempts."""
 
+    error_messages: ClassVar = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "The email or the password is wrong, or this user may not use the console.",
+    }
     #: The seconds until a refused login may be tried again.
     retry_after: int | None = None
 

@@ -31,12 +31,21 @@ class MembershipsOfUser(ReadOnlyInline):
         return super().get_queryset(request).select_related("organization").order_by("joined_at", "pk")
 
 
+class NewUserForm(UserCreationForm):
+    """A new user, with or without a password."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        field = self.fields["usable_password"]
+        field.label, field.help_text = "Login by password", "Users of the API alone need none: they have keys."
+
+
 class UserAdmin(ConsoleAdmin, DjangoUserAdmin):
     """Users. They are deactivated rather than deleted, since objects refer to their creators."""
 
     activity_scope = "User"
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "created", "logged_in")
     list_filter = ("is_active", "is_staff", "is_email_verified", "role_at_organization")

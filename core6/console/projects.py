@@ -31,7 +31,7 @@ class ProjectAdmin(ConsoleAdmin):
 
     activity_scope = "Project"
     history_scopes = ("Team",)
-    list_display = ("name", "organization", "id", "api_token", "is_demo", "ingested_event", "created")
+    list_display = ("name", "organization", "id", "token_shown", "is_demo", "ingested_event", "created")
     created = when("created_at", "Created")
     list_filter = ("is_demo", "ingested_event", "created_at")
     search_fields = ("name", "organization__name", "api_token", "uuid")
@@ -67,6 +67,10 @@ class ProjectAdmin(ConsoleAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: int | str | None = None) -> list[Any]:
         """Show no buttons on top: each stands beside the token that it replaces."""
         return []
+
+    @display(description="Project token", ordering="api_token")
+    def token_shown(self, project: Project) -> str:
+        return project.api_token
 
     @display(description="Project token")
     def token(self, project: Project) -> str:

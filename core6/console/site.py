@@ -85,6 +85,15 @@ class ConsoleAdmin(LoggedAdmin):
         )
         return response
 
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+        """Ask for the deletion of an object under its name, below that of its list."""
+        title = self._titles()["list_title"]
+        name = self.name_of(context["object"])
+        response: HttpResponse = super().render_delete_form(
+            request, {**context, "list_title": title, "object_title": name}
+        )
+        return response
+
     def _titles(self) -> dict[str, str]:
         title = self.plural or capfirst(str(self.model._meta.verbose_name_plural))
         return {"title": title, "list_title": title}

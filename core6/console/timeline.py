@@ -11,7 +11,7 @@ from django.utils import timezone
 from annotations.models import Annotation
 
 #: In percent of the line: two that are closer to each other are drawn one above the other.
-_WIDTH: Final = 2.5
+_WIDTH: Final = 5.0
 _LANES: Final = 6
 _TICKS: Final = 5
 _LONGEST: Final = 120

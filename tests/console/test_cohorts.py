@@ -125,7 +125,7 @@ def test_a_list_shows_the_trend_and_how_long_ago(console: Console, cohort: Cohor
     run(cohort, 20, None, "canceling statement")
     Cohort.objects.filter(pk=cohort.pk).update(last_calculation=timezone.now() - timedelta(days=2, hours=3))
     page = console.read(place(Cohort))
-    assert 'aria-label="5 to 5 members in 1 calculations, 1 failed"' in page
+    assert 'aria-label="5 members in 1 calculation, 1 failed"' in page
     assert re.search(r'<time datetime="[^"]+" title="\d{4}-\d\d-\d\d \d\d:\d\d:\d\d">2 days ago</time>', page)
 
 

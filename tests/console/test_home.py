@@ -32,10 +32,10 @@ def test_the_numbers_are_those_of_the_database(console: Console, cast: Cast):
     Cohort.objects.create(project=cast.app, name="Gone", deleted=True, errors_calculating=1)
     text = text_of(console.read("/admin/"))
     assert "4 projects in 2 organizations" in text
-    assert "1 people" in text
+    assert "1 person" in text
     assert "0 events in all projects" in text
-    assert "1 keys in use of 2, within 30 days" in text
-    assert "1 cohorts failing of 2" in text
+    assert "1 key in use of 2, within 30 days" in text
+    assert "1 cohort failing of 2" in text
     for path in (place(PersonalAPIKey) + "?use=month", place(Cohort) + "?state=failing"):
         assert html.escape(path) in console.read("/admin/")
 

@@ -36,6 +36,19 @@ fetch(json)
     SwaggerUIBundle({ spec, dom_id: "#swagger-ui", ...JSON.parse(settings) });
   });
 
+// Some of its controls have no name.
+const NAMES = {
+  "#servers": "Server",
+  ".examples-select-element": "Example",
+  ".close-modal": "Close",
+  ".body-param__text": "Request body",
+};
+new MutationObserver(() => {
+  for (const [selector, name] of Object.entries(NAMES)) {
+    for (const control of document.querySelectorAll(`${selector}:not([aria-label])`)) control.ariaLabel = name;
+  }
+}).observe(document.querySelector("#swagger-ui"), { childList: true, subtree: true });
+
 // Its dark look follows the system.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
