@@ -40,6 +40,12 @@ def move(given: dict[str, Any]) -> dict[str, Any]:
     return state()
 
 
+def reset() -> None:
+    """Set it back to the machine's time; writes the file only if it was moved, since that waits for the disk."""
+    if _current():
+        move({})
+
+
 def _current() -> timedelta:
     try:
         return timedelta(seconds=float(_file().read_text()))

@@ -86,7 +86,7 @@ class Endpoints:
         _mapping(body, ())
         began = time.monotonic()
         await self._resets.reset()
-        clock.move({})
+        clock.reset()
         self._state.clear()
         self._forget_keys()
         return {"milliseconds": round((time.monotonic() - began) * 1000)}

@@ -1,8 +1,8 @@
 """Brings the saved state back; what was replaced is removed after the response, which takes as long again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from django.core.management import CommandError
@@ -19,29 +19,39 @@ class Resets:
         self._in_thread = in_thread
         self._lock = asyncio.Lock()
         self._clearing: asyncio.Task[None] | None = None
+        self._connections = ExitStack()
+        self._copies: copies.Copies | None = None
 
     async def reset(self) -> None:
         """Bring the saved state back; raises Refused (409) if there is none."""
         async with self._lock:
             if self._clearing:
                 await self._clearing
-            await self._in_thread(_reset)
+            await self._in_thread(self._reset)
             # In another thread, so that no other request waits for it.
-            self._clearing = asyncio.create_task(asyncio.to_thread(_clear))
+            self._clearing = asyncio.create_task(asyncio.to_thread(self._clear))
 
+    def _reset(self) -> None:
+        try:
+            with self._connected() as kept:
+                kept.reset()
+        except CommandError as error:
+            raise Refused(f"{error}.", status=409, code="conflict") from error
 
-def _reset() -> None:
-    try:
-        with copies.connected(_name()) as kept:
-            kept.reset()
-    except CommandError as error:
-        raise Refused(f"{error}.", status=409, code="conflict") from error
+    def _clear(self) -> None:
+        with suppress(DatabaseError), self._connected() as kept:
+            kept.clear()  # the next reset tries it again
 
-
-def _clear() -> None:
-    with suppress(DatabaseError), copies.connected(_name()) as kept:
-        kept.clear()  # the next reset tries it again
-
-
-def _name() -> str:
-    return str(connection.settings_dict["NAME"])
+    @contextmanager
+    def _connected(self) -> Iterator[copies.Copies]:
+        """Yield the copies over connections that stay open; after an error there are new ones."""
+        try:
+            with connection.wrap_database_errors:
+                if self._copies is None:
+                    name = str(connection.settings_dict["NAME"])
+                    self._copies = self._connections.enter_context(copies.connected(name))
+                yield self._copies
+        except BaseException:
+            self._copies = None
+            self._connections.close()
+            raise

@@ -75,9 +75,10 @@ def test_a_fault_happens_so_many_times_and_in_no_other_test(core6: Any, number: 
 
 @pytest.mark.parametrize("fault", [{"cut": True}, {"truncate_bytes": 10}], ids=str)
 def test_a_connection_ends_early(core6: Any, fault: dict[str, Any]):
-    core6.faults.add(**fault)
+    added = core6.faults.add(**fault)
     with pytest.raises((OSError, HTTPException)):
         call(core6, "projects/")
+    assert [each["fault"] for each in core6.journal.requests()] == [added["id"]]
 
 
 def test_a_wrong_fault_is_refused_with_its_key(core6: Any):
