@@ -145,7 +145,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "core6.observability.request_id.RequestIdMiddleware",
-    *(["core6.api.errors.NoDebugPagesMiddleware"] if DEBUG else []),
+    *(["core6.api.debug_mode.NoDebugPagesMiddleware"] if DEBUG else []),
     # The requests of Prometheus itself are neither counted nor logged.
     *(
         [

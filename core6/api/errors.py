@@ -6,14 +6,13 @@ else into the exceptions it knows.
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 from django.apps import apps
 from django.core.exceptions import (
     BadRequest,
-    DisallowedHost,
     ObjectDoesNotExist,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -23,7 +22,7 @@ from django.core.exceptions import (
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.db.models import BaseConstraint, F, UniqueConstraint
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from exceptions_hog import exception_handler as render  # type: ignore[import-untyped]  # the library has no types
@@ -33,7 +32,6 @@ from rest_framework.serializers import as_serializer_error
 
 from core6.api.exceptions import BadRequestError, LegacyFieldError, RequestTooLarge, ServiceUnavailable
 from core6.api.not_emulated import endpoint_not_found
-from core6.api.paths import is_for_programs
 from core6.security import masking
 from core6.security.error_texts import shortened
 
@@ -231,33 +229,3 @@ def overloaded() -> JsonResponse:
 
 def server_error(request: HttpRequest | None = None) -> JsonResponse:
     return answer(500, "error", "A server error occurred.", kind="server_error")
-
-
-class NoDebugPagesMiddleware:
-    """Keeps the answers of the API what they are in debug mode: JSON, not the pages that Django writes there (D17).
-
-    What went wrong stands in the log.
-    """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        if not is_for_programs(request.path_info) or not response.get("Content-Type", "").startswith("text/"):
-            return response
-        match response.status_code:
-            case 400:
-                return self._refusal(request)
-            case 404:
-                return not_found(request)
-            case 500:
-                return server_error(request)
-        return response
-
-    def _refusal(self, request: HttpRequest) -> HttpResponse:
-        try:
-            request.get_host()
-        except DisallowedHost as error:
-            return bad_request(request, error)
-        return bad_request(request)

@@ -59,7 +59,7 @@ def test_unknown_paths_in_debug_mode(nobody: Caller, settings, path: str, method
 @pytest.fixture
 def in_debug_mode(settings) -> None:
     settings.DEBUG = True
-    settings.MIDDLEWARE = ["core6.api.errors.NoDebugPagesMiddleware", *settings.MIDDLEWARE]
+    settings.MIDDLEWARE = ["core6.api.debug_mode.NoDebugPagesMiddleware", *settings.MIDDLEWARE]
 
 
 class Broken:
@@ -125,7 +125,7 @@ def test_pages_stay_pages_in_debug_mode(in_debug_mode: None, nobody: Caller):
 
 
 def test_debug_mode_turns_that_on(tmp_path: Path):
-    code = "from core6 import settings; print('core6.api.errors.NoDebugPagesMiddleware' in settings.MIDDLEWARE)"
+    code = "from core6 import settings; print('core6.api.debug_mode.NoDebugPagesMiddleware' in settings.MIDDLEWARE)"
     for debug, shown in (("true", "True"), ("false", "False")):
         assert python(code, DEBUG=debug, CORE6_DATA_DIR=str(tmp_path)).stdout.strip() == shown
 

@@ -230,7 +230,7 @@ def test_a_fault_of_the_server_is_json(cast: Cast, settings: Any, monkeypatch: p
         raise ValueError("a fault")
 
     settings.DEBUG = debug
-    settings.MIDDLEWARE = ["core6.api.errors.NoDebugPagesMiddleware", *settings.MIDDLEWARE]
+    settings.MIDDLEWARE = ["core6.api.debug_mode.NoDebugPagesMiddleware", *settings.MIDDLEWARE]
     monkeypatch.setattr("core6.capture.views.project_of", fail)
     caller = Caller(None)
     caller.client.raise_request_exception = False

@@ -134,7 +134,8 @@ def test_a_personless_event_merges_nothing(cast: Cast):
 
 @pytest.mark.parametrize("name", ["$identify", *ALIASES])
 def test_no_id_merges_nothing(cast: Cast, name: str):
-    sent(cast.web, *(merging(name, "anna", other) for other in (None, "", False, 0, [], {})))
+    nothing: tuple[Any, ...] = (None, "", False, 0, [], {})
+    sent(cast.web, *(merging(name, "anna", other) for other in nothing))
     assert owners(cast.web).keys() == {"anna"}
     assert person_of(cast.web, "anna").is_identified is False
 

@@ -68,7 +68,7 @@ def test_an_id_is_a_text_of_its_own_with_its_case_and_its_blanks(cast: Cast):
 
 
 def test_only_false_makes_an_event_personless(cast: Cast):
-    values = [True, None, 0, "false", "", [], "False", False]
+    values: list[Any] = [True, None, 0, "false", "", [], "False", False]
     sent(cast.web, *(event("visit", f"id-{i}", {"$process_person_profile": each}) for i, each in enumerate(values)))
     assert owners(cast.web).keys() == {f"id-{i}" for i in range(len(values) - 1)}
 
@@ -101,7 +101,7 @@ def test_unset_of_another_kind_deletes_nothing(cast: Cast):
 
 
 def test_a_set_that_is_no_object_is_none(cast: Cast):
-    values = ("x", 1, None, [], ["a"], True)
+    values: tuple[Any, ...] = ("x", 1, None, [], ["a"], True)
     sent(cast.web, *(event("$set", "anna", {"$set": value, "$set_once": value}) for value in values))
     assert properties(cast) == {}
 
