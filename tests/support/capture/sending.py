@@ -48,7 +48,7 @@ def as_json(value: Any) -> bytes:
 
 
 def as_gzip(value: Any) -> bytes:
-    return gzip.compress(value if isinstance(value, bytes) else as_json(value))
+    return gzip.compress(value if isinstance(value, bytes) else as_json(value), mtime=0)
 
 
 def as_base64(value: Any) -> bytes:
