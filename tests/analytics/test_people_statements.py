@@ -23,6 +23,7 @@ OF_ALL_PROJECTS = {
     "cohort_members_cohorts",
     "distinct_ids",
     "people_of_gone_projects",
+    "person_overrides",
 }
 PEOPLE: list[dict[str, Any]] = [
     {"distinct_ids": ["p1", "alice"], "properties": {"plan": "pro"}},

@@ -37,7 +37,6 @@ def test_an_unknown_path_is_404_for_anybody(nobody: Caller, path: str):
     [
         ("/api/projects/1/insights/", "insights"),
         ("/api/projects/1/insights/5/sharing/", "insights"),
-        ("/api/environments/1/query/", "query"),
         ("/api/organizations/1/feature_flags/copy_flags/", "feature_flags"),
     ],
 )
@@ -356,3 +355,12 @@ def test_a_database_that_is_away_is_503_and_survived(committed_cast: Cast):
     assert (response.status_code, response.json()) == (503, UNAVAILABLE)
     assert response["Retry-After"] == "1"
     assert alice.get(url(cast)).status_code == 200
+
+
+@pytest.mark.parametrize("parent", ["projects", "environments"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_query_is_501_with_a_sentence(nobody: Caller, parent: str, method: str):
+    response = nobody.request(method, f"/api/{parent}/1/query/")
+    assert response.status_code == 501
+    assert response.json()["code"] == "not_emulated"
+    assert response.json()["detail"].startswith("Core6 runs no queries: ")
