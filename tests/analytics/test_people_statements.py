@@ -90,7 +90,10 @@ def test_doctor_looks_at_no_people(cast: Cast, queries: CaptureQueriesContext):
     with queries:
         doctor.findings()
     assert len(queries) > 10
-    assert statements(queries) == []
+    # The catalog knows how many rows there are, on this node.
+    assert [
+        sql for sql in statements(queries) if "FROM pg_class" not in str(sql) and "JOIN pg_class" not in str(sql)
+    ] == []
 
 
 def test_api_calls_of_other_things_do_not_touch_people(alice: Caller, cast: Cast, queries: CaptureQueriesContext):
