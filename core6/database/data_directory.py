@@ -65,7 +65,9 @@ def prepare(directory: Path) -> None:
         directory.chmod(0o711)
         ignored = directory / ".gitignore"
         if not ignored.exists():
-            ignored.write_text("*\n")  # not a secret: commands that start at once may all write it
+            # In place: commands that start at once may all write it.
+            with os.fdopen(os.open(ignored, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+                file.write("*\n")
         beside = _home() / ".core6"
         if directory == directory_of_root():  # a configured one needs no pointer, and the code may be read-only
             beside.mkdir(exist_ok=True)
