@@ -23,8 +23,8 @@ def logging_settings(level: str) -> dict[str, Any]:
             # A refused request is the caller's news, not the operator's.
             "django.request": {"level": "ERROR", "filters": ["unknown_errors"]},
             "django.security": {"level": "CRITICAL"},
-            # The job worker itself logs that its database is away.
-            "psycopg.pool": {"level": "ERROR"},
+            # Web processes and the job worker log themselves that the database is away, or a connection cut.
+            "psycopg": {"level": "ERROR"},
             # Of its many lines on each job one is made.
             "procrastinate": {"level": "WARNING"},
             "procrastinate.worker": {"level": "INFO", "filters": ["job_ends"]},

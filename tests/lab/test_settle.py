@@ -11,6 +11,13 @@ from tests.support.cohorts.people import all_of, leaf, waiting, work
 from tests.support.lab import Lab
 
 
+@pytest.fixture(name="lab")
+def first_state(lab: Lab) -> Lab:
+    """The lab without the cohorts that other tests left."""
+    lab.ask("POST", "reset")
+    return lab
+
+
 def project(lab: Lab, name: str, *cohorts: dict[str, Any], plan: str = "pro") -> tuple[str, dict[str, Any]]:
     """Declare a project with one person and these cohorts; return the path of its cohorts, and all of them by name."""
     persons = [{"distinct_ids": ["p1"], "properties": {"plan": plan}}]
